@@ -1,0 +1,40 @@
+PYTHON ?= python3
+LISTEN ?= 127.0.0.1:10310
+VENV := .venv
+BIN := $(VENV)/bin
+# Rebuilt when the locked packages change.
+READY := $(VENV)/.ready
+
+.PHONY: demo test check lint format lock clean
+
+demo: $(READY)  ## run the exporter on a simulated ModelArts
+	@exec $(BIN)/modelarts-exporter demo --web.listen-address=$(LISTEN)
+
+test: $(READY)  ## run every test
+	@$(BIN)/pytest -n auto
+
+check: lint test  ## what CI runs
+
+lint: $(READY)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+$(READY): requirements-dev.lock pyproject.toml
+	@echo "setting up $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+lock:  ## choose the newest versions that pyproject.toml allows
+	uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-emit-index-url --no-header -c requirements-dev.lock pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,16 @@
+"""Prometheus exporter for the workload queues of Huawei Cloud ModelArts dedicated resource pools.
+
+The data's way through the program, one folder a station, always in this direction:
+
+    settings      what the operator wrote, checked           -> Settings
+    credentials   who asks, and the request's signature      -> headers
+    api           the cloud's answers, understood            -> Listing
+    polling       when which pool is asked                   -> PoolState
+    snapshot      what is known of every pool, immutable     -> SnapshotStore
+    metrics       one declared entry per family, rendered    -> bytes
+    web           the bytes, served
+
+The fetching side (api, polling) and the serving side (metrics, web) meet only in the snapshot store.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The ModelArts API: asked with care, its answers understood or refused, never guessed."""

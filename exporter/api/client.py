@@ -1,0 +1,196 @@
+"""Asks the ModelArts API of one project: paced, signed, retried, counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+import tenacity
+
+from exporter.api.decode import Page, decode_page
+from exporter.api.listing import read_listing
+from exporter.api.refusal import refusal
+from exporter.api.wire import DISPLAY_NAME_LABEL, LISTING_QUERY, WirePools, pools_path, workloads_path
+from exporter.errors import (
+    BadResponse,
+    ConnectionFailed,
+    CredentialsError,
+    PollError,
+    RequestTimeout,
+    ServerError,
+    Throttled,
+)
+from exporter.transport import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.api.throttle import Throttle
+    from exporter.clock import Clock
+    from exporter.credentials.authenticator import Authenticator
+    from exporter.snapshot.pool import Listing
+    from exporter.telemetry import Telemetry
+    from exporter.transport import Transport
+
+ATTEMPTS = 3
+"""How often one request is sent at most."""
+
+_OK = 200
+_backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8)
+
+
+class Client:
+    """The API of one project.
+
+    Args:
+        endpoint: `https://modelarts.<region>.myhuaweicloud.com`.
+        project_id: the project.
+        authenticator: signs and sends.
+        transport: what it sends with.
+        throttle: the project's pace.
+        clock: the time, and waits.
+        telemetry: where requests are counted.
+        timeout: seconds for one request, body included.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        project_id: str,
+        authenticator: Authenticator,
+        transport: Transport,
+        throttle: Throttle,
+        clock: Clock,
+        telemetry: Telemetry,
+        timeout: float,
+    ) -> None:
+        self._endpoint = endpoint
+        self._project_id = project_id
+        self._authenticator = authenticator
+        self._transport = transport
+        self._throttle = throttle
+        self._clock = clock
+        self._telemetry = telemetry
+        self._timeout = timeout
+
+    async def listing(self, pool: str) -> Listing:
+        """Every workload of a pool.
+
+        Args:
+            pool: the pool's ID.
+
+        Raises:
+            PollError: it could not be read.
+        """
+        path = workloads_path(self._project_id, pool)
+
+        async def fetch(offset: int) -> Page:
+            body = await self._get("workloads", path, {**LISTING_QUERY, "offset": str(offset)})
+            page = decode_page(body, where=self._where(path), now=self._clock.wall())
+            for rejection in page.rejected:
+                self._telemetry.workloads_rejected.labels(rejection).inc()
+            for resource in page.unparsable:
+                self._telemetry.quantities_unparsable.labels(resource).inc()
+            return page
+
+        return await read_listing(fetch)
+
+    async def pools(self, workspace_id: str) -> dict[str, str]:
+        """The display name of every pool of a workspace, by ID; the ID itself where a pool has none.
+
+        Raises:
+            PollError: it could not be read.
+        """
+        path = pools_path(self._project_id)
+        body = await self._get("pools", path, {"workspaceId": workspace_id})
+        try:
+            answer = msgspec.json.decode(body, type=WirePools)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise BadResponse(
+                f"the answer is no readable JSON list of pools: {error}",
+                where=self._where(path),
+                status=_OK,
+                advice="check that the endpoint is ModelArts",
+            ) from error
+        names = {
+            pool.metadata.name: (pool.metadata.labels or {}).get(DISPLAY_NAME_LABEL) for pool in answer.items
+        }
+        return {pool: name if isinstance(name, str) and name else pool for pool, name in names.items()}
+
+    async def _get(self, endpoint: str, path: str, query: Mapping[str, str]) -> bytes:
+        """The body of a 200.
+
+        Raises:
+            PollError: anything else, after the retries that make sense.
+        """
+        # The query goes on the wire as it is signed: sorted and encoded.
+        text = "&".join(
+            f"{quote(key, safe='~')}={quote(value, safe='~')}" for key, value in sorted(query.items())
+        )
+        request = Request("GET", f"{self._endpoint}{path}?{text}", timeout=self._timeout)
+        retrying = tenacity.AsyncRetrying(
+            sleep=self._clock.sleep,
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            retry=tenacity.retry_if_exception(self._worth_retrying),
+            wait=self._pause,
+            before_sleep=self._count_retry,
+            reraise=True,
+        )
+        async for attempt in retrying:
+            with attempt:
+                return await self._send(endpoint, request)
+        raise AssertionError  # tenacity returns or raises
+
+    async def _send(self, endpoint: str, request: Request) -> bytes:
+        async with self._throttle.slot():
+            started = self._clock.monotonic()
+            try:
+                response = await self._authenticator.send(request, self._transport)
+            except CredentialsError:
+                raise  # nothing was sent
+            except PollError as error:
+                self._count(endpoint, error.outcome, started)
+                raise
+            self._count(endpoint, str(response.status), started)
+        if response.status != _OK:
+            raise self._refused(response, request)
+        self._throttle.accepted()
+        return response.body
+
+    def _refused(self, response: Response, request: Request) -> PollError:
+        error = refusal(
+            response, where=request.where, source=self._authenticator.source_name, now=self._clock.wall()
+        )
+        if isinstance(error, Throttled):
+            self._throttle.refused(error.retry_after, error.limit)
+        return error
+
+    def _worth_retrying(self, error: BaseException) -> bool:
+        match error:
+            case Throttled():
+                # A longer pause than a request may take is not waited out here: the poll says so instead.
+                return self._throttle.paused_for() <= self._timeout
+            case ConnectionFailed() | RequestTimeout() | ServerError():
+                return True
+            case _:
+                return False
+
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, Throttled):
+            return 0.0  # the throttle waits, for everyone
+        return _backoff(state)
+
+    def _count_retry(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, PollError):
+            self._telemetry.api_retries.labels(error.outcome).inc()
+
+    def _count(self, endpoint: str, code: str, started: float) -> None:
+        self._telemetry.api_requests.labels(endpoint, code).inc()
+        self._telemetry.api_request_duration.labels(endpoint).observe(self._clock.monotonic() - started)
+
+    def _where(self, path: str) -> str:
+        return f"GET {self._endpoint}{path}"

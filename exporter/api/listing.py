@@ -1,0 +1,170 @@
+"""Pages -> one complete `Listing`, though jobs come and go between the pages.
+
+The API has no cursor and no snapshot: a job that vanishes while we read moves every later one to the left,
+so with plain offsets one of them slips through the boundary. This is how none does:
+
+The list is sorted by creation time, oldest first; new jobs append at the end. A page is a slice of the list
+as it was at one moment, so it holds *every* job alive then that was created strictly between the page's first
+and last creation time. Therefore two pages join without a gap when the later one starts with a job created
+strictly before the last one of the earlier page. So each page is asked for with an overlap that reaches back
+to the first older creation time (usually two jobs), and where the answer shows no overlap it is asked for
+again from further back. Jobs are identified by uid, so the overlap counts nobody twice. The order among jobs
+created in the same millisecond does not matter, unless a whole page was: then a job that stands in both pages
+has to do.
+
+What this rests on is checked as it goes: `offset` counts items (unproven for this API), the order is the one
+asked for, and `total`, where given, is reached. Where one of them fails, the listing says that it is short.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from exporter.api.wire import PAGE_LIMIT
+from exporter.errors import AnswerError
+from exporter.snapshot.pool import Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from exporter.api.decode import Page
+    from exporter.snapshot.workload import Workload
+
+MAX_REREADS = 12
+"""Pages asked for again from further back, in one listing, before the list is said to move too fast."""
+
+_STEP_BACK = 16
+_STEP_FACTOR = 4
+_BAD_REQUEST = 400
+
+
+async def read_listing(fetch: Callable[[int], Awaitable[Page]], *, limit: int = PAGE_LIMIT) -> Listing:
+    """Read every workload of a pool.
+
+    Args:
+        fetch: brings the page that starts at an offset.
+        limit: most items of a page.
+
+    Raises:
+        PollError: a page could not be had; what was read so far is worth nothing then.
+    """
+    reading = _Reading(limit)
+    while reading.offset is not None:
+        try:
+            page = await fetch(reading.offset)
+        except AnswerError as error:
+            if error.status != _BAD_REQUEST or reading.offset == 0:
+                raise
+            reading.stop("the API refuses an offset, which may not be an item index")
+        else:
+            reading.take(page)
+    return reading.listing()
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A listing in the making; `offset` is what to ask for next, None at the end."""
+
+    limit: int
+    offset: int | None = 0
+    _found: dict[str, Workload] = field(default_factory=dict)
+    _previous: Page | None = None
+    _total: int | None = None
+    _rejected: int = 0
+    _rereads: int = 0
+    _step: int = _STEP_BACK
+    _ordered: bool = True
+    _shortfall: str = ""
+
+    def stop(self, shortfall: str = "") -> None:
+        self._shortfall = self._shortfall or shortfall
+        self.offset = None
+
+    def take(self, page: Page) -> None:
+        """Add a page that joins what was read before, and choose the next offset."""
+        assert self.offset is not None  # noqa: S101  (the caller stops there)
+        self._total = page.total
+        more = self._more_after(page)
+        if page.count == 0 and more:
+            self.stop(f"the page at offset {self.offset} is empty though {page.total} are said to exist")
+            return
+        if not self._joins(page):
+            self._step_back()
+            return
+        before = len(self._found)
+        self._found.update((workload.uid, workload) for workload in page.workloads)
+        self._rejected += len(page.rejected)
+        first, self._previous = self._previous is None, page
+        self._step = _STEP_BACK
+        if not more:
+            self.stop()
+        elif not first and len(self._found) == before:
+            self.stop(f"the page at offset {self.offset} brings nothing new; offset may not be an item index")
+        else:
+            self.offset += _overlap_start(page)
+
+    def _more_after(self, page: Page) -> bool:
+        """Whether the list goes on behind a page.
+
+        A total is not promised; one that only counts the page, or less, must not end a listing.
+        """
+        assert self.offset is not None  # noqa: S101  (the caller stops there)
+        end = self.offset + page.count
+        if page.total is None or page.total == page.count or page.total < end:
+            return page.count >= self.limit
+        return page.total > end
+
+    def _joins(self, page: Page) -> bool:
+        """Whether no job can be hidden between the page before and this one; see the module's proof."""
+        assert self.offset is not None  # noqa: S101  (the caller stops there)
+        self._ordered = self._ordered and _ordered(page)
+        if self._previous is None or self.offset == 0 or not self._ordered:
+            return True
+        before, after = _known(self._previous), _known(page)
+        if before and after and after[0] < before[-1]:
+            return True
+        # Creation times that are all one, or missing, prove nothing.
+        alike = not before or before[0] == before[-1]
+        return alike and any(
+            workload.uid == other.uid
+            for workload in page.workloads
+            for other in self._previous.workloads[-1:]
+        )
+
+    def _step_back(self) -> None:
+        assert self.offset is not None  # noqa: S101  (the caller stops there)
+        self._rereads += 1
+        if self._rereads > MAX_REREADS:
+            self.stop("the list changes faster than it can be read")
+            return
+        self.offset = max(0, self.offset - self._step)
+        self._step *= _STEP_FACTOR
+
+    def listing(self) -> Listing:
+        shortfall = self._shortfall
+        if not shortfall and self._rejected:
+            shortfall = f"{self._rejected} workloads could not be understood"
+        if not shortfall and not self._ordered and (self._total is None or len(self._found) < self._total):
+            shortfall = "the API does not list by creation time, so jobs may be missed between pages"
+        return Listing(tuple(self._found.values()), not shortfall, self._total, shortfall)
+
+
+def _known(page: Page) -> list[float]:
+    return [created for created in page.created if created is not None]
+
+
+def _ordered(page: Page) -> bool:
+    known = _known(page)
+    return all(earlier <= later for earlier, later in pairwise(known))
+
+
+def _overlap_start(page: Page) -> int:
+    """Where, within this page, the next one starts: at its last job older than its newest."""
+    known = _known(page)
+    for index in range(page.count - 1, 0, -1):
+        created = page.created[index]
+        if created is not None and created < known[-1]:
+            return index
+    return max(1, page.count - 1)

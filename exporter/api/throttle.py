@@ -1,0 +1,94 @@
+"""How often and how many at a time a project may be asked."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from exporter.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 300.0
+"""Seconds. How long the cloud wants to be left alone is unknown where it does not say."""
+
+
+class Throttle:
+    """The pace of one project: requests evenly spaced, few in flight, pauses when the cloud asks for them.
+
+    Own code in place of aiolimiter, which reads the loop's clock itself and can neither be paused nor slowed
+    down by what the server says. Whoever waits is served first come, first served, so that a slow pace makes
+    every pool's polls rarer and starves none.
+
+    Args:
+        project: for the log.
+        requests_per_second: the pace to begin with; the cloud may lower it, nothing raises it again.
+        concurrency: requests in flight.
+        clock: to wait with.
+    """
+
+    def __init__(self, project: str, *, requests_per_second: float, concurrency: int, clock: Clock) -> None:
+        self._project = project
+        self._spacing = 1 / requests_per_second
+        self._clock = clock
+        self._in_flight = asyncio.Semaphore(concurrency)
+        self._turn = asyncio.Lock()
+        self._next = clock.monotonic()
+        self._paused_until = clock.monotonic()
+        self._refused_in_a_row = 0
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait for the right to send one request; it is in flight until the block ends."""
+        async with self._in_flight:
+            async with self._turn:
+                # A pause may begin while we wait, so look again.
+                while (wait := self._next - self._clock.monotonic()) > 0:
+                    await self._clock.sleep(wait)
+                self._next = self._clock.monotonic() + self._spacing
+            yield
+
+    def paused_for(self) -> float:
+        """Seconds until the next request may be sent."""
+        return max(0.0, self._next - self._clock.monotonic())
+
+    def refused(self, retry_after: float | None, limit: tuple[int, float] | None) -> None:
+        """The cloud said that it is asked too often: leave the whole project alone for a while.
+
+        Args:
+            retry_after: seconds, where the cloud says; else each refusal in a row doubles the pause.
+            limit: (requests, seconds) where the cloud names it; kept to from now on.
+        """
+        if limit:
+            self._slow_down(*limit)
+        now = self._clock.monotonic()
+        if retry_after is None:
+            if now < self._paused_until:
+                return  # an answer to a request that was sent before this pause began
+            longest = limit[1] if limit else _LONGEST_PAUSE
+            # The exponent is bounded so that no number of refusals overflows.
+            retry_after = min(longest, _FIRST_PAUSE * 2.0 ** min(self._refused_in_a_row, 20))
+            self._refused_in_a_row += 1
+        self._paused_until = max(self._paused_until, now + retry_after)
+        self._next = max(self._next, self._paused_until)
+
+    def accepted(self) -> None:
+        """The cloud answered."""
+        self._refused_in_a_row = 0
+
+    def _slow_down(self, requests: int, seconds: float) -> None:
+        spacing = seconds / requests
+        if spacing > self._spacing:
+            self._spacing = spacing
+            log.warning(
+                "the cloud limits the rate of requests; polling this project slower from now on",
+                project_id=self._project,
+                limit=f"{requests} requests in {seconds:g} s",
+            )

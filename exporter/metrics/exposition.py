@@ -1,0 +1,121 @@
+"""Ready chunks -> one scrape's bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+from exporter.metrics.section import SECTIONS, deflated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from prometheus_client import CollectorRegistry
+
+    from exporter.clock import Clock
+    from exporter.metrics.render import RenderedPool
+    from exporter.metrics.renderer import Renderer
+    from exporter.metrics.section import Chunk, Section
+    from exporter.snapshot.pool import PoolKey
+
+_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_SELF_LEVEL = 1  # compressed at every scrape
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """The pools' part of an exposition, joined.
+
+    Attributes:
+        pools: what it was joined from.
+        fresh_until: the monotonic moment at which the first of its listings gets too old.
+        body: plain or deflated.
+        crc: of the plain text.
+        size: of the plain text.
+    """
+
+    pools: Mapping[PoolKey, RenderedPool]
+    fresh_until: float
+    body: bytes
+    crc: int
+    size: int
+
+
+class Exposition:
+    """What `/metrics` answers: the pools' ready text, joined once per change, and the fresh self metrics.
+
+    Args:
+        renderer: whose text to join.
+        registry: the exporter's own metrics.
+        clock: to tell which listings have got too old.
+    """
+
+    def __init__(self, renderer: Renderer, registry: CollectorRegistry, *, clock: Clock) -> None:
+        self._renderer = renderer
+        self._registry = registry
+        self._clock = clock
+        self._joining = asyncio.Lock()
+        self._joined: dict[tuple[bool, bool], _Joined] = {}
+
+    async def scrape(
+        self, *, openmetrics: bool = False, gzip: bool = False, names: frozenset[str] = frozenset()
+    ) -> bytes:
+        """One exposition.
+
+        Args:
+            openmetrics: OpenMetrics 1.0.0 rather than text 0.0.4.
+            gzip: compressed.
+            names: only the families with these names, or with samples of these names; empty for all.
+        """
+        own = self._own(openmetrics=openmetrics, names=names)
+        joined = await self._pools_part(openmetrics=openmetrics, gzip=gzip, names=names)
+        if not gzip:
+            return joined.body + own
+        crc, size = zlib.crc32(own, joined.crc), joined.size + len(own)
+        trailer = struct.pack("<II", crc, size & 0xFFFFFFFF)
+        return b"".join((_GZIP_HEADER, joined.body, deflated(own, level=_SELF_LEVEL, last=True), trailer))
+
+    def _own(self, *, openmetrics: bool, names: frozenset[str]) -> bytes:
+        registry = self._registry.restricted_registry(names) if names else self._registry
+        return generate_openmetrics(registry) if openmetrics else generate_latest(registry)  # type: ignore[no-untyped-call]
+
+    async def _pools_part(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> _Joined:
+        now, pools = self._clock.monotonic(), self._renderer.pools
+        sections = SECTIONS[openmetrics]
+        if names:
+            wanted = [section for section in sections if section.names & names]
+            return await asyncio.to_thread(_join, pools, wanted, now, gzip=gzip)
+        form = (openmetrics, gzip)
+        async with self._joining:  # many scrapers may ask for the same news at once
+            joined = self._joined.get(form)
+            if joined is None or joined.pools is not pools or now >= joined.fresh_until:
+                joined = await asyncio.to_thread(_join, pools, sections, now, gzip=gzip)
+                self._joined[form] = joined
+        return joined
+
+
+def _join(
+    pools: Mapping[PoolKey, RenderedPool], sections: Iterable[Section], now: float, *, gzip: bool
+) -> _Joined:
+    shown = [pool.chunks(now) for pool in pools.values()]
+    chunks: list[Chunk] = []
+    for section in sections:
+        found = [chunk for text in shown if (chunk := text.get(section.key))]
+        if found:
+            chunks += [section.header, *found]
+    crc = size = 0
+    if gzip:
+        for chunk in chunks:
+            crc = zlib.crc32(chunk.plain, crc)
+            size += len(chunk.plain)
+    body = b"".join([chunk.deflated if gzip else chunk.plain for chunk in chunks])
+    fresh_until = min(
+        (pool.state.fresh_until for pool in pools.values() if pool.fresh(now)), default=float("inf")
+    )
+    return _Joined(pools, fresh_until, body, crc, size)

@@ -1,0 +1,67 @@
+"""What a metric family is: a name, its documentation, and a function from what is known to samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+from exporter.metrics.summary import Summary
+from exporter.snapshot.pool import PoolState
+from exporter.snapshot.workload import Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from exporter.metrics.summary import Ages
+
+Kind = Literal["gauge", "counter", "gaugehistogram"]
+
+POOL_LABELS = ("region", "project_id", "pool")
+"""On every series; added where samples are rendered, so that no family can forget them."""
+
+WORKLOAD_LABELS = ("uid", "job_name", "type")
+"""On every series of a single workload; added likewise."""
+
+Known = TypeVar("Known", PoolState, Summary, Workload)
+
+
+@dataclass(frozen=True, slots=True)
+class Family(Generic[Known]):
+    """One metric family; its entry is its documentation.
+
+    Attributes:
+        name: as it stands in the exposition; a counter's ends in `_total`.
+        help: one sentence, with the unit where the name does not say it.
+        labels: besides those of `POOL_LABELS` and, for a workload's family, `WORKLOAD_LABELS`.
+        samples: what is known -> (label values, value) of each sample; none where it cannot be known.
+        kind: its type.
+    """
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    samples: Callable[[Known], Iterable[tuple[tuple[str, ...], float]]]
+    kind: Kind = "gauge"
+
+
+@dataclass(frozen=True, slots=True)
+class GaugeHistogramFamily:
+    """A family of kind gaugehistogram: its samples are whole distributions.
+
+    Attributes:
+        name: without suffix; the series are `_bucket`, `_gcount` and `_gsum`.
+        help: one sentence.
+        labels: besides `POOL_LABELS` and `le`.
+        samples: what is known -> (label values, distribution).
+        buckets: upper bounds.
+    """
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    samples: Callable[[Summary], Iterable[tuple[tuple[str, ...], Ages]]]
+    buckets: tuple[float, ...]
+    kind: Kind = "gaugehistogram"
+
+
+AnyFamily = Family[PoolState] | Family[Summary] | Family[Workload] | GaugeHistogramFamily

@@ -1,0 +1,141 @@
+"""A pool's state -> the chunks of its exposition text. Pure; runs off the event loop."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from exporter.metrics.families import LISTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
+from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS, Family, GaugeHistogramFamily, Known
+from exporter.metrics.section import Chunk
+from exporter.metrics.summary import SeriesOf, Summary, summarise
+from exporter.metrics.text import bound, labels, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from exporter.snapshot.pool import PoolKey, PoolState
+
+Chunks = dict[str, Chunk]
+"""By section key; a section without samples is missing."""
+
+_INFINITY = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPool:
+    """A pool's state with everything that is made of it.
+
+    Attributes:
+        state: what it was made of.
+        summary: the listing's figures; None where nothing was ever read.
+        state_chunks: what is known of every pool.
+        stale_chunks: the same once the listing is too old.
+        listing_chunks: what holds while the listing is fresh.
+    """
+
+    state: PoolState
+    summary: Summary | None
+    state_chunks: Mapping[str, Chunk]
+    stale_chunks: Mapping[str, Chunk]
+    listing_chunks: Mapping[str, Chunk]
+
+    def fresh(self, now: float) -> bool:
+        """Whether the listing may be shown at this monotonic moment."""
+        return self.summary is not None and now < self.state.fresh_until
+
+    def chunks(self, now: float) -> Mapping[str, Chunk]:
+        """What to show at this monotonic moment, by section."""
+        return {**self.state_chunks, **self.listing_chunks} if self.fresh(now) else self.stale_chunks
+
+
+def render_pool(
+    state: PoolState, *, series: SeriesOf, limit: int, previous: RenderedPool | None = None
+) -> RenderedPool:
+    """Make a pool's text.
+
+    Args:
+        state: what is known of the pool.
+        series: which workloads get series of their own.
+        limit: how many at most.
+        previous: what was made last; the listing's text is taken from it where the listing is the same.
+    """
+    pool = labels(POOL_LABELS, state.key)
+    listing = state.listing
+    if previous is not None and previous.state.listing is listing:
+        summary, listing_chunks = previous.summary, previous.listing_chunks
+    elif listing is None:
+        summary, listing_chunks = None, {}
+    else:
+        summary = summarise(listing, series=series, limit=limit)
+        listing_chunks = _listing_chunks(state.key, summary)
+    state_chunks = _state_chunks(pool, state)
+    # A poll may be stuck when its listing gets too old; then the last outcome says nothing any more.
+    stale_chunks = _state_chunks(pool, replace(state, outcome=None)) if state.up else state_chunks
+    return RenderedPool(state, summary, state_chunks, stale_chunks, listing_chunks)
+
+
+def _state_chunks(pool: str, state: PoolState) -> Chunks:
+    return _compressed((family.name, _lines(family, ((pool, state),))) for family in STATE_FAMILIES)
+
+
+def _listing_chunks(key: PoolKey, summary: Summary) -> Chunks:
+    pool = labels(POOL_LABELS, key)
+    texts: list[tuple[str, list[str]]] = []
+    for family in LISTING_FAMILIES:
+        if isinstance(family, GaugeHistogramFamily):
+            texts += _histogram_lines(family, pool, summary).items()
+        else:
+            texts.append((family.name, _lines(family, ((pool, summary),))))
+    workloads = [
+        (f"{pool},{labels(WORKLOAD_LABELS, (workload.uid, workload.job_name, workload.type))}", workload)
+        for workload in summary.chosen
+    ]
+    texts += [(family.name, _lines(family, workloads)) for family in WORKLOAD_FAMILIES]
+    return _compressed(texts)
+
+
+def _compressed(texts: Iterable[tuple[str, list[str]]]) -> Chunks:
+    return {key: Chunk.of("".join(lines).encode()) for key, lines in texts if lines}
+
+
+def _lines(family: Family[Known], known: Iterable[tuple[str, Known]]) -> list[str]:
+    """The sample lines of one family.
+
+    Args:
+        family: which.
+        known: identity labels as text, and what is known of what they identify.
+    """
+    name, names, samples = family.name, family.labels, family.samples
+    return [
+        f"{name}{{{identity},{labels(names, values)}}} {number(value)}\n"
+        if values
+        else f"{name}{{{identity}}} {number(value)}\n"
+        for identity, one in known
+        for values, value in samples(one)
+    ]
+
+
+def _histogram_lines(family: GaugeHistogramFamily, pool: str, summary: Summary) -> dict[str, list[str]]:
+    """The sample lines of a gauge histogram, by section key.
+
+    OpenMetrics wants one distribution's lines together, the text format one suffix's: both are made.
+    """
+    lines: defaultdict[str, list[str]] = defaultdict(list)
+    name = family.name
+    for values, ages in family.samples(summary):
+        identity = f"{pool},{labels(family.labels, values)}"
+        cumulative = list(accumulate(ages.buckets))
+        buckets = [
+            f'{name}_bucket{{{identity},le="{bound(upper)}"}} {count}\n'
+            for upper, count in zip((*family.buckets, _INFINITY), cumulative, strict=True)
+        ]
+        count = f"{name}_gcount{{{identity}}} {cumulative[-1]}\n"
+        total = f"{name}_gsum{{{identity}}} {number(ages.total)}\n"
+        lines[f"{name}_bucket"] += buckets
+        lines[f"{name}_gcount"].append(count)
+        lines[f"{name}_gsum"].append(total)
+        lines[name] += [*buckets, count, total]
+    return lines

@@ -1,0 +1,100 @@
+"""One poll of one pool: its listing, or why there is none, becomes the pool's new state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.errors import NotFound, PollError
+from exporter.polling.nearmiss import near_misses
+from exporter.snapshot.pool import PoolState
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from exporter.clock import Clock
+    from exporter.errors import Outcome
+    from exporter.snapshot.pool import Listing, PoolKey
+    from exporter.snapshot.store import SnapshotStore
+    from exporter.telemetry import Telemetry
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolPoller:
+    """Polls one pool.
+
+    Attributes:
+        key: which pool.
+        read: brings its listing, or raises a PollError.
+        names: gives the display names of the project's pools by ID, as far as known.
+        store: where its state goes.
+        stale_after: seconds that a listing may be shown after the last success.
+        clock: the time.
+        telemetry: where the poll's duration is counted.
+    """
+
+    key: PoolKey
+    read: Callable[[], Awaitable[Listing]]
+    names: Callable[[], Mapping[str, str]]
+    store: SnapshotStore
+    stale_after: float
+    clock: Clock
+    telemetry: Telemetry
+
+    def watch(self) -> None:
+        """Make the pool known before its first poll."""
+        if self.key not in self.store.states:
+            self.store.publish(PoolState(self.key, name=self.names().get(self.key.pool)))
+
+    async def poll(self) -> PoolState:
+        """Read the pool once and publish its new state, which is returned too."""
+        started = self.clock.monotonic()
+        listing, outcome, explanation = await self._read()
+        before = self.store.states.get(self.key) or PoolState(self.key)
+        now = self.clock.monotonic()
+        self.telemetry.poll_duration.observe(now - started)
+        state = replace(
+            before,
+            name=self.names().get(self.key.pool, before.name),
+            outcome=outcome,
+            explanation=explanation,
+            attempted_at=self.clock.wall(),
+            duration=now - started,
+            polls=before.counted(outcome),
+        )
+        if listing is not None:
+            state = replace(
+                state, succeeded_at=state.attempted_at, listing=listing, fresh_until=now + self.stale_after
+            )
+        self._report(before, state)
+        self.store.publish(state)
+        return state
+
+    async def _read(self) -> tuple[Listing | None, Outcome, str]:
+        try:
+            listing = await self.read()
+        except PollError as error:
+            return None, error.outcome, self._explained(error)
+        return listing, "ok" if listing.complete else "incomplete", listing.shortfall
+
+    def _explained(self, error: PollError) -> str:
+        text = str(error)
+        if isinstance(error, NotFound) and (near := near_misses(self.key.pool, self.names())):
+            return f"{text}; did you mean {near}?"
+        return text
+
+    def _report(self, before: PoolState, after: PoolState) -> None:
+        """One line when a pool changes, none while it stays as it is."""
+        if before.outcome == after.outcome:
+            return
+        report = log.bind(**self.key._asdict(), outcome=after.outcome)
+        if after.outcome == "ok":
+            report.info("pool is read", workloads=len(after.listing.workloads) if after.listing else None)
+        elif after.outcome == "incomplete":
+            report.warning("pool is read, but its listing is known to be short", reason=after.explanation)
+        else:
+            report.error("pool cannot be read", reason=after.explanation)

@@ -1,0 +1,191 @@
+"""All pools of one project: which they are, and a loop for each."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.errors import PollError
+from exporter.polling.pool import PoolPoller
+from exporter.polling.schedule import Schedule, phases
+from exporter.snapshot.pool import PoolKey
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterable, Iterator
+
+    from exporter.api.client import Client
+    from exporter.clock import Clock
+    from exporter.snapshot.pool import PoolState
+    from exporter.snapshot.store import SnapshotStore
+    from exporter.telemetry import Telemetry
+
+log = structlog.get_logger(__name__)
+
+CATALOGUE_INTERVALS = 5
+"""The project's pools are listed once in so many poll intervals: names and pools change rarely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """Which pools to watch, of those that the project has.
+
+    Attributes:
+        include: a pool is watched when this is found in its ID or display name...
+        exclude: ...and this, if given, is not.
+    """
+
+    include: re.Pattern[str]
+    exclude: re.Pattern[str] | None
+
+    def wants(self, pool: str, name: str) -> bool:
+        """Whether to watch a pool."""
+        return _found(self.include, pool, name) and not (self.exclude and _found(self.exclude, pool, name))
+
+
+def _found(pattern: re.Pattern[str], *texts: str) -> bool:
+    return any(pattern.search(text) for text in texts)
+
+
+@dataclass(slots=True, kw_only=True)
+class ProjectPoller:
+    """Polls the pools of one project.
+
+    Attributes:
+        region: where the project is.
+        project_id: the project.
+        pools: the pools to watch, or how to find them.
+        workspace_id: whose pools the project's list holds.
+        client: asks the cloud.
+        store: where the pools' states go.
+        interval: seconds between two polls of a pool.
+        stale_after: seconds that a listing may be shown after the last success.
+        clock: the time, and waits.
+        telemetry: where things are counted.
+        rng: for jitter.
+    """
+
+    region: str
+    project_id: str
+    pools: tuple[str, ...] | Discovery
+    workspace_id: str
+    client: Client
+    store: SnapshotStore
+    interval: float
+    stale_after: float
+    clock: Clock
+    telemetry: Telemetry
+    rng: random.Random = field(default_factory=random.Random)
+    settled: bool = False
+    """Whether it is known which pools there are, or it was tried once to find out."""
+    _names: dict[str, str] = field(default_factory=dict)
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _phases: Iterator[float] = field(default_factory=phases)
+    _catalogue_outcome: str = "ok"
+
+    async def run(self) -> None:
+        """Poll for ever. What is not expected to go wrong ends this, and with it the process."""
+        async with asyncio.TaskGroup() as group:
+            if not isinstance(self.pools, Discovery):
+                self._watch(self.pools, group)
+                self.settled = True
+            while True:
+                known = await self.look() is None
+                if known and isinstance(self.pools, Discovery):
+                    self._watch(self._wanted(self.pools), group)
+                self.settled = True
+                await self.clock.sleep(self.interval * CATALOGUE_INTERVALS)
+
+    async def once(self) -> list[PoolState]:
+        """Poll every pool once, as many at a time as the project's throttle lets through."""
+        await self.look()
+        pools = self._wanted(self.pools) if isinstance(self.pools, Discovery) else self.pools
+        pollers = [self._poller(pool) for pool in pools]
+        for poller in pollers:
+            poller.watch()
+        return await asyncio.gather(*(poller.poll() for poller in pollers))
+
+    async def look(self) -> PollError | None:
+        """Ask for the project's pools: their names and, for discovery, which they are.
+
+        Returns why it could not be done, if it could not; what was known before holds on then.
+        """
+        try:
+            names = await self.client.pools(self.workspace_id)
+        except PollError as error:
+            self._report_catalogue(error.outcome, str(error))
+            return error
+        self._names = names
+        self._report_catalogue("ok", "")
+        for key, state in self.store.states.items():
+            if key[:2] == (self.region, self.project_id) and state.name != names.get(key.pool, state.name):
+                self.store.publish(state.named(names[key.pool]))
+        return None
+
+    def _wanted(self, discovery: Discovery) -> list[str]:
+        return [pool for pool, name in self._names.items() if discovery.wants(pool, name)]
+
+    def _watch(self, pools: Iterable[str], group: asyncio.TaskGroup) -> None:
+        """Start a loop for every pool that has none; end those of pools that are gone."""
+        wanted = tuple(pools)
+        known = [key for key in self.store.states if key[:2] == (self.region, self.project_id)]
+        for key in known:  # also those that were watched before the configuration was read again
+            if key.pool not in wanted:
+                if task := self._tasks.pop(key.pool, None):
+                    task.cancel()
+                self.store.forget(key)
+                log.info("pool is gone; not watched any more", **key._asdict())
+        for pool in wanted:
+            if pool in self._tasks:
+                continue
+            poller = self._poller(pool)
+            poller.watch()
+            if isinstance(self.pools, Discovery):
+                log.info("pool is discovered", **poller.key._asdict(), name=self._names.get(pool))
+            self._tasks[pool] = group.create_task(self._keep_polling(poller))
+
+    async def _keep_polling(self, poller: PoolPoller) -> None:
+        schedule = Schedule(self.clock.monotonic(), self.interval, next(self._phases), self.rng)
+        before = poller.store.states[poller.key]
+        if before.attempted_at is not None:
+            # Watched before a reload: not due again just because the configuration was read.
+            elapsed = max(0.0, self.clock.wall() - before.attempted_at)
+            await self.clock.sleep(max(0.0, self.interval - elapsed))
+        while True:
+            await poller.poll()
+            await self.clock.sleep(schedule.wait(self.clock.monotonic()))
+
+    def _poller(self, pool: str) -> PoolPoller:
+        return PoolPoller(
+            key=self._key(pool),
+            read=partial(self.client.listing, pool),
+            names=lambda: self._names,
+            store=self.store,
+            stale_after=self.stale_after,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+
+    def _key(self, pool: str) -> PoolKey:
+        return PoolKey(self.region, self.project_id, pool)
+
+    def _report_catalogue(self, outcome: str, reason: str) -> None:
+        """Say when listing the project's pools begins to fail, or works again."""
+        discovering = isinstance(self.pools, Discovery)
+        if discovering:
+            self.telemetry.discovery_up.labels(self.region, self.project_id).set(outcome == "ok")
+        if outcome == self._catalogue_outcome:
+            return
+        self._catalogue_outcome = outcome
+        report = log.bind(region=self.region, project_id=self.project_id, outcome=outcome)
+        if outcome == "ok":
+            report.info("the project's pools are listed again")
+        elif discovering:
+            report.error("the project's pools cannot be listed, so none can be discovered", reason=reason)
+        else:
+            report.warning("the project's pools cannot be listed; display names are not known", reason=reason)

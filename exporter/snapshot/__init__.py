@@ -1,0 +1,1 @@
+"""What is known of every pool: immutable values, and the one store in which fetching and serving meet."""

@@ -1,0 +1,79 @@
+"""What is known of one pool at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.errors import Outcome
+    from exporter.snapshot.workload import Workload
+
+
+class PoolKey(NamedTuple):
+    """What identifies a pool; also the labels that every series of it carries."""
+
+    region: str
+    project_id: str
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All workloads of a pool as read by one poll.
+
+    Attributes:
+        workloads: each uid once, in the API's order (oldest first).
+        complete: False where it is known that workloads exist that were not read or not understood.
+        total: what the API says exists; None where it does not say.
+        shortfall: why the listing is not complete, one clause; empty when it is.
+    """
+
+    workloads: tuple[Workload, ...]
+    complete: bool = True
+    total: int | None = None
+    shortfall: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """A pool between two polls; replaced as a whole by every poll, never changed.
+
+    Attributes:
+        key: which pool.
+        name: its display name; None where unknown.
+        outcome: how the last poll ended; None before the first.
+        explanation: what went wrong in the last poll and what to do; empty when all went well.
+        attempted_at: Unix time of the end of the last poll; None before the first.
+        succeeded_at: Unix time of the end of the last successful poll; None before it.
+        duration: seconds the last poll took.
+        listing: what the last successful poll read; None before it.
+        fresh_until: the monotonic moment at which `listing` is too old to be shown.
+        polls: how many polls ended in which outcome since the start.
+    """
+
+    key: PoolKey
+    name: str | None = None
+    outcome: Outcome | None = None
+    explanation: str = ""
+    attempted_at: float | None = None
+    succeeded_at: float | None = None
+    duration: float | None = None
+    listing: Listing | None = None
+    fresh_until: float = 0.0
+    polls: Mapping[Outcome, int] = field(default_factory=dict)
+
+    @property
+    def up(self) -> bool:
+        """Whether the last poll succeeded. An incomplete listing was read all the same, so it counts."""
+        return self.outcome in {"ok", "incomplete"}
+
+    def counted(self, outcome: Outcome) -> Mapping[Outcome, int]:
+        """`polls` with one more of this outcome."""
+        return {**self.polls, outcome: self.polls.get(outcome, 0) + 1}
+
+    def named(self, name: str | None) -> PoolState:
+        """The same with another display name."""
+        return replace(self, name=name)

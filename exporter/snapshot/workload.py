@@ -1,0 +1,95 @@
+"""One job of a pool, as the exporter understands it."""
+
+from __future__ import annotations
+
+import msgspec
+
+TYPES = ("train", "infer", "notebook", "x-infer")
+"""The documented types; an open set. Families that are zero-filled have all of these."""
+
+WAITING = frozenset({"Queue", "Pending"})
+FINISHED = frozenset({"Completed", "Terminated", "Failed"})
+STATUSES = (
+    "Queue",
+    "Pending",
+    "Creating",
+    "Running",
+    "Abnormal",
+    "Terminating",
+    "Completed",
+    "Terminated",
+    "Failed",
+)
+"""The documented statuses; an open set. Families that are zero-filled have all of these."""
+
+ACCELERATORS = ("nvidia.com/gpu", "huawei.com/ascend-310", "huawei.com/ascend-1980")
+"""The documented accelerators; an open set. Families that are zero-filled have all of these."""
+
+PRIORITIES = ("0", "1", "2", "3")
+"""The priorities seen and documented; an open set. Higher runs first."""
+
+UNKNOWN = "unknown"
+"""Stands for a type or status that the API leaves out: the workload counts all the same."""
+
+
+class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One workload of a pool's listing; None is "the API did not say".
+
+    A msgspec.Struct because making one costs a fraction of a frozen dataclass, and a poll
+    makes one for every workload.
+
+    Attributes:
+        uid: the Kubernetes uid; what identifies a workload.
+        name: `modelarts-job-<job_uuid>` for training.
+        job_name: the human name; not unique.
+        job_uuid: the service's own id of the job.
+        type: one of `TYPES`, or another.
+        status: one of `STATUSES`, or another.
+        flavor: the specification asked for.
+        priority: a number as text; "" where not given.
+        user: who created it; "" where not given.
+        gvk: the Kubernetes group, version and kind.
+        created: Unix seconds.
+        pending: how long it has waited, or had waited before it started, in seconds.
+        position: its place in the queue, as the API gives it: whether the first is 0 or 1 is unknown. None
+            for the API's -1.
+        running: how long it has run, in seconds.
+        cpu_cores: requested.
+        memory_bytes: requested.
+        accelerators: requested cards by the accelerator's current name.
+        nodes: how many nodes it runs on.
+    """
+
+    uid: str
+    name: str = ""
+    job_name: str = ""
+    job_uuid: str = ""
+    type: str = UNKNOWN
+    status: str = UNKNOWN
+    flavor: str = ""
+    priority: str = ""
+    user: str = ""
+    gvk: str = ""
+    created: float | None = None
+    pending: float | None = None
+    position: int | None = None
+    running: float | None = None
+    cpu_cores: float | None = None
+    memory_bytes: float | None = None
+    accelerators: tuple[tuple[str, float], ...] = ()
+    nodes: int | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """It has not been given its resources yet."""
+        return self.status in WAITING
+
+    @property
+    def finished(self) -> bool:
+        """It needs nothing any more."""
+        return self.status in FINISHED
+
+    @property
+    def active(self) -> bool:
+        """It needs resources, or will: every status that is not finished, known or not."""
+        return self.status not in FINISHED

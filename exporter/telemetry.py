@@ -1,0 +1,112 @@
+"""What the exporter counts about itself: one declared metric each, in a registry of its own.
+
+The only mutable metrics in the program. The pools' families are not here: they are made from snapshots
+(see `exporter.metrics.families`).
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.gc_collector import GCCollector
+
+from exporter import __version__
+from exporter.errors import OUTCOMES
+from exporter.snapshot.rejection import Rejection
+
+# A `_created` series beside every counter doubles the series and is used by nobody who scrapes this.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+PREFIX = "modelarts_exporter_"
+
+
+class Telemetry:
+    """The exporter's own metrics, and the registry that holds them."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        self.build_info = Gauge(
+            PREFIX + "build_info", "1; the version that runs.", ["version"], registry=registry
+        )
+        self.build_info.labels(__version__).set(1)
+        self.poll_duration = Histogram(
+            PREFIX + "poll_duration_seconds",
+            "How long polls of one pool took, all pages, waits and retries included.",
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+            registry=registry,
+        )
+        self.api_requests = Counter(
+            PREFIX + "api_requests_total",
+            "Requests sent to the cloud, by endpoint and HTTP status; "
+            "where no answer came, code is timeout, connection or tls.",
+            ["endpoint", "code"],
+            registry=registry,
+        )
+        self.api_request_duration = Histogram(
+            PREFIX + "api_request_duration_seconds",
+            "How long single requests to the cloud took, the answer's body included.",
+            ["endpoint"],
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            registry=registry,
+        )
+        self.api_retries = Counter(
+            PREFIX + "api_retries_total", "Requests sent again, by why.", ["reason"], registry=registry
+        )
+        self.workloads_rejected = Counter(
+            PREFIX + "workloads_rejected_total",
+            "Workloads that the API listed and that could not be understood, by why; counted nowhere else.",
+            ["reason"],
+            registry=registry,
+        )
+        self.quantities_unparsable = Counter(
+            PREFIX + "quantities_unparsable_total",
+            "Requested quantities in no known form, by resource (an undocumented accelerator is other); "
+            "they are left out of sums.",
+            ["resource"],
+            registry=registry,
+        )
+        self.credentials_expiry = Gauge(
+            PREFIX + "credentials_expiry_timestamp_seconds",
+            "When the credentials in use end, for those that do. Renewed before, where that is possible.",
+            ["region", "project_id"],
+            registry=registry,
+        )
+        self.discovery_up = Gauge(
+            PREFIX + "discovery_up",
+            "1 if a project's pools could be listed the last time, else 0; for projects with discover.",
+            ["region", "project_id"],
+            registry=registry,
+        )
+        self.config_last_reload_successful = Gauge(
+            PREFIX + "config_last_reload_successful",
+            "1 if the configuration was read the last time without a problem, else 0 and the old one holds.",
+            registry=registry,
+        )
+        self.config_last_reload_success_timestamp = Gauge(
+            PREFIX + "config_last_reload_success_timestamp_seconds",
+            "When the configuration in use was read.",
+            registry=registry,
+        )
+        self.render_duration = Histogram(
+            PREFIX + "render_duration_seconds",
+            "How long it took to turn one pool's snapshot into its exposition text, plain and compressed.",
+            buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+            registry=registry,
+        )
+        for reason in OUTCOMES:
+            if reason not in {"ok", "incomplete"}:
+                self.api_retries.labels(reason)
+        for rejection in get_args(Rejection):
+            self.workloads_rejected.labels(rejection)

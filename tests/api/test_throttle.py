@@ -1,0 +1,86 @@
+"""A project's pace."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.api.throttle import Throttle
+
+if TYPE_CHECKING:
+    from fakes import FakeClock
+
+
+@pytest.fixture
+def throttle(clock: FakeClock) -> Throttle:
+    return Throttle("p", requests_per_second=10, concurrency=2, clock=clock)
+
+
+async def moments(throttle: Throttle, clock: FakeClock, count: int) -> list[float]:
+    start = clock.monotonic()
+    sent = []
+    for _ in range(count):
+        async with throttle.slot():
+            sent.append(round(clock.monotonic() - start, 6))
+    return sent
+
+
+async def test_requests_are_evenly_spaced(throttle: Throttle, clock: FakeClock) -> None:
+    """Ten a second is one every 100 ms, without a burst at the start."""
+    assert await moments(throttle, clock, 4) == [0.0, 0.1, 0.2, 0.3]
+
+
+async def test_no_more_than_so_many_in_flight(throttle: Throttle) -> None:
+    """A third request waits until one of two has ended."""
+    end = asyncio.Event()
+    running = 0
+
+    async def request() -> None:
+        nonlocal running
+        async with throttle.slot():
+            running += 1
+            await end.wait()
+
+    tasks = [asyncio.create_task(request()) for _ in range(3)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert running == 2
+    end.set()
+    await asyncio.gather(*tasks)
+    assert running == 3
+
+
+async def test_retry_after_pauses_the_whole_project(throttle: Throttle, clock: FakeClock) -> None:
+    """Nothing is sent for as long as the cloud says; then the pace goes on."""
+    throttle.refused(30.0, None)
+    assert throttle.paused_for() == 30.0
+    assert await moments(throttle, clock, 2) == [30.0, 30.1]
+
+
+async def test_the_limit_in_the_message_is_kept_to(throttle: Throttle, clock: FakeClock) -> None:
+    """`limit:200,time:5 minute` is one request every 1.5 s from then on; a higher limit changes nothing."""
+    throttle.refused(0.0, (200, 300.0))
+    throttle.refused(0.0, (10_000, 1.0))
+    assert await moments(throttle, clock, 3) == [0.0, 1.5, 3.0]
+
+
+async def test_pauses_double_until_a_request_goes_through(throttle: Throttle, clock: FakeClock) -> None:
+    """Where the cloud does not say how long, each refusal in a row doubles the pause, up to its window."""
+    pauses = []
+    for _ in range(6):
+        throttle.refused(None, (200, 10.0))
+        pauses.append(round(throttle.paused_for()))
+        clock.advance(throttle.paused_for())
+    assert pauses == [1, 2, 4, 8, 10, 10]
+    throttle.accepted()
+    throttle.refused(None, None)
+    assert round(throttle.paused_for()) == 1
+
+
+async def test_refusals_of_requests_under_way_count_once(throttle: Throttle) -> None:
+    """Eight requests in flight that are all refused are one reason to pause, not eight."""
+    for _ in range(8):
+        throttle.refused(None, None)
+    assert throttle.paused_for() == 1.0

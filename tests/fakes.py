@@ -1,0 +1,34 @@
+"""Stand-ins at the lowest seam: time."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class FakeClock:
+    """A clock that only moves when it is told to, or when somebody sleeps on it.
+
+    Attributes:
+        slept: every wait so far, in seconds.
+    """
+
+    def __init__(self, wall: float = 1_700_000_000.0) -> None:
+        self.slept: list[float] = []
+        self._wall = wall
+        self._monotonic = 1_000.0
+
+    def wall(self) -> float:
+        return self._wall
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(max(seconds, 0.0))
+        # Others get their turn, as they would during a real wait.
+        await asyncio.sleep(0)
+
+    def advance(self, seconds: float) -> None:
+        self._wall += seconds
+        self._monotonic += seconds

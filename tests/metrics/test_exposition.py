@@ -1,0 +1,227 @@
+"""A scrape's bytes, held against independent readers of both formats."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from typing import TYPE_CHECKING
+
+import pytest
+from fakes import FakeClock
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from programs import promtool_findings
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
+from prometheus_client.parser import text_string_to_metric_families as text_families
+
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.families import FAMILIES
+from exporter.metrics.renderer import Renderer
+from exporter.snapshot.pool import Listing, PoolKey, PoolState
+from exporter.snapshot.store import SnapshotStore
+from exporter.snapshot.workload import STATUSES, TYPES, Workload
+from exporter.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NAUGHTY = 'quote " backslash \\ newline \n 中文 é'
+
+
+def pool(name: str, *workloads: Workload, clock: FakeClock, age: float = 300.0) -> PoolState:
+    return PoolState(
+        PoolKey("cn-north-4", "p" * 32, name),
+        name=NAUGHTY,
+        outcome="ok",
+        attempted_at=clock.wall(),
+        succeeded_at=clock.wall(),
+        listing=Listing(workloads),
+        fresh_until=clock.monotonic() + age,
+        polls={"ok": 1},
+    )
+
+
+def full(uid: str) -> Workload:
+    return Workload(
+        uid=uid,
+        name="n",
+        job_name=NAUGHTY,
+        type="train",
+        status="Queue",
+        priority="3",
+        user=NAUGHTY,
+        created=1.7e9,
+        pending=100.0,
+        position=0,
+        running=5.0,
+        cpu_cores=1.0,
+        memory_bytes=2.0,
+        accelerators=(("nvidia.com/gpu", 1.0),),
+        nodes=1,
+    )
+
+
+class Scraped:
+    """An exposition with its store, ready to scrape."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.store = SnapshotStore()
+        self.telemetry = Telemetry()
+        self.renderer = Renderer(self.store, clock=clock, telemetry=self.telemetry, series="all", limit=100)
+        self.exposition = Exposition(self.renderer, self.telemetry.registry, clock=clock)
+
+    async def show(self, *states: PoolState) -> None:
+        for state in states:
+            self.store.publish(state)
+        await self.renderer.catch_up()
+
+
+@pytest.fixture
+def scraped(clock: FakeClock) -> Scraped:
+    return Scraped(clock)
+
+
+def read_openmetrics(text: bytes) -> Iterable[object]:
+    families: Iterable[object] = openmetrics_families(text.decode())  # type: ignore[no-untyped-call]
+    return families
+
+
+def pool_samples(families: Iterable[object]) -> set[tuple[str, tuple[tuple[str, str], ...], float]]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items())), sample.value)
+        for family in families
+        for sample in family.samples  # type: ignore[attr-defined]  # the parsers are untyped
+        if "pool" in sample.labels
+    }
+
+
+async def test_both_formats_hold_the_same_samples(scraped: Scraped, clock: FakeClock) -> None:
+    """Text 0.0.4 and OpenMetrics 1.0.0 are read by prometheus_client's parsers to the same pool samples."""
+    await scraped.show(pool("a", full("u1"), full("u2"), clock=clock), pool("b", full("u3"), clock=clock))
+    text = pool_samples(text_families((await scraped.exposition.scrape()).decode()))
+    openmetrics = pool_samples(read_openmetrics(await scraped.exposition.scrape(openmetrics=True)))
+    assert text == openmetrics
+    names = {name for name, _, _ in text}
+    assert {family.name for family in FAMILIES if family.kind != "gaugehistogram"} <= names
+
+
+async def test_promtool_has_no_finding(scraped: Scraped, clock: FakeClock) -> None:
+    """`promtool check metrics` accepts the text format without a word."""
+    await scraped.show(pool("a", full("u1"), full("u2"), clock=clock), pool("b", full("u3"), clock=clock))
+    assert promtool_findings(await scraped.exposition.scrape()) == ""
+
+
+async def test_each_family_stands_in_one_place(scraped: Scraped, clock: FakeClock) -> None:
+    """However many pools there are, a family has one TYPE line and its samples follow it."""
+    await scraped.show(*(pool(f"p{index}", full(f"u{index}"), clock=clock) for index in range(5)))
+    seen: list[str] = []
+    for line in (await scraped.exposition.scrape()).decode().splitlines():
+        if line.startswith("# TYPE"):
+            seen.append(line.split()[2])
+        elif not line.startswith("#"):
+            assert line.startswith(seen[-1])
+    assert len(seen) == len(set(seen))
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+async def test_gzip_is_one_member_of_the_plain_bytes(
+    scraped: Scraped, clock: FakeClock, openmetrics: bool
+) -> None:
+    """Ready pieces join into a single gzip member: clients that stop after the first one read it all."""
+    await scraped.show(pool("a", full("u1"), clock=clock), pool("b", clock=clock))
+    zipped = await scraped.exposition.scrape(openmetrics=openmetrics, gzip=True)
+    reader = zlib.decompressobj(wbits=31)
+    plain = reader.decompress(zipped)
+    assert reader.eof
+    assert reader.unused_data == b""
+    assert gzip.decompress(zipped) == plain
+    everything = (await scraped.exposition.scrape(openmetrics=openmetrics)).decode()
+    assert [line for line in plain.decode().splitlines() if "modelarts_pool" in line] == [
+        line for line in everything.splitlines() if "modelarts_pool" in line
+    ]
+
+
+async def test_only_the_named_families(scraped: Scraped, clock: FakeClock) -> None:
+    """`name[]` selects families by their name or that of their samples, own metrics included."""
+    await scraped.show(pool("a", full("u1"), clock=clock))
+    names = frozenset(
+        {"modelarts_pool_up", "modelarts_pool_pending_age_seconds_gcount", "modelarts_exporter_build_info"}
+    )
+    for openmetrics in (False, True):
+        text = (await scraped.exposition.scrape(openmetrics=openmetrics, names=names)).decode()
+        shown = {line.split("{")[0] for line in text.splitlines() if not line.startswith("#")}
+        assert shown == {
+            "modelarts_pool_up",
+            "modelarts_pool_pending_age_seconds_bucket",
+            "modelarts_pool_pending_age_seconds_gcount",
+            "modelarts_pool_pending_age_seconds_gsum",
+            "modelarts_exporter_build_info",
+        }
+
+
+async def test_an_old_listing_disappears_without_a_poll(scraped: Scraped, clock: FakeClock) -> None:
+    """A poll may be stuck: the listing goes when it is too old, though nothing new was published."""
+    await scraped.show(
+        pool("a", full("u1"), clock=clock, age=300.0), pool("b", full("u2"), clock=clock, age=900.0)
+    )
+    assert b'modelarts_workload_status{region="cn-north-4"' in await scraped.exposition.scrape()
+    clock.advance(301.0)
+    later = (await scraped.exposition.scrape()).decode()
+    assert 'uid="u1"' not in later
+    assert 'uid="u2"' in later
+    assert 'modelarts_pool_up{region="cn-north-4",project_id="' + "p" * 32 + '",pool="a"} 0' in later
+
+
+async def test_a_forgotten_pool_is_gone_at_once(scraped: Scraped, clock: FakeClock) -> None:
+    """Not one series of a removed pool is left."""
+    await scraped.show(pool("a", clock=clock), pool("b", clock=clock))
+    scraped.store.forget(PoolKey("cn-north-4", "p" * 32, "a"))
+    await scraped.renderer.catch_up()
+    text = (await scraped.exposition.scrape()).decode()
+    assert 'pool="a"' not in text
+    assert 'pool="b"' in text
+
+
+async def test_a_scrape_shows_the_newest_state(scraped: Scraped, clock: FakeClock) -> None:
+    """What was joined for an earlier scrape does not survive a change."""
+    await scraped.show(pool("a", full("u1"), clock=clock))
+    assert b'uid="u1"' in await scraped.exposition.scrape()
+    await scraped.show(pool("a", full("u2"), clock=clock))
+    later = await scraped.exposition.scrape()
+    assert b'uid="u1"' not in later
+    assert b'uid="u2"' in later
+
+
+workloads = st.builds(
+    Workload,
+    uid=st.text(min_size=1),
+    job_name=st.text(),
+    type=st.sampled_from(TYPES) | st.text(min_size=1),
+    status=st.sampled_from(STATUSES) | st.text(min_size=1),
+    priority=st.sampled_from(["0", "1", "3", ""]),
+    pending=st.none() | st.floats(0, 1e9),
+    position=st.none() | st.integers(0, 10**6),
+    accelerators=st.lists(
+        st.tuples(st.text(), st.floats(0, 1e6)), max_size=2, unique_by=lambda one: one[0]
+    ).map(tuple),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(workloads, max_size=8, unique_by=lambda workload: workload.uid))
+async def test_every_listing_can_be_read_back(listed: list[Workload]) -> None:
+    """Whatever the API lists, both formats parse, and the counts and sums come out as added up here."""
+    clock = FakeClock()
+    scraped = Scraped(clock)
+    await scraped.show(pool("a", *listed, clock=clock))
+    samples = pool_samples(text_families((await scraped.exposition.scrape()).decode()))
+    assert samples == pool_samples(read_openmetrics(await scraped.exposition.scrape(openmetrics=True)))
+    assert sum(value for name, _, value in samples if name == "modelarts_pool_workloads") == len(listed)
+    cards = sum(
+        count
+        for one in listed
+        if one.status not in {"Completed", "Terminated", "Failed"}
+        for _, count in one.accelerators
+    )
+    requested = sum(value for name, _, value in samples if name == "modelarts_pool_requested_accelerators")
+    assert requested == pytest.approx(cards)

@@ -1,0 +1,236 @@
+"""Every family: an object in, exposition text out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.metrics.render import render_pool
+from exporter.metrics.section import SECTIONS
+from exporter.snapshot.pool import Listing, PoolKey, PoolState
+from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload
+
+KEY = PoolKey("cn-north-4", "0123456789abcdef0123456789abcdef", "pool-a")
+IDENTITY = 'region="cn-north-4",project_id="0123456789abcdef0123456789abcdef",pool="pool-a"'
+JOB = f'{IDENTITY},uid="u1",job_name="train llm",type="train"'
+SERVICE = f'{IDENTITY},uid="u2",job_name="serve",type="infer"'
+
+WAITING = Workload(
+    uid="u1",
+    name="modelarts-job-1",
+    job_name="train llm",
+    job_uuid="j1",
+    type="train",
+    status="Queue",
+    flavor="modelarts.kat1.8xlarge",
+    priority="2",
+    user="ann",
+    gvk="batch.volcano.sh/v1alpha1, Kind=Job",
+    created=1_700_000_000.5,
+    pending=3600.0,
+    position=4,
+    cpu_cores=8.0,
+    memory_bytes=64.0 * 2**30,
+    accelerators=(("huawei.com/ascend-1980", 16.0),),
+)
+RUNNING = Workload(
+    uid="u2",
+    job_name="serve",
+    type="infer",
+    status="Running",
+    pending=30.0,
+    running=7200.0,
+    cpu_cores=0.5,
+    accelerators=(("huawei.com/ascend-310", 2.0), ("example.com/tpu", 1.0)),
+    nodes=2,
+)
+
+
+def state(*workloads: Workload, complete: bool = True) -> PoolState:
+    return PoolState(
+        KEY,
+        name="Team A",
+        outcome="ok" if complete else "incomplete",
+        attempted_at=1_700_000_100.0,
+        succeeded_at=1_700_000_100.0,
+        listing=Listing(workloads, complete),
+        fresh_until=100.0,
+        polls={"ok": 3},
+    )
+
+
+def exposition(pool: PoolState, *, series: str = "all", limit: int = 200, now: float = 0.0) -> str:
+    chunks = render_pool(pool, series=series, limit=limit).chunks(now)  # type: ignore[arg-type]  # from a table
+    return "".join(chunks[section.key].plain.decode() for section in SECTIONS[False] if section.key in chunks)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"modelarts_pool_up{{{IDENTITY}}} 1",
+        f"modelarts_pool_last_success_timestamp_seconds{{{IDENTITY}}} 1700000100",
+        f'modelarts_pool_info{{{IDENTITY},pool_name="Team A"}} 1',
+        f'modelarts_exporter_polls_total{{{IDENTITY},outcome="ok"}} 3',
+        f'modelarts_exporter_polls_total{{{IDENTITY},outcome="throttled"}} 0',
+        f"modelarts_pool_listing_complete{{{IDENTITY}}} 1",
+        f'modelarts_pool_workloads{{{IDENTITY},type="train",status="Queue"}} 1',
+        f'modelarts_pool_workloads{{{IDENTITY},type="x-infer",status="Failed"}} 0',
+        f'modelarts_pool_requested_cpu_cores{{{IDENTITY},type="infer",status="Running"}} 0.5',
+        f'modelarts_pool_requested_memory_bytes{{{IDENTITY},type="train",status="Queue"}} 68719476736',
+        (
+            f'modelarts_pool_requested_accelerators{{{IDENTITY},type="train",status="Queue",'
+            'accelerator="huawei.com/ascend-1980"} 16'
+        ),
+        (
+            f'modelarts_pool_requested_accelerators{{{IDENTITY},type="infer",status="Running",'
+            'accelerator="example.com/tpu"} 1'
+        ),
+        f'modelarts_pool_pending_age_seconds_bucket{{{IDENTITY},type="train",le="1800.0"}} 0',
+        f'modelarts_pool_pending_age_seconds_bucket{{{IDENTITY},type="train",le="3600.0"}} 1',
+        f'modelarts_pool_pending_age_seconds_bucket{{{IDENTITY},type="train",le="+Inf"}} 1',
+        f'modelarts_pool_pending_age_seconds_gcount{{{IDENTITY},type="infer"}} 0',
+        f'modelarts_pool_pending_age_seconds_gsum{{{IDENTITY},type="train"}} 3600',
+        f'modelarts_pool_longest_pending_seconds{{{IDENTITY},type="train",priority="2"}} 3600',
+        f'modelarts_pool_longest_pending_seconds{{{IDENTITY},type="infer",priority="0"}} 0',
+        f"modelarts_pool_workload_series_omitted{{{IDENTITY}}} 0",
+        (
+            f'modelarts_workload_info{{{JOB},name="modelarts-job-1",job_uuid="j1",flavor="modelarts.kat1.8xlarge",'
+            'priority="2",user="ann",gvk="batch.volcano.sh/v1alpha1, Kind=Job"} 1'
+        ),
+        f'modelarts_workload_status{{{JOB},status="Queue"}} 1',
+        f"modelarts_workload_pending_duration_seconds{{{JOB}}} 3600",
+        f"modelarts_workload_pending_position{{{JOB}}} 4",
+        f"modelarts_workload_running_duration_seconds{{{SERVICE}}} 7200",
+        f"modelarts_workload_created_timestamp_seconds{{{JOB}}} 1700000000.5",
+        f"modelarts_workload_requested_cpu_cores{{{JOB}}} 8",
+        f"modelarts_workload_requested_memory_bytes{{{JOB}}} 68719476736",
+        f'modelarts_workload_requested_accelerators{{{JOB},accelerator="huawei.com/ascend-1980"}} 16',
+        f"modelarts_workload_nodes{{{SERVICE}}} 2",
+    ],
+    ids=lambda line: line.partition("{")[0],
+)
+def test_a_pool_with_a_waiting_and_a_running_workload(line: str) -> None:
+    """Each family's samples, as they stand in the exposition."""
+    assert f"{line}\n" in exposition(state(WAITING, RUNNING))
+
+
+def test_what_is_not_known_has_no_series() -> None:
+    """A waiting job has no running duration and no nodes, a running one no position: absent, never 0."""
+    text = exposition(state(WAITING, RUNNING))
+    assert "modelarts_workload_running_duration_seconds{" + JOB not in text
+    assert "modelarts_workload_nodes{" + JOB not in text
+    assert text.count("\nmodelarts_workload_pending_position{") == 1
+    assert text.count("\nmodelarts_workload_created_timestamp_seconds{") == 1
+
+
+def test_an_empty_queue_is_zero_for_everything_documented() -> None:
+    """An empty pool has every documented type, status and accelerator with 0, and no workload series."""
+    samples = [
+        sample for family in text_string_to_metric_families(exposition(state())) for sample in family.samples
+    ]
+    counts = [sample for sample in samples if sample.name == "modelarts_pool_workloads"]
+    assert {(sample.labels["type"], sample.labels["status"]) for sample in counts} == {
+        (kind, status) for kind in TYPES for status in STATUSES
+    }
+    accelerators = [sample for sample in samples if sample.name == "modelarts_pool_requested_accelerators"]
+    assert len(accelerators) == len(TYPES) * len(STATUSES) * len(ACCELERATORS)
+    assert {sample.value for sample in counts + accelerators} == {0}
+    assert not [sample for sample in samples if sample.name.startswith("modelarts_workload_")]
+    longest = [sample for sample in samples if sample.name == "modelarts_pool_longest_pending_seconds"]
+    assert {sample.labels["type"] for sample in longest} == set(TYPES)
+
+
+def test_finished_workloads_are_counted_but_request_nothing() -> None:
+    """What a finished job once requested is demand no more."""
+    done = Workload(uid="u3", type="train", status="Completed", cpu_cores=8.0, pending=9e6)
+    text = exposition(state(done))
+    assert f'modelarts_pool_workloads{{{IDENTITY},type="train",status="Completed"}} 1\n' in text
+    assert f'modelarts_pool_requested_cpu_cores{{{IDENTITY},type="train",status="Completed"}} 0\n' in text
+    assert f'modelarts_pool_pending_age_seconds_gcount{{{IDENTITY},type="train"}} 0\n' in text
+
+
+def test_undocumented_types_and_statuses_come_as_they_are() -> None:
+    """Open sets: nothing is dropped for being new."""
+    text = exposition(state(Workload(uid="u4", type="warmUpTask", status="Suspended", cpu_cores=1.0)))
+    assert f'modelarts_pool_workloads{{{IDENTITY},type="warmUpTask",status="Suspended"}} 1\n' in text
+    assert (
+        f'modelarts_pool_requested_cpu_cores{{{IDENTITY},type="warmUpTask",status="Suspended"}} 1\n' in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("series", "uids"),
+    [
+        ("none", []),
+        ("waiting", ["w9", "w1"]),
+        ("active", ["w9", "w1", "r9", "r1"]),
+        ("all", ["w9", "w1", "r9", "r1", "f2", "f1"]),
+    ],
+)
+def test_which_workloads_get_series_and_in_which_order(series: str, uids: list[str]) -> None:
+    """Longest waiting first, then longest running, then the newest of the finished; the rest is omitted."""
+    pool = state(
+        Workload(uid="f1", status="Failed", created=1.0),
+        Workload(uid="r1", status="Running", running=1.0),
+        Workload(uid="w1", status="Pending", pending=1.0),
+        Workload(uid="r9", status="Creating", running=9.0),
+        Workload(uid="w9", status="Queue", pending=9.0),
+        Workload(uid="f2", status="Completed", created=2.0),
+    )
+    for limit in range(len(uids) + 1):
+        rendered = render_pool(pool, series=series, limit=limit)  # type: ignore[arg-type]  # from a table
+        assert rendered.summary is not None
+        assert [workload.uid for workload in rendered.summary.chosen] == uids[:limit]
+        assert rendered.summary.omitted == len(uids) - limit
+
+
+def test_a_short_listing_says_so_and_counts_as_up() -> None:
+    """What was read is shown, marked as not complete."""
+    text = exposition(state(WAITING, complete=False))
+    assert f"modelarts_pool_listing_complete{{{IDENTITY}}} 0\n" in text
+    assert f"modelarts_pool_up{{{IDENTITY}}} 1\n" in text
+
+
+def test_a_stale_pool_keeps_only_what_is_still_true() -> None:
+    """Once too old, everything from the listing is gone; up is 0, the last success stays."""
+    text = exposition(state(WAITING), now=100.0)
+    assert f"modelarts_pool_up{{{IDENTITY}}} 0\n" in text
+    assert "modelarts_pool_last_success_timestamp_seconds" in text
+    assert "modelarts_exporter_polls_total" in text
+    assert "modelarts_pool_workloads" not in text
+    assert "modelarts_workload_" not in text
+    assert "modelarts_pool_listing_complete" not in text
+
+
+def test_a_pool_never_read_is_down_and_nothing_else() -> None:
+    """Before the first poll a pool is there, with 0 for up and without any figure."""
+    text = exposition(PoolState(KEY))
+    assert f"modelarts_pool_up{{{IDENTITY}}} 0\n" in text
+    assert "modelarts_pool_workloads" not in text
+    assert "modelarts_pool_last_success_timestamp_seconds" not in text
+    assert "modelarts_pool_info" not in text
+
+
+@given(st.text(), st.text())
+def test_any_text_survives_as_a_label_value(job_name: str, user: str) -> None:
+    """Quotes, backslashes, newlines and every script read back as they were."""
+    workload = Workload(uid="u", job_name=job_name, user=user, status="Queue")
+    [info] = [
+        sample
+        for family in text_string_to_metric_families(exposition(state(workload)))
+        for sample in family.samples
+        if sample.name == "modelarts_workload_info"
+    ]
+    assert (info.labels["job_name"], info.labels["user"]) == (job_name, user)
+
+
+def test_the_listing_is_rendered_once_however_often_its_state_changes() -> None:
+    """A failed poll keeps the listing; its text is taken over, not made again."""
+    first = render_pool(state(WAITING), series="all", limit=10)
+    failed = PoolState(KEY, outcome="timeout", listing=first.state.listing, fresh_until=100.0)
+    second = render_pool(failed, series="all", limit=10, previous=first)
+    assert second.listing_chunks is first.listing_chunks
+    assert b"modelarts_pool_up" in second.state_chunks["modelarts_pool_up"].plain
+    assert second.state_chunks["modelarts_pool_up"].plain.endswith(b" 0\n")

@@ -1,0 +1,128 @@
+"""What one poll does to what is known of a pool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from exporter.errors import NotFound, PollError, RequestTimeout, Throttled
+from exporter.polling.nearmiss import near_misses
+from exporter.polling.pool import PoolPoller
+from exporter.snapshot.pool import Listing, PoolKey
+from exporter.snapshot.store import SnapshotStore
+from exporter.snapshot.workload import Workload
+from exporter.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from fakes import FakeClock
+
+KEY = PoolKey("r", "p", "pool-a")
+TIMEOUT = RequestTimeout("no whole answer within 10 s", where="GET x", advice="check the endpoint")
+
+
+class Cloud:
+    """Answers one listing after the other, or fails with it."""
+
+    def __init__(self, *answers: Listing | PollError) -> None:
+        self.answers = list(answers)
+
+    async def read(self) -> Listing:
+        match self.answers.pop(0):
+            case Listing() as listing:
+                return listing
+            case error:
+                raise error
+
+
+def poller(
+    clock: FakeClock, *answers: Listing | PollError, names: dict[str, str] | None = None
+) -> PoolPoller:
+    return PoolPoller(
+        key=KEY,
+        read=Cloud(*answers).read,
+        names=lambda: names or {},
+        store=SnapshotStore(),
+        stale_after=300.0,
+        clock=clock,
+        telemetry=Telemetry(),
+    )
+
+
+async def test_success_and_failure(clock: FakeClock) -> None:
+    """A failed poll keeps the last listing and its age, and says what went wrong."""
+    listing = Listing((Workload(uid="u"),))
+    polls = poller(clock, listing, TIMEOUT)
+    first = await polls.poll()
+    assert (first.up, first.outcome, first.succeeded_at, first.listing) == (True, "ok", clock.wall(), listing)
+    clock.advance(60.0)
+    second = await polls.poll()
+    assert (second.up, second.outcome, second.listing) == (False, "timeout", listing)
+    assert (second.succeeded_at, second.attempted_at) == (first.succeeded_at, clock.wall())
+    assert second.fresh_until == first.fresh_until
+    assert second.explanation == "GET x: no whole answer within 10 s; check the endpoint"
+    assert second.polls == {"ok": 1, "timeout": 1}
+    assert polls.store.states[KEY] is second
+
+
+async def test_an_incomplete_listing_is_up_and_says_so(clock: FakeClock) -> None:
+    """What could be read is shown; the outcome tells that it is short."""
+    state = await poller(clock, Listing((), complete=False, shortfall="offset is ignored")).poll()
+    assert (state.up, state.outcome, state.explanation) == (True, "incomplete", "offset is ignored")
+
+
+async def test_a_watched_pool_is_known_before_its_first_poll(clock: FakeClock) -> None:
+    """It is there without an outcome; watching again loses nothing."""
+    polls = poller(clock, Listing(()))
+    polls.watch()
+    assert (polls.store.states[KEY].up, polls.store.states[KEY].outcome) == (False, None)
+    state = await polls.poll()
+    polls.watch()
+    assert polls.store.states[KEY] is state
+
+
+async def test_one_line_per_change_of_state(clock: FakeClock) -> None:
+    """Nothing is logged while a pool stays as it is."""
+    good, short = Listing(()), Listing((), complete=False, shortfall="short")
+    polls = poller(clock, good, good, TIMEOUT, TIMEOUT, TIMEOUT, short, short, good)
+    with capture_logs() as logs:
+        for _ in range(8):
+            await polls.poll()
+    assert [(line["log_level"], line["outcome"]) for line in logs] == [
+        ("info", "ok"),
+        ("error", "timeout"),
+        ("warning", "incomplete"),
+        ("info", "ok"),
+    ]
+
+
+async def test_a_missing_pool_is_explained_with_what_may_be_meant(clock: FakeClock) -> None:
+    """The display name was configured instead of the ID: the ID is in the explanation."""
+    missing = NotFound("HTTP 404", where="GET x", advice="by ID", status=404)
+    state = await poller(clock, missing, names={"pool-0123": "pool-a"}).poll()
+    assert state.outcome == "not_found"
+    assert state.explanation.endswith("did you mean pool-0123 (pool-a)?")
+
+
+async def test_durations_are_counted(clock: FakeClock) -> None:
+    """The poll's time, waits included, is in the state and in the histogram."""
+    polls = poller(clock, Throttled("HTTP 429", where="GET x", status=429))
+    state = await polls.poll()
+    assert state.outcome == "throttled"
+    assert state.duration == 0.0
+    assert polls.telemetry.registry.get_sample_value("modelarts_exporter_poll_duration_seconds_count") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("pool", "near"),
+    [
+        ("Team A", "pool-1 (Team A)"),
+        ("team a", "pool-1 (Team A)"),
+        ("pool-2", "pool-3 or pool-1 (Team A)"),
+        ("something else", ""),
+    ],
+)
+def test_near_misses(pool: str, near: str) -> None:
+    """Close IDs and display names, both told with the ID."""
+    assert near_misses(pool, {"pool-1": "Team A", "pool-3": "pool-3", "elsewhere": "Other"}) == near
