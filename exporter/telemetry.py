@@ -6,6 +6,7 @@ The only mutable metrics in the program. The pools' families are not here: they 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import get_args
 
 from prometheus_client import (
@@ -22,6 +23,7 @@ from prometheus_client.gc_collector import GCCollector
 from exporter import __version__
 from exporter.errors import OUTCOMES
 from exporter.snapshot.rejection import Rejection
+from exporter.snapshot.workload import OTHER_RESOURCE, RESOURCES
 
 # A `_created` series beside every counter doubles the series and is used by nobody who scrapes this.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -110,3 +112,11 @@ class Telemetry:
                 self.api_retries.labels(reason)
         for rejection in get_args(Rejection):
             self.workloads_rejected.labels(rejection)
+        for resource in (*RESOURCES, OTHER_RESOURCE):
+            self.quantities_unparsable.labels(resource)
+
+    def forget_project(self, region: str, project_id: str) -> None:
+        """Drop the series of a project that is not watched any more."""
+        for metric in (self.credentials_expiry, self.discovery_up):
+            with suppress(KeyError):  # it may have none
+                metric.remove(region, project_id)

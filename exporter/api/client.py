@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import msgspec
 import tenacity
@@ -12,6 +11,7 @@ from exporter.api.decode import Page, decode_page
 from exporter.api.listing import read_listing
 from exporter.api.refusal import refusal
 from exporter.api.wire import DISPLAY_NAME_LABEL, LISTING_QUERY, WirePools, pools_path, workloads_path
+from exporter.credentials.signing import canonical_url
 from exporter.errors import (
     BadResponse,
     ConnectionFailed,
@@ -66,7 +66,7 @@ class Client:
         telemetry: Telemetry,
         timeout: float,
     ) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._project_id = project_id
         self._authenticator = authenticator
         self._transport = transport
@@ -125,11 +125,7 @@ class Client:
         Raises:
             PollError: anything else, after the retries that make sense.
         """
-        # The query goes on the wire as it is signed: sorted and encoded.
-        text = "&".join(
-            f"{quote(key, safe='~')}={quote(value, safe='~')}" for key, value in sorted(query.items())
-        )
-        request = Request("GET", f"{self._endpoint}{path}?{text}", timeout=self._timeout)
+        request = Request("GET", canonical_url(self.endpoint, path, query), timeout=self._timeout)
         retrying = tenacity.AsyncRetrying(
             sleep=self._clock.sleep,
             stop=tenacity.stop_after_attempt(ATTEMPTS),
@@ -193,4 +189,4 @@ class Client:
         self._telemetry.api_request_duration.labels(endpoint).observe(self._clock.monotonic() - started)
 
     def _where(self, path: str) -> str:
-        return f"GET {self._endpoint}{path}"
+        return f"GET {self.endpoint}{path}"

@@ -14,8 +14,6 @@ import msgspec
 
 from exporter.api.quantity import quantity
 from exporter.api.wire import (
-    CPU,
-    MEMORY,
     RENAMED_ACCELERATORS,
     WORKLOAD_LIST,
     Number,
@@ -26,7 +24,7 @@ from exporter.api.wire import (
     WireWorkload,
 )
 from exporter.errors import BadResponse
-from exporter.snapshot.workload import ACCELERATORS, UNKNOWN, WAITING, Workload
+from exporter.snapshot.workload import CPU, MEMORY, OTHER_RESOURCE, RESOURCES, UNKNOWN, WAITING, Workload
 
 if TYPE_CHECKING:
     from exporter.snapshot.rejection import Rejection
@@ -163,7 +161,7 @@ def _requested(requirement: Resources | list[Resources] | None) -> tuple[dict[st
             resource = RENAMED_ACCELERATORS.get(key, key)
             amount = quantity(value, resource)
             if amount is None:
-                unparsable.append(resource if resource in {CPU, MEMORY, *ACCELERATORS} else "other")
+                unparsable.append(resource if resource in RESOURCES else OTHER_RESOURCE)
             else:
                 requested[resource] = requested.get(resource, 0.0) + amount
     return requested, unparsable

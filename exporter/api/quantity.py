@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
 
-from exporter.api.wire import CPU, MEMORY
+from exporter.snapshot.workload import CPU, MEMORY
 
 _QUANTITY = re.compile(
     r"(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE](?P<exponent>[+-]?[0-9]{1,3})|\s*(?P<unit>[A-Za-z]+))?"

@@ -20,8 +20,6 @@ WORKLOAD_LIST = "WorkloadList"
 LISTING_QUERY = {"sort": "create_time", "ascend": "true", "limit": str(PAGE_LIMIT)}
 """Oldest first, so that a new job appends at the end and moves no other."""
 
-CPU = "cpu"
-MEMORY = "memory"
 RENAMED_ACCELERATORS = {
     "huawei.com/ascend-snt3": "huawei.com/ascend-310",
     "huawei.com/ascend-snt9": "huawei.com/ascend-1980",

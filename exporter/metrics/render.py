@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from exporter.metrics.families import LISTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
 from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS, Family, GaugeHistogramFamily, Known
 from exporter.metrics.section import Chunk
-from exporter.metrics.summary import SeriesOf, Summary, summarise
+from exporter.metrics.summary import Choice, Summary, summarise
 from exporter.metrics.text import bound, labels, number
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class RenderedPool:
 
     Attributes:
         state: what it was made of.
+        choice: which workloads were to get series of their own.
         summary: the listing's figures; None where nothing was ever read.
         state_chunks: what is known of every pool.
         stale_chunks: the same once the listing is too old.
@@ -37,6 +38,7 @@ class RenderedPool:
     """
 
     state: PoolState
+    choice: Choice
     summary: Summary | None
     state_chunks: Mapping[str, Chunk]
     stale_chunks: Mapping[str, Chunk]
@@ -51,30 +53,27 @@ class RenderedPool:
         return {**self.state_chunks, **self.listing_chunks} if self.fresh(now) else self.stale_chunks
 
 
-def render_pool(
-    state: PoolState, *, series: SeriesOf, limit: int, previous: RenderedPool | None = None
-) -> RenderedPool:
+def render_pool(state: PoolState, choice: Choice, previous: RenderedPool | None = None) -> RenderedPool:
     """Make a pool's text.
 
     Args:
         state: what is known of the pool.
-        series: which workloads get series of their own.
-        limit: how many at most.
+        choice: which workloads get series of their own.
         previous: what was made last; the listing's text is taken from it where the listing is the same.
     """
     pool = labels(POOL_LABELS, state.key)
     listing = state.listing
-    if previous is not None and previous.state.listing is listing:
+    if previous is not None and previous.state.listing is listing and previous.choice == choice:
         summary, listing_chunks = previous.summary, previous.listing_chunks
     elif listing is None:
         summary, listing_chunks = None, {}
     else:
-        summary = summarise(listing, series=series, limit=limit)
+        summary = summarise(listing, choice)
         listing_chunks = _listing_chunks(state.key, summary)
     state_chunks = _state_chunks(pool, state)
     # A poll may be stuck when its listing gets too old; then the last outcome says nothing any more.
     stale_chunks = _state_chunks(pool, replace(state, outcome=None)) if state.up else state_chunks
-    return RenderedPool(state, summary, state_chunks, stale_chunks, listing_chunks)
+    return RenderedPool(state, choice, summary, state_chunks, stale_chunks, listing_chunks)
 
 
 def _state_chunks(pool: str, state: PoolState) -> Chunks:

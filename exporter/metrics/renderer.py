@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exporter.clock import Clock
-    from exporter.metrics.summary import SeriesOf
+    from exporter.metrics.summary import Choice
     from exporter.snapshot.pool import PoolKey
     from exporter.snapshot.store import SnapshotStore
     from exporter.telemetry import Telemetry
@@ -26,17 +25,15 @@ class Renderer:
         store: whose states to render.
         clock: to time it.
         telemetry: where the time is counted.
-        series: which workloads get series of their own.
-        limit: how many per pool.
+        choice: which workloads get series of their own; may be set to another at any time, which holds from
+            the next `catch_up` on.
     """
 
-    def __init__(
-        self, store: SnapshotStore, *, clock: Clock, telemetry: Telemetry, series: SeriesOf, limit: int
-    ) -> None:
+    def __init__(self, store: SnapshotStore, *, clock: Clock, telemetry: Telemetry, choice: Choice) -> None:
         self._store = store
         self._clock = clock
         self._telemetry = telemetry
-        self._render = partial(render_pool, series=series, limit=limit)
+        self.choice = choice
         self._pools: Mapping[PoolKey, RenderedPool] = MappingProxyType({})
 
     @property
@@ -51,16 +48,16 @@ class Renderer:
             await self.catch_up()
 
     async def catch_up(self) -> None:
-        """Render every pool whose state is not the one its text was made of."""
+        """Render every pool whose text was made of another state, or for another choice."""
         states = self._store.states
         if self._pools.keys() - states.keys():
             self._swap({key: text for key, text in self._pools.items() if key in states})
         for key, state in states.items():
             previous = self._pools.get(key)
-            if previous is not None and previous.state is state:
+            if previous is not None and previous.state is state and previous.choice == self.choice:
                 continue
             started = self._clock.monotonic()
-            rendered = await asyncio.to_thread(self._render, state, previous=previous)
+            rendered = await asyncio.to_thread(render_pool, state, self.choice, previous)
             self._telemetry.render_duration.observe(self._clock.monotonic() - started)
             self._swap({**self._pools, key: rendered})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from exporter.snapshot.workload import ACCELERATORS, PRIORITIES, STATUSES, TYPES, WAITING, Workload
 
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from exporter.snapshot.pool import Listing
 
 SeriesOf = Literal["none", "waiting", "active", "all"]
+
+
+class Choice(NamedTuple):
+    """Which workloads get series of their own, and how many of them at most per pool."""
+
+    series: SeriesOf
+    limit: int
+
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 AGE_BUCKETS = (
@@ -80,13 +88,12 @@ class Summary:
         return max(self.longest.values()) if any(sum(ages.buckets) for ages in self.ages.values()) else None
 
 
-def summarise(listing: Listing, *, series: SeriesOf, limit: int) -> Summary:
+def summarise(listing: Listing, choice: Choice) -> Summary:
     """Add a listing up.
 
     Args:
         listing: what was read.
-        series: which workloads get series of their own.
-        limit: how many of them at most.
+        choice: which workloads get series of their own.
     """
     workloads = dict.fromkeys(((kind, status) for kind in TYPES for status in STATUSES), 0)
     cpu_cores = dict.fromkeys(workloads, 0.0)
@@ -107,7 +114,7 @@ def summarise(listing: Listing, *, series: SeriesOf, limit: int) -> Summary:
             ages[workload.type].add(workload.pending)
             queue = (workload.type, workload.priority)
             longest[queue] = max(longest.get(queue, 0.0), workload.pending)
-    chosen = _chosen(listing.workloads, series)
+    chosen = _chosen(listing.workloads, choice.series)
     return Summary(
         workloads,
         cpu_cores,
@@ -115,8 +122,8 @@ def summarise(listing: Listing, *, series: SeriesOf, limit: int) -> Summary:
         accelerators,
         ages,
         longest,
-        chosen[:limit],
-        max(0, len(chosen) - limit),
+        chosen[: choice.limit],
+        max(0, len(chosen) - choice.limit),
         listing.complete,
     )
 

@@ -17,7 +17,7 @@ from exporter.snapshot.pool import PoolKey
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from exporter.api.client import Client
     from exporter.clock import Clock
@@ -50,6 +50,24 @@ class Discovery:
 
 def _found(pattern: re.Pattern[str], *texts: str) -> bool:
     return any(pattern.search(text) for text in texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One poll of every pool of a project.
+
+    Attributes:
+        states: the pools after it.
+        undiscovered: why the pools could not be discovered, if they had to be and could not.
+    """
+
+    states: tuple[PoolState, ...]
+    undiscovered: PollError | None
+
+    @property
+    def well(self) -> bool:
+        """Whether every pool was read, completely."""
+        return self.undiscovered is None and all(state.outcome == "ok" for state in self.states)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,14 +119,24 @@ class ProjectPoller:
                 self.settled = True
                 await self.clock.sleep(self.interval * CATALOGUE_INTERVALS)
 
-    async def once(self) -> list[PoolState]:
-        """Poll every pool once, as many at a time as the project's throttle lets through."""
-        await self.look()
+    async def once(self, polled: Callable[[PoolState], None] = lambda _: None) -> Round:
+        """Poll every pool once, as many at a time as the project's throttle lets through.
+
+        Args:
+            polled: told of every pool as soon as its poll has ended.
+        """
+        error = await self.look()
+        discovery = self.pools if isinstance(self.pools, Discovery) else None
         pools = self._wanted(self.pools) if isinstance(self.pools, Discovery) else self.pools
-        pollers = [self._poller(pool) for pool in pools]
-        for poller in pollers:
+
+        async def poll(pool: str) -> PoolState:
+            poller = self._poller(pool)
             poller.watch()
-        return await asyncio.gather(*(poller.poll() for poller in pollers))
+            state = await poller.poll()
+            polled(state)
+            return state
+
+        return Round(tuple(await asyncio.gather(*map(poll, pools))), error if discovery else None)
 
     async def look(self) -> PollError | None:
         """Ask for the project's pools: their names and, for discovery, which they are.

@@ -25,6 +25,12 @@ STATUSES = (
 ACCELERATORS = ("nvidia.com/gpu", "huawei.com/ascend-310", "huawei.com/ascend-1980")
 """The documented accelerators; an open set. Families that are zero-filled have all of these."""
 
+CPU = "cpu"
+MEMORY = "memory"
+RESOURCES = (CPU, MEMORY, *ACCELERATORS)
+OTHER_RESOURCE = "other"
+"""Stands for an undocumented accelerator where only a closed set will do."""
+
 PRIORITIES = ("0", "1", "2", "3")
 """The priorities seen and documented; an open set. Higher runs first."""
 

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families as text_fami
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.families import FAMILIES
 from exporter.metrics.renderer import Renderer
+from exporter.metrics.summary import Choice
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import STATUSES, TYPES, Workload
@@ -67,7 +68,7 @@ class Scraped:
     def __init__(self, clock: FakeClock) -> None:
         self.store = SnapshotStore()
         self.telemetry = Telemetry()
-        self.renderer = Renderer(self.store, clock=clock, telemetry=self.telemetry, series="all", limit=100)
+        self.renderer = Renderer(self.store, clock=clock, telemetry=self.telemetry, choice=Choice("all", 100))
         self.exposition = Exposition(self.renderer, self.telemetry.registry, clock=clock)
 
     async def show(self, *states: PoolState) -> None:

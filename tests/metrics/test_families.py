@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.metrics.render import render_pool
 from exporter.metrics.section import SECTIONS
+from exporter.metrics.summary import Choice, SeriesOf
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload
 
@@ -61,8 +62,11 @@ def state(*workloads: Workload, complete: bool = True) -> PoolState:
     )
 
 
-def exposition(pool: PoolState, *, series: str = "all", limit: int = 200, now: float = 0.0) -> str:
-    chunks = render_pool(pool, series=series, limit=limit).chunks(now)  # type: ignore[arg-type]  # from a table
+ALL = Choice("all", 200)
+
+
+def exposition(pool: PoolState, *, now: float = 0.0) -> str:
+    chunks = render_pool(pool, ALL).chunks(now)
     return "".join(chunks[section.key].plain.decode() for section in SECTIONS[False] if section.key in chunks)
 
 
@@ -169,7 +173,7 @@ def test_undocumented_types_and_statuses_come_as_they_are() -> None:
         ("all", ["w9", "w1", "r9", "r1", "f2", "f1"]),
     ],
 )
-def test_which_workloads_get_series_and_in_which_order(series: str, uids: list[str]) -> None:
+def test_which_workloads_get_series_and_in_which_order(series: SeriesOf, uids: list[str]) -> None:
     """Longest waiting first, then longest running, then the newest of the finished; the rest is omitted."""
     pool = state(
         Workload(uid="f1", status="Failed", created=1.0),
@@ -180,7 +184,7 @@ def test_which_workloads_get_series_and_in_which_order(series: str, uids: list[s
         Workload(uid="f2", status="Completed", created=2.0),
     )
     for limit in range(len(uids) + 1):
-        rendered = render_pool(pool, series=series, limit=limit)  # type: ignore[arg-type]  # from a table
+        rendered = render_pool(pool, Choice(series, limit))
         assert rendered.summary is not None
         assert [workload.uid for workload in rendered.summary.chosen] == uids[:limit]
         assert rendered.summary.omitted == len(uids) - limit
@@ -228,9 +232,9 @@ def test_any_text_survives_as_a_label_value(job_name: str, user: str) -> None:
 
 def test_the_listing_is_rendered_once_however_often_its_state_changes() -> None:
     """A failed poll keeps the listing; its text is taken over, not made again."""
-    first = render_pool(state(WAITING), series="all", limit=10)
+    first = render_pool(state(WAITING), ALL)
     failed = PoolState(KEY, outcome="timeout", listing=first.state.listing, fresh_until=100.0)
-    second = render_pool(failed, series="all", limit=10, previous=first)
+    second = render_pool(failed, ALL, first)
     assert second.listing_chunks is first.listing_chunks
-    assert b"modelarts_pool_up" in second.state_chunks["modelarts_pool_up"].plain
+    assert render_pool(failed, Choice("none", 0), first).listing_chunks is not first.listing_chunks
     assert second.state_chunks["modelarts_pool_up"].plain.endswith(b" 0\n")

@@ -1,0 +1,201 @@
+"""The composition root: the only place that turns settings into objects."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from exporter.api.client import Client
+from exporter.api.throttle import Throttle
+from exporter.credentials.authenticator import Authenticator
+from exporter.credentials.chain import DefaultChain
+from exporter.credentials.ecs_agency import EcsAgency
+from exporter.credentials.iam import IamLogin
+from exporter.credentials.key_files import configured_keys
+from exporter.credentials.renewal import RenewedSource
+from exporter.metrics.summary import Choice
+from exporter.polling.project import Discovery, ProjectPoller
+from exporter.settings.credentials import AgencyForm, KeysForm, PasswordForm
+from exporter.transport import HttpTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import SecretStr
+
+    from exporter.clock import Clock
+    from exporter.credentials.credential import Credential, CredentialSource
+    from exporter.credentials.guard import Guard
+    from exporter.settings.model import Settings, Workloads
+    from exporter.settings.project import Project
+    from exporter.snapshot.store import SnapshotStore
+    from exporter.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What outlives a configuration.
+
+    Attributes:
+        clock: the time.
+        store: what is known of the pools.
+        telemetry: what the exporter counts about itself.
+        guard: keeps refused credentials from being locked, whatever is configured anew.
+        environment: the process's, for credentials.
+        home: the user's home directory, for credentials.
+    """
+
+    clock: Clock
+    store: SnapshotStore
+    telemetry: Telemetry
+    guard: Guard
+    environment: Mapping[str, str]
+    home: Path
+
+
+class Fetching:
+    """The fetching side of one configuration, with the connections it holds.
+
+    Use as an async context manager; at its end the connections are closed.
+    """
+
+    def __init__(self, settings: Settings, around: Surroundings) -> None:
+        self._settings = settings
+        self._around = around
+        self._transports = AsyncExitStack()
+        self.projects: tuple[ProjectPoller, ...] = ()
+
+    async def __aenter__(self) -> Self:
+        self.projects = tuple(self._project(project) for project in self._settings.projects)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transports.aclose()
+
+    async def run(self) -> None:
+        """Poll every project for ever."""
+        self._forget_removed_projects()
+        async with asyncio.TaskGroup() as group:
+            for project in self.projects:
+                group.create_task(project.run())
+
+    @property
+    def tried(self) -> bool:
+        """Whether every pool has been polled once, successfully or not."""
+        states = self._around.store.states.values()
+        return all(project.settled for project in self.projects) and all(state.outcome for state in states)
+
+    def _forget_removed_projects(self) -> None:
+        watched = {(project.region, project.project_id) for project in self.projects}
+        for key in self._around.store.states:
+            if key[:2] not in watched:
+                self._around.store.forget(key)
+                self._around.telemetry.forget_project(key.region, key.project_id)
+
+    def _project(self, project: Project) -> ProjectPoller:
+        poll, around = self._settings.poll, self._around
+        transport = self._transport(
+            tls=_trust(project.ca_file), proxy=project.proxy, connections=poll.concurrency
+        )
+        client = Client(
+            endpoint=project.endpoint,
+            project_id=project.project_id,
+            authenticator=Authenticator(
+                self._source(project, transport),
+                around.guard,
+                project.project_id,
+                around.clock,
+                partial(_report_expiry, around.telemetry, project),
+            ),
+            transport=transport,
+            throttle=Throttle(
+                project.project_id,
+                requests_per_second=poll.requests_per_second,
+                concurrency=poll.concurrency,
+                clock=around.clock,
+            ),
+            clock=around.clock,
+            telemetry=around.telemetry,
+            timeout=poll.timeout,
+        )
+        discover = project.discover
+        return ProjectPoller(
+            region=project.region,
+            project_id=project.project_id,
+            pools=Discovery(discover.include, discover.exclude) if discover else project.pools,
+            workspace_id=discover.workspace_id if discover else "0",
+            client=client,
+            store=around.store,
+            interval=poll.interval,
+            stale_after=poll.stale_after,
+            clock=around.clock,
+            telemetry=around.telemetry,
+        )
+
+    def _source(self, project: Project, transport: HttpTransport) -> CredentialSource:
+        clock, form = self._around.clock, project.credentials
+        match form:
+            case KeysForm():
+                token = None if form.token is None else _plain(form.token)
+                return configured_keys(_plain(form.access_key), _plain(form.secret_key), token)
+            case PasswordForm():
+                login = IamLogin(
+                    endpoint=project.iam_endpoint,
+                    username=form.username,
+                    password=_plain(form.secret),
+                    domain=form.domain,
+                    project_id=project.project_id,
+                    guard=self._around.guard,
+                    transport=transport,
+                    timeout=self._settings.poll.timeout,
+                )
+                return RenewedSource(login, clock)
+            case AgencyForm():
+                return RenewedSource(EcsAgency(self._transport(direct=True)), clock)
+            case None:
+                around = self._around
+                return DefaultChain(around.environment, around.home, self._transport(direct=True), clock)
+
+    def _transport(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        direct: bool = False,
+        connections: int = 1,
+    ) -> HttpTransport:
+        transport = HttpTransport(tls=tls, proxy=proxy, direct=direct, connections=connections)
+        self._transports.push_async_callback(transport.close)
+        return transport
+
+
+def choice(workloads: Workloads) -> Choice:
+    """Which workloads get series of their own."""
+    return Choice(workloads.series, workloads.limit)
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext | None:
+    """The system's authorities and, for a private cloud, its own; None for the system's alone."""
+    if ca_file is None:
+        return None
+    context = ssl.create_default_context()
+    context.load_verify_locations(ca_file)
+    return context
+
+
+def _plain(secret: SecretStr | Path) -> str | Path:
+    return secret if isinstance(secret, Path) else secret.get_secret_value()
+
+
+def _report_expiry(telemetry: Telemetry, project: Project, credential: Credential) -> None:
+    gauge = telemetry.credentials_expiry
+    if credential.expires_at is not None:
+        gauge.labels(project.region, project.project_id).set(credential.expires_at)
+    else:
+        with suppress(KeyError):  # the credentials before may have had no end either
+            gauge.remove(project.region, project.project_id)

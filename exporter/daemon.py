@@ -1,0 +1,148 @@
+"""The daemon: fetching and serving side by side, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.assembly import Fetching, choice
+from exporter.errors import ConfigurationError
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.renderer import Renderer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from exporter.assembly import Surroundings
+    from exporter.metrics.render import RenderedPool
+    from exporter.settings.model import Settings
+    from exporter.snapshot.pool import PoolKey
+
+log = structlog.get_logger(__name__)
+
+
+class Daemon:
+    """Everything that runs between start and stop, but for the web server, which looks in from outside.
+
+    Args:
+        settings: the configuration to begin with.
+        reread: reads the configuration again; raises ConfigurationError.
+        around: clock, store and whatever else outlives a configuration.
+
+    Attributes:
+        exposition: what to serve as metrics.
+    """
+
+    def __init__(self, settings: Settings, reread: Callable[[], Settings], around: Surroundings) -> None:
+        self._settings = settings
+        self._reread = reread
+        self._around = around
+        self._renderer = Renderer(
+            around.store, clock=around.clock, telemetry=around.telemetry, choice=choice(settings.workloads)
+        )
+        self.exposition = Exposition(self._renderer, around.telemetry.registry, clock=around.clock)
+        self._fetching: Fetching | None = None
+        self._generation: asyncio.Task[None] | None = None
+        self._was_ready = False
+        self._note_configured(success=True)
+
+    @property
+    def pools(self) -> Mapping[PoolKey, RenderedPool]:
+        """What is shown of every pool."""
+        return self._renderer.pools
+
+    def alive(self) -> bool:
+        """Whether polling goes on."""
+        return self._generation is not None and not self._generation.done()
+
+    def ready(self) -> bool:
+        """Whether every pool has been tried once. A reload takes nothing back."""
+        self._was_ready = self._was_ready or (self._fetching is not None and self._fetching.tried)
+        return self._was_ready
+
+    async def run(self) -> None:
+        """Fetch and render until cancelled. An unexpected error ends it, and must end the process."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._renderer.run())
+            group.create_task(self._keep_fetching())
+
+    async def reload(self) -> None:
+        """Read the configuration again and go on with it; pools that stay keep what is known of them.
+
+        Raises:
+            ConfigurationError: it has problems; the old one holds.
+        """
+        try:
+            settings = self._reread()
+        except ConfigurationError as error:
+            self._note_configured(success=False)
+            log.exception(
+                "configuration not reloaded, the old one holds", problems=[*map(str, error.problems)]
+            )
+            raise
+        if settings.web != self._settings.web or settings.log != self._settings.log:
+            log.warning("changes of web and log take effect at the next start")
+        self._settings = settings
+        self._renderer.choice = choice(settings.workloads)
+        if self._generation is not None:
+            self._generation.cancel()
+        await self._renderer.catch_up()
+        self._note_configured(success=True)
+        log.info("configuration reloaded", projects=len(settings.projects))
+
+    async def _keep_fetching(self) -> None:
+        """Fetch with the newest configuration; a reload cancels one generation, and the next begins."""
+        while True:
+            self._generation = asyncio.create_task(self._fetch(self._settings))
+            try:
+                await asyncio.wait((self._generation,))
+            finally:
+                self._generation.cancel()
+            if not self._generation.cancelled():
+                self._generation.result()  # it never ends by itself, so this raises
+
+    async def _fetch(self, settings: Settings) -> None:
+        async with Fetching(settings, self._around) as fetching:
+            self._fetching = fetching
+            await fetching.run()
+
+    def _note_configured(self, *, success: bool) -> None:
+        telemetry = self._around.telemetry
+        telemetry.config_last_reload_successful.set(success)
+        if success:
+            telemetry.config_last_reload_success_timestamp.set(self._around.clock.wall())
+
+
+async def until_stopped(daemon: Daemon) -> None:
+    """Run the daemon until SIGTERM or SIGINT; SIGHUP reloads."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    reloads: set[asyncio.Task[None]] = set()
+
+    async def reload() -> None:
+        with suppress(ConfigurationError):  # it has been logged
+            await daemon.reload()
+
+    def on_hangup() -> None:
+        task = loop.create_task(reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    running = loop.create_task(daemon.run())
+    waiting = loop.create_task(stopping.wait())
+    try:
+        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()  # it never ends by itself, so this raises
+        log.info("stopping")
+    finally:
+        for task in (running, waiting, *reloads):
+            task.cancel()
+        await asyncio.gather(running, waiting, *reloads, return_exceptions=True)

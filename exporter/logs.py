@@ -1,0 +1,57 @@
+"""Log lines: structlog for our own, the same shape for those of libraries; always on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Literal
+
+import structlog
+
+if TYPE_CHECKING:
+    from structlog.typing import Processor
+
+Format = Literal["logfmt", "json", "console"]
+
+
+def set_up_logs(level: str, form: Format) -> None:
+    """Log in this form from now on.
+
+    Args:
+        level: debug, info, warning or error; what is less important is left out.
+        form: how a line looks.
+    """
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    render: list[Processor]
+    match form:
+        case "json":
+            render = [
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+            ]
+        case "logfmt":
+            order = ["ts", "level", "event"]
+            render = [
+                structlog.processors.format_exc_info,
+                structlog.processors.LogfmtRenderer(key_order=order, drop_missing=True),
+            ]
+        case "console":
+            render = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), timestamp_key="ts")]
+    structlog.configure(
+        processors=[*shared, *render],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)

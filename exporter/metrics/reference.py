@@ -1,0 +1,75 @@
+"""The documentation of all metrics, made from the tables that make the metrics: `make docs`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from exporter.metrics.families import LISTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
+from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS
+from exporter.telemetry import PREFIX, Telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.metrics.family import AnyFamily
+
+_INTRODUCTION = """# Metrics
+
+Made from the tables in the code by `make docs`; do not edit.
+
+"Waiting" is status Queue or Pending, "finished" is Completed, Terminated or Failed, and "active" is every other
+status than a finished one, known or not. A series that cannot be known is absent, never 0; an empty queue is 0,
+never absent. The text format and OpenMetrics show the same series.
+"""
+
+
+def reference() -> str:
+    """The page, in Markdown."""
+    pool, workload = ", ".join(f"`{label}`" for label in POOL_LABELS), ", ".join(
+        f"`{label}`" for label in WORKLOAD_LABELS
+    )
+    return "\n".join(
+        (
+            _INTRODUCTION,
+            f"## Of every watched pool\n\nAlso of one that cannot be read. Labels: {pool}, and\n",
+            *_table(map(_declared, STATE_FAMILIES)),
+            f"\n## Of a pool's listing\n\nWhile it is younger than `poll.stale_after`. Labels: {pool}, and\n",
+            *_table(map(_declared, LISTING_FAMILIES)),
+            "\n## Of single workloads\n\nOf those that `workloads.series` chooses, at most `workloads.limit` per pool."
+            f" Labels: {pool}, {workload}, and\n",
+            *_table(map(_declared, WORKLOAD_FAMILIES)),
+            "\n## Of the exporter itself\n\nBeside the usual `process_*` and `python_*`.\n",
+            *_table(_own()),
+            "",
+        )
+    )
+
+
+_Row = tuple[str, str, tuple[str, ...], str]
+
+
+def _table(rows: Iterable[_Row]) -> Iterable[str]:
+    yield "| metric | type | labels | meaning |"
+    yield "|---|---|---|---|"
+    for name, kind, labels, meaning in rows:
+        yield f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {meaning} |"
+
+
+def _declared(family: AnyFamily) -> _Row:
+    kind = "gauge histogram" if family.kind == "gaugehistogram" else family.kind
+    return family.name, kind, family.labels, family.help
+
+
+def _own() -> Iterable[_Row]:
+    telemetry = Telemetry()
+    declared = {id(metric): metric for metric in vars(telemetry).values() if hasattr(metric, "_labelnames")}
+    for metric in declared.values():
+        [described] = metric.describe()
+        if described.name.startswith(PREFIX):
+            name = f"{described.name}_total" if described.type == "counter" else described.name
+            yield name, described.type, metric._labelnames, described.documentation  # noqa: SLF001  (no public way)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -1,0 +1,244 @@
+"""The pools of a project: which they are, when they are polled, when they go."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from fakes import FakeClock
+
+from exporter.errors import Forbidden, PollError
+from exporter.polling.project import CATALOGUE_INTERVALS, Discovery, ProjectPoller
+from exporter.snapshot.pool import Listing, PoolKey, PoolState
+from exporter.snapshot.store import SnapshotStore
+from exporter.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.api.client import Client
+
+INTERVAL = 60.0
+FORBIDDEN = Forbidden("HTTP 403", where="GET pools", status=403)
+EVERYTHING = Discovery(re.compile(".*"), None)
+
+
+class Stop(Exception):
+    """Ends a run that would go on for ever."""
+
+
+class Cloud:
+    """A project whose pools are as told; remembers when each was listed."""
+
+    def __init__(self, clock: FakeClock, names: dict[str, str] | PollError) -> None:
+        self.clock = clock
+        self.names = names
+        self.listed: list[tuple[str, float]] = []
+        self.crash: Exception | None = None
+
+    async def pools(self, _: str) -> dict[str, str]:
+        if isinstance(self.names, PollError):
+            raise self.names
+        return self.names
+
+    async def listing(self, pool: str) -> Listing:
+        self.listed.append((pool, self.clock.monotonic()))
+        if self.crash:
+            raise self.crash
+        return Listing(())
+
+
+class StepClock(FakeClock):
+    """Time that moves to the earliest moment anybody waits for, once everybody waits.
+
+    Args:
+        until: seconds after which the run ends.
+        at: what to do at which second.
+    """
+
+    def __init__(self, until: float, at: dict[float, Callable[[], None]] | None = None) -> None:
+        super().__init__()
+        self._end = self.monotonic() + until
+        self._events = sorted((self.monotonic() + moment, act) for moment, act in (at or {}).items())
+        self._sleepers: list[tuple[float, asyncio.Event]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        woken = asyncio.Event()
+        self._sleepers.append((self.monotonic() + max(0.0, seconds), woken))
+        await woken.wait()
+
+    async def tick(self) -> None:
+        """Let time pass until the end."""
+        while True:
+            for _ in range(30):
+                await asyncio.sleep(0)
+            self._sleepers.sort(key=lambda one: one[0])
+            if self._events and (not self._sleepers or self._events[0][0] <= self._sleepers[0][0]):
+                moment, act = self._events.pop(0)
+                self.advance(moment - self.monotonic())
+                act()
+                continue
+            moment, woken = self._sleepers.pop(0)
+            if moment > self._end:
+                raise Stop
+            self.advance(max(0.0, moment - self.monotonic()))
+            woken.set()
+
+
+def project(
+    cloud: Cloud, pools: tuple[str, ...] | Discovery, store: SnapshotStore | None = None
+) -> ProjectPoller:
+    client: Client = cloud  # type: ignore[assignment]  # the two questions a project asks
+    return ProjectPoller(
+        region="r",
+        project_id="p",
+        pools=pools,
+        workspace_id="0",
+        client=client,
+        store=store or SnapshotStore(),
+        interval=INTERVAL,
+        stale_after=300.0,
+        clock=cloud.clock,
+        telemetry=Telemetry(),
+    )
+
+
+async def run(poller: ProjectPoller, clock: StepClock) -> None:
+    with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012  (both end together)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(poller.run())
+            group.create_task(clock.tick())
+    if not caught.group_contains(Stop):
+        raise caught.value
+
+
+async def test_pools_are_polled_at_once_and_then_spread_over_the_interval() -> None:
+    """Every pool is tried right at the start, later once in each interval, each at its own moment."""
+    clock = StepClock(until=10 * INTERVAL)
+    names = tuple(f"pool-{index}" for index in range(6))
+    cloud = Cloud(clock, {})
+    start = clock.monotonic()
+    await run(project(cloud, names), clock)
+    assert {pool for pool, moment in cloud.listed if moment == start} == set(names)
+    for pool in names:
+        moments = [moment for other, moment in cloud.listed if other == pool]
+        assert 9 <= len(moments) <= 11
+    later = sorted(
+        moment for _, moment in cloud.listed if start + 4 * INTERVAL <= moment < start + 5 * INTERVAL
+    )
+    assert len({round(moment) for moment in later}) >= 5
+
+
+async def test_names_come_from_the_projects_list() -> None:
+    """Configured pools get their display names; a project that may not be listed has none and works."""
+    clock = StepClock(until=1.0)
+    poller = project(Cloud(clock, {"pool-a": "Team A"}), ("pool-a", "pool-b"))
+    await run(poller, clock)
+    states = poller.store.states
+    assert states[PoolKey("r", "p", "pool-a")].name == "Team A"
+    assert states[PoolKey("r", "p", "pool-b")].name is None
+
+    clock = StepClock(until=1.0)
+    poller = project(Cloud(clock, FORBIDDEN), ("pool-a",))
+    await run(poller, clock)
+    assert poller.store.states[PoolKey("r", "p", "pool-a")].outcome == "ok"
+
+
+async def test_discovered_pools_appear_and_vanish() -> None:
+    """A new pool is polled after the next look; one that is gone loses everything at once."""
+    look = INTERVAL * CATALOGUE_INTERVALS
+    cloud_names = {"pool-a": "A", "pool-b": "B"}
+    cloud: Cloud
+
+    def change() -> None:
+        cloud.names = {"pool-b": "B", "pool-c": "C"}
+
+    clock = StepClock(until=1.5 * look, at={0.5 * look: change})
+    cloud = Cloud(clock, cloud_names)
+    poller = project(cloud, EVERYTHING)
+    start = clock.monotonic()
+    await run(poller, clock)
+    assert {key.pool for key in poller.store.states} == {"pool-b", "pool-c"}
+    assert max(moment for pool, moment in cloud.listed if pool == "pool-a") <= start + look
+    assert min(moment for pool, moment in cloud.listed if pool == "pool-c") >= start + look
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "watched"),
+    [
+        (".*", None, {"pool-a", "pool-b"}),
+        ("Team B", None, {"pool-b"}),
+        ("pool-", "-a$", {"pool-b"}),
+        (".*", "Team", set()),
+    ],
+)
+async def test_discovery_by_id_or_display_name(include: str, exclude: str | None, watched: set[str]) -> None:
+    """Both expressions are searched for in the ID and in the display name."""
+    clock = StepClock(until=1.0)
+    discovery = Discovery(re.compile(include), re.compile(exclude) if exclude else None)
+    poller = project(Cloud(clock, {"pool-a": "Team A", "pool-b": "Team B"}), discovery)
+    await run(poller, clock)
+    assert {key.pool for key in poller.store.states} == watched
+    assert poller.settled
+
+
+async def test_a_failed_look_keeps_what_was_discovered() -> None:
+    """Pools do not vanish because their list cannot be had; the failure has a metric."""
+    look = INTERVAL * CATALOGUE_INTERVALS
+    cloud: Cloud
+
+    def fail() -> None:
+        cloud.names = FORBIDDEN
+
+    clock = StepClock(until=1.5 * look, at={0.5 * look: fail})
+    cloud = Cloud(clock, {"pool-a": "A"})
+    poller = project(cloud, EVERYTHING)
+    await run(poller, clock)
+    assert {key.pool for key in poller.store.states} == {"pool-a"}
+    labels = {"region": "r", "project_id": "p"}
+    assert poller.telemetry.registry.get_sample_value("modelarts_exporter_discovery_up", labels) == 0.0
+
+
+async def test_pools_no_longer_configured_go_when_the_configuration_is_read_again() -> None:
+    """What an earlier configuration watched and this one does not is forgotten at the start."""
+    clock = StepClock(until=1.0)
+    store = SnapshotStore()
+    store.publish(PoolState(PoolKey("r", "p", "pool-old")))
+    store.publish(PoolState(PoolKey("r", "other", "pool-old")))
+    await run(project(Cloud(clock, {}), ("pool-a",), store), clock)
+    assert set(store.states) == {PoolKey("r", "other", "pool-old"), PoolKey("r", "p", "pool-a")}
+
+
+async def test_a_pool_polled_lately_is_not_due_because_of_a_reload() -> None:
+    """Reading the configuration again costs no extra requests for pools that stay."""
+    clock = StepClock(until=INTERVAL - 1)
+    store = SnapshotStore()
+    store.publish(PoolState(PoolKey("r", "p", "pool-a"), outcome="ok", attempted_at=clock.wall() - 0.5))
+    cloud = Cloud(clock, {})
+    await run(project(cloud, ("pool-a", "pool-b"), store), clock)
+    assert "pool-a" not in {pool for pool, _ in cloud.listed}
+    assert "pool-b" in {pool for pool, _ in cloud.listed}
+
+
+async def test_an_unexpected_error_ends_the_poller() -> None:
+    """A defect is not swallowed: it ends the run, and with it the process."""
+    clock = StepClock(until=10.0)
+    cloud = Cloud(clock, {})
+    cloud.crash = ZeroDivisionError()
+    with pytest.raises(ExceptionGroup) as caught:
+        await run(project(cloud, ("pool-a",)), clock)
+    assert caught.group_contains(ZeroDivisionError)
+
+
+async def test_once_polls_every_pool_and_says_what_could_not_be_found_out() -> None:
+    """A round tells every pool's state; a project whose pools cannot be discovered is not well."""
+    clock = FakeClock()
+    polled: list[str] = []
+    done = await project(Cloud(clock, {}), ("pool-a", "pool-b")).once(
+        lambda state: polled.append(state.key.pool)
+    )
+    assert (done.well, sorted(polled)) == (True, ["pool-a", "pool-b"])
+    undiscovered = await project(Cloud(clock, FORBIDDEN), EVERYTHING).once()
+    assert (undiscovered.well, undiscovered.undiscovered) == (False, FORBIDDEN)
