@@ -1,0 +1,158 @@
+"""The command line, parsed; what its values mean is for the settings to say."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NoReturn, get_args
+
+from exporter import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Command = Literal["demo", "check", "once"]
+
+_USAGE = "modelarts-exporter [demo | check | once] [flags]"
+
+_DESCRIPTION = """\
+Prometheus exporter for the workload queues of Huawei Cloud ModelArts dedicated
+resource pools. Without a command it runs until it is stopped.
+
+commands:
+  demo        run on a simulated ModelArts; needs no account and no network
+  check       poll every pool once and print a table: what works, and what to
+              do about what does not; exit 0 all well, 1 some pool failed
+  once        poll every pool once and print the metrics
+"""
+
+_EPILOG = """\
+examples:
+  modelarts-exporter demo
+  modelarts-exporter check --config.file=exporter.yml
+  modelarts-exporter --config.file=exporter.yml --web.listen-address=:9100
+
+environment:
+  One project needs no file:
+    MODELARTS_EXPORTER_REGION        cn-north-4
+    MODELARTS_EXPORTER_PROJECT_ID    the project's ID
+    MODELARTS_EXPORTER_POOLS         pool IDs separated by commas, or * for all
+    MODELARTS_EXPORTER_ENDPOINT      where the region's is not the right one
+    HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK    the access key, the secret key
+    HUAWEICLOUD_SDK_SECURITY_TOKEN            with temporary keys
+  Any other setting goes by its path in the file:
+    MODELARTS_EXPORTER_POLL__INTERVAL=30s
+  Flags beat the environment, the environment beats the file.
+
+A bad configuration exits with 2 and one line per problem. The file, every
+setting and every metric are described in README.md and in docs/.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What was asked for on the command line.
+
+    Attributes:
+        command: None for the daemon.
+        config_file: where the configuration is; None where not given.
+        config_check: only check the configuration.
+        flags: the settings that were given, by their path: `web.listen_address`.
+    """
+
+    command: Command | None = None
+    config_file: Path | None = None
+    config_check: bool = False
+    flags: Mapping[str, object] = field(default_factory=dict)
+
+
+def parse(argv: Sequence[str]) -> Invocation:
+    """Parse the arguments that follow the program's name.
+
+    Raises:
+        SystemExit: 0 after `--help` and `--version`, 2 for arguments that do not exist.
+    """
+    given = vars(_parser().parse_args(argv))
+    return Invocation(
+        command=given.pop("command"),
+        config_file=given.pop("config_file", None),
+        config_check=given.pop("config_check", False),
+        flags=given,
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line like those of the configuration's problems."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="modelarts-exporter",
+        usage=_USAGE,
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=32),
+        # What is not given is not there: a default here would beat environment and file.
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    parser.add_argument("command", nargs="?", choices=get_args(Command), default=None, help=argparse.SUPPRESS)
+    flags = parser.add_argument_group("flags")
+    flags.add_argument(
+        "--config.file", dest="config_file", type=Path, metavar="FILE", help="configuration, YAML"
+    )
+    flags.add_argument(
+        "--config.check",
+        dest="config_check",
+        action="store_true",
+        help="only check the configuration; exit 0 or 2",
+    )
+    _add_settings(flags)
+    flags.add_argument(
+        "--version", action="version", version=f"%(prog)s {__version__}", help="print the version and exit"
+    )
+    flags.add_argument("-h", "--help", action="help", help="print this help and exit")
+    return parser
+
+
+def _add_settings(flags: argparse._ArgumentGroup) -> None:
+    """Flags that stand for settings: `dest` is the setting's path."""
+    flags.add_argument(
+        "--web.listen-address",
+        dest="web.listen_address",
+        action="append",
+        metavar="ADDRESS",
+        help="where to serve (:10310); may be repeated",
+    )
+    flags.add_argument(
+        "--web.telemetry-path",
+        dest="web.telemetry_path",
+        metavar="PATH",
+        help="where the metrics are (/metrics)",
+    )
+    flags.add_argument(
+        "--web.config.file",
+        dest="web.config_file",
+        metavar="FILE",
+        help="TLS and users, in the format of the Prometheus exporter-toolkit",
+    )
+    flags.add_argument(
+        "--web.enable-lifecycle",
+        dest="web.enable_lifecycle",
+        action="store_true",
+        help="let POST /-/reload read the configuration again",
+    )
+    flags.add_argument(
+        "--log.level", dest="log.level", metavar="LEVEL", help="debug, info, warn or error (info)"
+    )
+    flags.add_argument(
+        "--log.format",
+        dest="log.format",
+        metavar="FORMAT",
+        help="logfmt, json or console (console on a terminal, else logfmt)",
+    )

@@ -1,0 +1,115 @@
+"""Settings in environment variables: any setting by its path, and one project without a file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+from exporter.errors import Problem
+from exporter.settings.model import Settings
+from exporter.settings.section import Section, keys_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "MODELARTS_EXPORTER_"
+
+PROJECT_VARIABLES = {PREFIX + key.upper(): key for key in ("region", "project_id", "pools", "endpoint")}
+"""What describes the one project, by the key it has there."""
+
+SETTING_VARIABLES = {
+    f"{PREFIX}{section}__{key}".upper(): f"{section}.{key}"
+    for section, model in keys_of(Settings).items()
+    if isinstance(model, type) and issubclass(model, Section)
+    for key in keys_of(model)
+}
+"""Any other setting, by its path."""
+
+_PROJECT_NAMES = {
+    **{f"projects[0].{key}": name for name, key in PROJECT_VARIABLES.items()},
+    "projects[0].discover": f"{PREFIX}POOLS",
+}
+
+_KNOWN = (*PROJECT_VARIABLES, *SETTING_VARIABLES)
+
+_ALL = "*"
+
+# Kubernetes gives every pod variables about the services beside it, and one may well
+# be called modelarts-exporter.
+_KUBERNETES = re.compile(
+    "MODELARTS_EXPORTER(_[A-Z0-9]+)*_"
+    r"(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+
+
+class _Paths(Settings, BaseSettings):
+    """What pydantic-settings has to know: the model and how a path is spelt. Only for its source."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", enable_decoding=False)
+
+
+class _Source(EnvSettingsSource):
+    """pydantic-settings' own, over a given environment."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        super().__init__(_Paths)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._variables.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the environment says. A variable without a value counts as not set.
+
+    Attributes:
+        content: sections of the settings, nested text.
+        project: the one project; empty when no variable describes one.
+        names: the variables behind the content, by path.
+        project_names: the variables that describe a project, set or not, by path; empty without a project.
+        project_variables: those of them that are set.
+        problems: variables that mean nothing.
+    """
+
+    content: Mapping[str, Any]
+    project: Mapping[str, Any]
+    names: Mapping[str, str]
+    project_names: Mapping[str, str]
+    project_variables: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def read_environment(environ: Mapping[str, str]) -> Environment:
+    """What an environment says."""
+    ours = {
+        name: value
+        for name, value in environ.items()
+        if value and name.upper().startswith(PREFIX) and not _KUBERNETES.fullmatch(name)
+    }
+    settings = {name: ours[name] for name in SETTING_VARIABLES if name in ours}
+    project = tuple(name for name in PROJECT_VARIABLES if name in ours)
+    return Environment(
+        content=_Source(settings)(),
+        project=_project({PROJECT_VARIABLES[name]: ours[name] for name in project}),
+        names={SETTING_VARIABLES[name]: name for name in settings},
+        project_names=_PROJECT_NAMES if project else {},
+        project_variables=project,
+        problems=tuple(_unknown(name) for name in ours if name not in _KNOWN),
+    )
+
+
+def _project(given: dict[str, Any]) -> dict[str, Any]:
+    if given.get("pools", "").strip() == _ALL:
+        del given["pools"]
+        given["discover"] = {}
+    return given
+
+
+def _unknown(name: str) -> Problem:
+    close = get_close_matches(name.upper(), _KNOWN, n=1)
+    return Problem(name, f"unknown variable{f'; did you mean {close[0]}?' if close else ''}")

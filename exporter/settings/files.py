@@ -1,0 +1,56 @@
+"""Files that the configuration names: they must be usable from the start."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+
+def read_file(path: Path) -> bytes:
+    """A file's content.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        reason = getattr(error, "strerror", None) or "no such path"
+        raise ValueError(f"'{path}' cannot be read: {reason}") from None
+
+
+def _secret(path: Path) -> Path:
+    """A file with a secret in it. Only looked into: it is read where it is used, again and again."""
+    try:
+        text = read_file(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # From None: what a decoding error carries along is the file's content.
+        raise ValueError(f"'{path}' is not text in UTF-8") from None
+    if not text.strip():
+        raise ValueError(f"'{path}' is empty")
+    return path
+
+
+def _authorities(path: Path) -> Path:
+    """A file with certificates of authorities."""
+    if not read_file(path).strip():
+        raise ValueError(f"'{path}' is empty")
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise ValueError(f"'{path}' holds no usable certificates in PEM form") from None
+    return path
+
+
+def _readable(path: Path) -> Path:
+    """A file that somebody else understands."""
+    read_file(path)
+    return path
+
+
+SecretFile = Annotated[Path, AfterValidator(_secret)]
+AuthoritiesFile = Annotated[Path, AfterValidator(_authorities)]
+ReadableFile = Annotated[Path, AfterValidator(_readable)]

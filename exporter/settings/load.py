@@ -1,0 +1,103 @@
+"""From what the operator wrote to `Settings`: flags over environment over file, all problems at once."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from exporter.errors import ConfigurationError, Problem
+from exporter.settings.duplicates import duplicates
+from exporter.settings.environment import read_environment
+from exporter.settings.model import Settings
+from exporter.settings.problems import name_of, problems_of
+from exporter.settings.yaml_file import Document, read_document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from exporter.settings.environment import Environment
+
+FLAGS = {
+    "web.listen_address": "--web.listen-address",
+    "web.telemetry_path": "--web.telemetry-path",
+    "web.config_file": "--web.config.file",
+    "web.enable_lifecycle": "--web.enable-lifecycle",
+    "log.level": "--log.level",
+    "log.format": "--log.format",
+}
+"""What the settings that have a flag are called on the command line."""
+
+
+def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
+    """The settings.
+
+    Args:
+        config_file: YAML; None for none.
+        environ: the process's environment.
+        flags: values by path (`web.listen_address`); they beat everything else. A caller that brings its own
+            `projects`, as the demo does, puts them here.
+
+    Raises:
+        ConfigurationError: with every problem in file, environment and flags. Only when the file is no YAML,
+            nothing is said of values, which would all be missing.
+    """
+    environment = read_environment(environ)
+    try:
+        document = read_document(config_file) if config_file else Document({}, ())
+    except ConfigurationError as error:
+        raise ConfigurationError(*error.problems, *environment.problems) from None
+    file = document.content
+    contradictions = _contradictions(file, environment)
+    if environment.project and not contradictions:
+        file = {**file, "projects": [environment.project]}
+    names = {
+        **({} if contradictions else environment.project_names),
+        **environment.names,
+        **{path: FLAGS[path] for path in flags if path in FLAGS},
+    }
+    settings, wrong = _validated(reduce(_over, (environment.content, _nested(flags)), file), names)
+    problems = (*document.problems, *environment.problems, *contradictions, *wrong)
+    if problems or not settings:
+        raise ConfigurationError(*problems)
+    return settings
+
+
+def _contradictions(file: Mapping[str, Any], environment: Environment) -> tuple[Problem, ...]:
+    if not environment.project or not file.get("projects"):
+        return ()
+    variables = " and ".join(environment.project_variables)
+    return (Problem("projects", f"exclude the project that {variables} describe; keep one of them"),)
+
+
+def _validated(content: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Settings | None, list[Problem]]:
+    twice = [
+        Problem(name_of(location, names), what) for location, what in duplicates(content.get("projects"))
+    ]
+    try:
+        return Settings.model_validate(content), twice
+    except ValidationError as error:
+        return None, [*problems_of(error, names), *twice]
+
+
+def _nested(flags: Mapping[str, object]) -> dict[str, Any]:
+    """`{"log.level": "debug"}` as `{"log": {"level": "debug"}}`."""
+    content: dict[str, Any] = {}
+    for path, value in flags.items():
+        *sections, key = path.split(".")
+        inner = content
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[key] = value
+    return content
+
+
+def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """The upper layer over the lower one, leaf by leaf; pydantic-settings keeps its own to itself."""
+    merged = dict(lower)
+    for key, value in upper.items():
+        below = merged.get(key)
+        merged[key] = _over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged

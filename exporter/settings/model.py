@@ -1,0 +1,119 @@
+"""The settings as a whole, in the shape of the configuration file; every default is here."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from exporter.settings.addresses import ListenAddress, Listening
+from exporter.settings.durations import PositiveDuration  # noqa: TC001  (pydantic reads the annotations)
+from exporter.settings.files import ReadableFile  # noqa: TC001  (pydantic reads the annotations)
+from exporter.settings.project import Project  # noqa: TC001  (pydantic reads the annotations)
+from exporter.settings.section import Listed, Section
+
+_PATH = re.compile("/[A-Za-z0-9._~/-]*")
+_OWN_PATHS = ("/", "/-/healthy", "/-/ready", "/-/reload")
+
+
+class Poll(Section):
+    """How often and how hard the cloud is asked.
+
+    Attributes:
+        interval: seconds between two polls of a pool.
+        timeout: seconds for one request, body included.
+        stale_after: seconds after which a pool that was not read loses its workload series.
+        requests_per_second: per project.
+        concurrency: requests in flight per project.
+    """
+
+    interval: PositiveDuration = 60.0
+    timeout: PositiveDuration = 10.0
+    stale_after: PositiveDuration = Field(default=300.0, validate_default=True)
+    requests_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
+    concurrency: Annotated[int, Field(ge=1)] = 8
+
+    @field_validator("stale_after")
+    @classmethod
+    def _longer_than_interval(cls, stale_after: float, info: ValidationInfo) -> float:
+        """Otherwise the workload series would be gone before the next poll could bring new ones."""
+        interval = info.data.get("interval", 0.0)
+        if stale_after <= interval:
+            raise ValueError(f"must be longer than poll.interval ({interval:g} s), is {stale_after:g} s")
+        return stale_after
+
+
+class Workloads(Section):
+    """Which workloads get series of their own.
+
+    Attributes:
+        series: the kind of workload.
+        limit: per pool.
+    """
+
+    series: Literal["none", "waiting", "active", "all"] = "waiting"
+    limit: Annotated[int, Field(ge=0)] = 200
+
+
+def _each_once(addresses: tuple[ListenAddress, ...]) -> tuple[ListenAddress, ...]:
+    for index, address in enumerate(addresses):
+        if address in addresses[:index]:
+            raise ValueError(f"{address} is there twice")
+    return addresses
+
+
+def _path(path: str) -> str:
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"'{path}' is no path; write it like /metrics, of letters, digits and ._~-")
+    if path in _OWN_PATHS:
+        raise ValueError(f"'{path}' is taken by the exporter itself; write it like /metrics")
+    return path
+
+
+class Web(Section):
+    """How the metrics are served.
+
+    Attributes:
+        listen_address: at least one.
+        telemetry_path: where the metrics are.
+        config_file: TLS and users, in the exporter-toolkit's format.
+        enable_lifecycle: whether a POST to /-/reload reads the configuration again.
+    """
+
+    listen_address: Annotated[Listed[Listening], AfterValidator(_each_once)] = (ListenAddress(None, 10310),)
+    telemetry_path: Annotated[str, AfterValidator(_path)] = "/metrics"
+    config_file: ReadableFile | None = None
+    enable_lifecycle: bool = False
+
+
+class Log(Section):
+    """What is logged, and how.
+
+    Attributes:
+        level: and everything that is worse.
+        format: None for console on a terminal, else logfmt.
+    """
+
+    level: Literal["debug", "info", "warn", "error"] = "info"
+    format: Literal["logfmt", "json", "console"] | None = None
+
+
+def _some(projects: tuple[Project, ...]) -> tuple[Project, ...]:
+    if not projects:
+        raise ValueError(
+            "there is none; list projects in the file that --config.file names, or for one project set "
+            "MODELARTS_EXPORTER_REGION, MODELARTS_EXPORTER_PROJECT_ID and MODELARTS_EXPORTER_POOLS; "
+            "to look around without an account run modelarts-exporter demo"
+        )
+    return projects
+
+
+class Settings(Section):
+    """Everything that an operator can set."""
+
+    poll: Poll = Poll()
+    workloads: Workloads = Workloads()
+    projects: Annotated[tuple[Project, ...], AfterValidator(_some)] = Field(default=(), validate_default=True)
+    web: Web = Web()
+    log: Log = Log()

@@ -1,0 +1,113 @@
+"""What pydantic found wrong, in the operator's words: `where: what is wrong`."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, get_args
+
+from exporter.errors import Problem
+from exporter.settings.model import Settings
+from exporter.settings.section import Section, SiblingError, keys_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+    Location = tuple[int | str, ...]
+    """Keys and indices from the top of the settings."""
+
+# By pydantic's type of an error; {} are the error's own figures. Never the input: it may be a secret.
+_SENTENCES = {
+    "missing": "is missing",
+    "model_type": "must be a mapping of keys to values",
+    "model_attributes_type": "must be a mapping of keys to values",
+    "tuple_type": "must be a list",
+    "string_type": "must be text",
+    "string_too_short": "is empty",
+    "too_short": "is empty",
+    "path_type": "must be the path of a file",
+    "int_type": "must be a whole number, like 8",
+    "int_parsing": "must be a whole number, like 8",
+    "int_from_float": "must be a whole number, like 8",
+    "float_type": "must be a number, like 2.5",
+    "float_parsing": "must be a number, like 2.5",
+    "finite_number": "must be a number, like 2.5",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be {ge} or more",
+}
+
+
+def problems_of(error: ValidationError, names: Mapping[str, str]) -> Iterator[Problem]:
+    """Every problem in a validation of `Settings`.
+
+    Args:
+        error: of the validation.
+        names: what the operator knows a path as, where it is not the path in the file: the name of a
+            variable or flag. What lies under such a path goes by the same name.
+    """
+    for details in error.errors(include_url=False, include_input=False):
+        location, what = _told(details)
+        yield Problem(name_of(location, names), what)
+
+
+def name_of(location: Location, names: Mapping[str, str]) -> str:
+    """A location as the operator knows it: a variable's or flag's name, or the path in the file."""
+    for end in range(len(location), 0, -1):
+        if name := names.get(path_of(location[:end])):
+            return name
+    return path_of(location)
+
+
+def path_of(location: Location) -> str:
+    """A location as operators write it: `projects[0].pools[1]`."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+def _told(details: ErrorDetails) -> tuple[Location, str]:
+    location = tuple(part for part in details["loc"] if not _is_tag(part))
+    figures = details.get("ctx", {})
+    match details["type"], figures.get("error"):
+        case "extra_forbidden", _:
+            return location, _unknown_key(details["loc"])
+        case "value_error", SiblingError() as error:
+            return (*location[:-1], error.key), str(error)
+        case "value_error", error:
+            return location, str(error)
+        case "literal_error", _:
+            return location, f"must be {str(figures['expected']).replace(chr(39), '')}"
+        case kind, _:
+            return location, _SENTENCES[kind].format(**figures) if kind in _SENTENCES else details["msg"]
+
+
+def _unknown_key(location: Location) -> str:
+    close = get_close_matches(str(location[-1]), _keys_at(location[:-1]), n=1)
+    return f"unknown key{f'; did you mean {close[0]}?' if close else ''}"
+
+
+def _keys_at(location: Location) -> list[str]:
+    """The keys that are known at a location, those of all forms of credentials included."""
+    sections: list[type[Section]] = [Settings]
+    for part in location:
+        if isinstance(part, str) and not _is_tag(part):
+            sections = [found for section in sections for found in _sections_in(keys_of(section).get(part))]
+    return [key for section in sections for key in keys_of(section)]
+
+
+def _sections_in(annotation: Any) -> Iterator[type[Section]]:
+    """The sections that a type is made of: one in `tuple[Project, ...]`, three in `Credentials | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _sections_in(part)
+
+
+def _is_tag(part: int | str) -> bool:
+    """Pydantic puts the tag of a union's member into locations; see `exporter.settings.credentials`."""
+    return isinstance(part, str) and part.startswith("<")

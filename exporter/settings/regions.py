@@ -1,0 +1,76 @@
+"""The regions that have ModelArts, and where their services are."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_USUAL_DOMAIN = "myhuaweicloud.com"
+_EUROPE = "eu-west-101"
+_HONG_KONG = "ap-southeast-1"
+
+# Source: huaweicloudsdkmodelarts/v1/region/modelarts_region.py. It does not know
+# eu-west-101, a cloud of its own.
+_NAMES = (
+    "af-north-1",
+    "af-south-1",
+    _HONG_KONG,
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "cn-east-3",
+    "cn-east-4",
+    "cn-north-1",
+    "cn-north-2",
+    "cn-north-4",
+    "cn-north-9",
+    "cn-north-11",
+    "cn-north-12",
+    "cn-south-1",
+    "cn-southwest-2",
+    "cn-southwest-3",
+    _EUROPE,
+    "la-north-2",
+    "la-south-2",
+    "me-east-1",
+    "sa-brazil-1",
+    "tr-west-1",
+)
+_MODELARTS_DOMAINS = {_HONG_KONG: "myhuaweicloud.cn", _EUROPE: "myhuaweicloud.eu"}
+# Source: huaweicloudsdkcore/auth/endpoint.py. Hong Kong's IAM is in the usual domain,
+# unlike its ModelArts.
+_IAM_DOMAINS = {_EUROPE: "myhuaweicloud.eu"}
+
+
+class Endpoints(NamedTuple):
+    """The addresses of a region's services, without a trailing slash."""
+
+    modelarts: str
+    iam: str
+
+
+REGIONS: Mapping[str, Endpoints] = MappingProxyType(
+    {
+        name: Endpoints(
+            modelarts=f"https://modelarts.{name}.{_MODELARTS_DOMAINS.get(name, _USUAL_DOMAIN)}",
+            iam=f"https://iam.{name}.{_IAM_DOMAINS.get(name, _USUAL_DOMAIN)}",
+        )
+        for name in _NAMES
+    }
+)
+
+
+def check_known(region: str) -> None:
+    """Make sure that a region's endpoints are known.
+
+    Raises:
+        ValueError: they are not; says which region is like it.
+    """
+    if region not in REGIONS:
+        close = get_close_matches(region, REGIONS, n=1)
+        guess = f" (did you mean {close[0]}?)" if close else ""
+        raise ValueError(f"unknown region '{region}'{guess}; for a private cloud set endpoint too")
