@@ -1,0 +1,100 @@
+"""The command: flags and settings in, exit status out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter.assembly import Surroundings
+from exporter.clock import SystemClock
+from exporter.credentials.guard import Guard
+from exporter.errors import ConfigurationError
+from exporter.flags import parse
+from exporter.logs import set_up_logs
+from exporter.settings.load import load
+from exporter.snapshot.store import SnapshotStore
+from exporter.telemetry import Telemetry
+from exporter.web.live import LiveWebConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.flags import Invocation
+    from exporter.settings.model import Settings
+
+BAD_CONFIGURATION = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: what follows the program's name; the process's own where not given.
+
+    Returns:
+        The exit status: 0 all well, 1 some pool failed (check, once), 2 bad configuration.
+    """
+    invocation = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(invocation)
+    except ConfigurationError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)  # noqa: T201  (the contract with whoever reads stderr)
+        return BAD_CONFIGURATION
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(invocation: Invocation) -> int:
+    # Each command is imported when it is asked for: the daemon starts without rich and the simulator.
+    clock = SystemClock()
+    around = Surroundings(
+        clock=clock,
+        store=SnapshotStore(),
+        telemetry=Telemetry(),
+        guard=Guard(clock),
+        environment=os.environ,
+        home=Path.home(),
+    )
+    if invocation.command == "demo":
+        from exporter.commands.demo import demo  # noqa: PLC0415
+
+        return asyncio.run(demo(invocation.flags, around))
+    reread = partial(load, invocation.config_file, os.environ, invocation.flags)
+    settings = reread()
+    if invocation.config_check:
+        return _good(settings)
+    match invocation.command:
+        case "check":
+            from exporter.commands.check import check  # noqa: PLC0415
+
+            # The table tells what went wrong; log lines would tell it twice.
+            _log(settings, quiet="log.level" not in invocation.flags)
+            return asyncio.run(check(settings, around))
+        case "once":
+            from exporter.commands.once import once  # noqa: PLC0415
+
+            _log(settings)
+            return asyncio.run(once(settings, around))
+        case _:
+            from exporter.commands.run import run  # noqa: PLC0415
+
+            _log(settings)
+            return asyncio.run(run(settings, reread, around))
+
+
+def _log(settings: Settings, *, quiet: bool = False) -> None:
+    form = settings.log.format or ("console" if sys.stderr.isatty() else "logfmt")
+    set_up_logs("critical" if quiet else settings.log.level, form)
+
+
+def _good(settings: Settings) -> int:
+    if settings.web.config_file:
+        LiveWebConfig(settings.web.config_file)
+    print("the configuration is good")  # noqa: T201  (the command's answer)
+    return 0

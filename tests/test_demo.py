@@ -1,0 +1,187 @@
+"""`modelarts-exporter demo`, as a user starts it, before the real Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from programs import program, promtool_findings
+
+from exporter.metrics.families import FAMILIES
+from exporter.telemetry import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+CONTRACT = {family.name for family in FAMILIES if family.kind != "gaugehistogram"} | {
+    "modelarts_pool_pending_age_seconds_bucket",
+    "modelarts_pool_pending_age_seconds_gcount",
+    "modelarts_pool_pending_age_seconds_gsum",
+    f"{PREFIX}build_info",
+    f"{PREFIX}poll_duration_seconds_count",
+    f"{PREFIX}api_requests_total",
+    f"{PREFIX}api_request_duration_seconds_bucket",
+    f"{PREFIX}api_retries_total",
+    f"{PREFIX}workloads_rejected_total",
+    f"{PREFIX}quantities_unparsable_total",
+    f"{PREFIX}credentials_expiry_timestamp_seconds",
+    f"{PREFIX}config_last_reload_successful",
+    f"{PREFIX}config_last_reload_success_timestamp_seconds",
+    f"{PREFIX}render_duration_seconds_count",
+    "process_resident_memory_bytes",
+    "python_info",
+}
+
+
+class Demo:
+    """A running demo."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession, process: asyncio.subprocess.Process) -> None:
+        self.url = url
+        self.process = process
+        self._session = session
+
+    async def get(self, path: str, **options: Any) -> tuple[int, bytes]:
+        async with self._session.get(self.url + path, **options) as answer:
+            return answer.status, await answer.read()
+
+    async def ready(self) -> None:
+        """Wait until every pool has been tried."""
+        while (await self.get("/-/ready"))[0] != 200:
+            pass
+
+
+@asynccontextmanager
+async def running_demo(*flags: str) -> AsyncIterator[Demo]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "exporter", "demo", "--web.listen-address=127.0.0.1:0", *flags),
+        stdout=-1,
+        stderr=-1,
+        # A broken configuration and somebody's account in the environment must not matter.
+        env={"PATH": os.environ["PATH"], "MODELARTS_EXPORTER_POLL__INTERVAL": "0", "HUAWEICLOUD_SDK_AK": "x"},
+    )
+    assert process.stdout is not None
+    try:
+        async with aiohttp.ClientSession() as session:
+            url = None
+            while url is None:
+                line = await process.stdout.readline()
+                assert line, (await process.communicate())[1].decode()
+                url = re.search(rb"http://[0-9.:]+", line)
+            yield Demo(url[0].decode(), session, process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def test_the_demo_serves_every_family_and_promtool_has_no_finding() -> None:
+    """Once ready, every family of the contract has a series, and queues, runs and a stuck job are there."""
+    async with running_demo() as demo:
+        assert (await demo.get("/-/healthy"))[0] == 200
+        await demo.ready()
+        # Rendering follows the poll; a scrape in between shows what is rendered so far.
+        while b"modelarts_workload_nodes{" not in (text := (await demo.get("/metrics"))[1]):
+            pass
+        assert promtool_findings(text) == ""
+        names = {line.split("{")[0].split(" ")[0] for line in text.decode().splitlines() if line[:1] != "#"}
+        assert names >= CONTRACT
+        waits = re.findall(rb"modelarts_workload_pending_duration_seconds\{.*\} (\d+)", text)
+        assert max(map(int, waits)) > 24 * 3600
+        status, page = await demo.get("/")
+        assert status == 200
+        assert page.count(b"pool-") >= 3
+
+
+async def test_sigterm_ends_the_demo_with_status_0() -> None:
+    """An orderly end: 0, and no traceback."""
+    async with running_demo() as demo:
+        demo.process.send_signal(signal.SIGTERM)
+        _, errors = await demo.process.communicate()
+        assert demo.process.returncode == 0
+        assert b"Traceback" not in errors
+
+
+async def test_a_real_prometheus_scrapes_every_family(tmp_path: Path) -> None:
+    """Prometheus itself reads the demo, by the format it prefers, and has series of every family."""
+    prometheus = program("prometheus")
+    async with running_demo() as demo:
+        await demo.ready()
+        config = tmp_path / "prometheus.yml"
+        target = demo.url.removeprefix("http://")
+        config.write_text(
+            "global: {scrape_interval: 1s}\n"
+            f"scrape_configs: [{{job_name: demo, static_configs: [{{targets: ['{target}']}}]}}]\n"
+        )
+        async with (
+            running_prometheus(prometheus, config, tmp_path / "data") as api,
+            aiohttp.ClientSession() as session,
+        ):
+            names: set[str] = set()
+            while not names >= CONTRACT:
+                async with session.get(f"{api}/api/v1/label/__name__/values") as answer:
+                    names = set((await answer.json())["data"])
+            async with session.get(f"{api}/api/v1/query", params={"query": "up"}) as answer:
+                [sample] = (await answer.json())["data"]["result"]
+            assert sample["value"][1] == "1"
+
+
+@asynccontextmanager
+async def running_prometheus(prometheus: str, config: Path, data: Path) -> AsyncIterator[str]:
+    process = await asyncio.create_subprocess_exec(
+        prometheus,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={data}",
+        "--web.listen-address=127.0.0.1:0",
+        stdout=-3,
+        stderr=-1,
+    )
+    assert process.stderr is not None
+    try:
+        while not (found := re.search(rb"address=(127\.0\.0\.1:[1-9]\d*)", await process.stderr.readline())):
+            pass
+        drain = asyncio.create_task(process.stderr.read())
+        yield f"http://{found[1].decode()}"
+    finally:
+        process.terminate()
+        await process.wait()
+        await drain
+
+
+async def test_a_port_in_use_is_a_clear_sentence() -> None:
+    """Exit 2 and one line, no traceback."""
+    async with running_demo() as demo:
+        address = demo.url.removeprefix("http://")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "exporter", "demo", f"--web.listen-address={address}"),
+            stdout=-1,
+            stderr=-1,
+        )
+        _, errors = await process.communicate()
+    assert process.returncode == 2
+    [line] = [line for line in errors.decode().splitlines() if line.startswith("web.listen_address")]
+    assert f"{address} is in use" in line
+    assert "Traceback" not in errors.decode()
+
+
+@pytest.mark.parametrize("arguments", [["--config.check"], []], ids=["check", "run"])
+async def test_no_configuration_at_all_says_how_to_begin(arguments: list[str]) -> None:
+    """Exit 2; the sentence names both ways to configure a project, and the demo."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "exporter", *arguments),
+        stdout=-1,
+        stderr=-1,
+        env={"PATH": os.environ["PATH"]},
+    )
+    _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert "MODELARTS_EXPORTER_POOLS" in errors.decode()
+    assert "modelarts-exporter demo" in errors.decode()

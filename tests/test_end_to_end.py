@@ -1,0 +1,285 @@
+"""The command, whole, against a server that shares no code with it and checks with Huawei's own signer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+from huaweicloudsdkcore.sdk_request import SdkRequest
+from huaweicloudsdkcore.signer.signer import Signer
+from programs import promtool_findings
+from prometheus_client.parser import text_string_to_metric_families
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+AK, SK = "HPUAENDTOENDENDTOEND", "endToEndEndToEndEndToEndEndToEndEndToEnd"
+PROJECT = "fedcba9876543210fedcba9876543210"
+POOLS = {
+    "pool-large-0123456789abcdef0123456789abcdef": 1500,
+    "pool-small-0123456789abcdef0123456789abcdef": 521,
+    "pool-empty-0123456789abcdef0123456789abcdef": 0,
+}
+TYPES = ["train", "infer", "notebook", "x-infer"]
+WAITING, FINISHED = ["Queue", "Pending"], ["Completed", "Terminated", "Failed"]
+STATUSES = [*WAITING, "Creating", "Running", "Abnormal", "Terminating", *FINISHED]
+CARDS = {
+    "nvidia.com/gpu": "nvidia.com/gpu",
+    "huawei.com/ascend-1980": "huawei.com/ascend-1980",
+    "huawei.com/ascend-snt9": "huawei.com/ascend-1980",
+    "huawei.com/ascend-310": "huawei.com/ascend-310",
+    "huawei.com/ascend-snt3": "huawei.com/ascend-310",
+}
+NOW = int(time.time())
+
+
+@dataclass
+class Job:
+    """A made-up workload: as the API lists it, and what it truly asks for."""
+
+    item: dict[str, Any]
+    cores: float
+    memory: float
+    cards: dict[str, float] = field(default_factory=dict)
+
+
+def made_up(rng: random.Random, pool: str, index: int) -> Job:
+    cores, gib, cards = rng.choice([1, 2, 8, 192]), rng.choice([4, 64, 1536]), rng.choice([0, 1, 8, 64])
+    key = rng.choice(list(CARDS))
+    status = rng.choice(STATUSES)
+    waiting = status in WAITING
+    # Many are created in the same millisecond, as a batch submitted by a script is.
+    created = (NOW - 5_000_000 + index // 3) * 1000
+    item = {
+        "kind": "Workload",
+        "uid": f"{pool[5:10]}-{index:06}",
+        "jobName": rng.choice(["llm", 'say "hi"', "back\\slash", "训练"]),
+        "type": rng.choice(TYPES),
+        "status": status,
+        "priority": rng.choice(["0", "1", "2", "3"]),
+        "createTime": rng.choice([created, str(created)]),
+        "resourceRequirement": {
+            "cpu": rng.choice([str(cores), f"{cores * 1000}m", f"{cores} Cores", cores]),
+            "memory": rng.choice([f"{gib}Gi", f"{gib} GiB", str(gib * 2**30), f"{gib * 1024}Mi"]),
+            **({key: rng.choice([cards, str(cards)])} if cards else {}),
+        },
+    }
+    if waiting:
+        item["pendingDuration"] = rng.choice([NOW - created // 1000, str(NOW - created // 1000)])
+        item["pendingPosition"] = rng.choice([-1, 0, 1, 17])
+    else:
+        item["runningDuration"] = rng.randrange(100_000)
+    return Job(item, float(cores), gib * 2.0**30, {CARDS[key]: float(cards)} if cards else {})
+
+
+class Cloud:
+    """Lists the jobs, page by page, to whoever signs as Huawei's SDK does."""
+
+    def __init__(self) -> None:
+        rng = random.Random(2021)  # noqa: S311  (test data)
+        self.jobs = {
+            pool: [made_up(rng, pool, index) for index in range(size)] for pool, size in POOLS.items()
+        }
+        self.requests: Counter[str] = Counter()
+        self.refused = 0
+
+    def application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/v2/{project}/pools/{pool}/workloads", self.workloads)
+        return app
+
+    async def workloads(self, request: web.Request) -> web.Response:
+        pool = request.match_info["pool"]
+        self.requests[pool] += 1
+        if not signed(request):
+            self.refused += 1
+            return web.json_response(
+                {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication"}, status=401
+            )
+        if pool not in self.jobs:
+            return web.json_response(
+                {"error_code": "ModelArts.50015001", "error_msg": f"Pool {pool} not found."}, status=404
+            )
+        assert request.query["sort"] == "create_time"
+        assert request.query["ascend"] == "true"
+        offset, limit = int(request.query["offset"]), int(request.query["limit"])
+        items = [job.item for job in self.jobs[pool][offset : offset + limit]]
+        total = len(self.jobs[pool])
+        return web.json_response({"kind": "WorkloadList", "apiVersion": "v1", "items": items, "total": total})
+
+
+def signed(request: web.Request) -> bool:
+    """Whether Huawei's signer, given what arrived, comes to the same Authorization."""
+    given = request.headers.get("Authorization", "")
+    names = given.partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    theirs = SdkRequest(
+        method=request.method,
+        schema="http",
+        host=request.host,
+        resource_path=request.path,
+        query_params=list(request.query.items()),
+        header_params={name: request.headers.get(name, "") for name in names},
+        body=b"",
+    )
+    Signer(SimpleNamespace(ak=AK, sk=SK)).sign(theirs)
+    return bool(theirs.header_params["Authorization"] == given)
+
+
+@asynccontextmanager
+async def serving(cloud: Cloud) -> AsyncIterator[str]:
+    runner = web.AppRunner(cloud.application())
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def command(
+    *arguments: str, endpoint: str, pools: str = ",".join(POOLS), **more: str
+) -> tuple[int, str, str]:
+    """Run the command with one project in its environment: exit status, stdout, stderr."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": "/nonexistent",
+        "MODELARTS_EXPORTER_REGION": "cn-north-4",
+        "MODELARTS_EXPORTER_PROJECT_ID": PROJECT,
+        "MODELARTS_EXPORTER_POOLS": pools,
+        "MODELARTS_EXPORTER_ENDPOINT": endpoint,
+        "MODELARTS_EXPORTER_POLL__REQUESTS_PER_SECOND": "1000",
+        "MODELARTS_EXPORTER_WORKLOADS__SERIES": "all",
+        "MODELARTS_EXPORTER_WORKLOADS__LIMIT": "100000",
+        "HUAWEICLOUD_SDK_AK": AK,
+        "HUAWEICLOUD_SDK_SK": SK,
+        **more,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "exporter", *arguments, env=environment, stdout=-1, stderr=-1
+    )
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+def samples_of(exposition: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Every sample by name and labels, region and project left out."""
+    return {
+        (
+            sample.name,
+            tuple(sorted((k, v) for k, v in sample.labels.items() if k not in {"region", "project_id"})),
+        ): sample.value
+        for family in text_string_to_metric_families(exposition)
+        for sample in family.samples
+    }
+
+
+def expected(  # noqa: C901  (adds up every figure in one pass, as nothing else here does)
+    cloud: Cloud,
+) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Counts, sums, longest waits, waits and positions, added up from what was made up."""
+    result: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+
+    def key(name: str, **labels: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+        return name, tuple(sorted(labels.items()))
+
+    longest: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+    for pool, jobs in cloud.jobs.items():
+        for kind in TYPES:
+            for status in STATUSES:
+                for name in ("workloads", "requested_cpu_cores", "requested_memory_bytes"):
+                    result[key(f"modelarts_pool_{name}", pool=pool, type=kind, status=status)] = 0
+        for job in jobs:
+            item = job.item
+            labels = {"pool": pool, "type": item["type"], "status": item["status"]}
+            result[key("modelarts_pool_workloads", **labels)] += 1
+            if item["status"] not in FINISHED:
+                result[key("modelarts_pool_requested_cpu_cores", **labels)] += int(job.cores)
+                result[key("modelarts_pool_requested_memory_bytes", **labels)] += int(job.memory)
+                for name, cards in job.cards.items():
+                    result[key("modelarts_pool_requested_accelerators", **labels, accelerator=name)] += int(
+                        cards
+                    )
+            own = {"pool": pool, "uid": item["uid"], "job_name": item["jobName"], "type": item["type"]}
+            if item["status"] in WAITING:
+                wait = int(item["pendingDuration"])
+                result[key("modelarts_workload_pending_duration_seconds", **own)] = wait
+                if item["pendingPosition"] >= 0:
+                    result[key("modelarts_workload_pending_position", **own)] = item["pendingPosition"]
+                queue = key(
+                    "modelarts_pool_longest_pending_seconds",
+                    pool=pool,
+                    type=item["type"],
+                    priority=item["priority"],
+                )
+                longest[queue] = max(longest.get(queue, 0), wait)
+                result[key("modelarts_pool_pending_age_seconds_gcount", pool=pool, type=item["type"])] += 1
+    return {**result, **longest}
+
+
+async def test_every_figure_of_2021_workloads_is_as_computed_independently() -> None:
+    """Three pools over several pages, one of them empty: counts, sums, waits and positions, all of them."""
+    cloud = Cloud()
+    async with serving(cloud) as endpoint:
+        status, exposition, errors = await command("once", endpoint=endpoint)
+    assert (status, cloud.refused) == (0, 0), errors
+    samples = samples_of(exposition)
+    wanted = expected(cloud)
+    assert sum(map(len, cloud.jobs.values())) == 2021
+    assert {key: samples.get(key) for key in wanted} == wanted
+    # Nothing besides: a figure nobody expects is as wrong as a missing one.
+    for name in {name for name, _ in wanted}:
+        others = {key: value for key, value in samples.items() if key[0] == name and key not in wanted}
+        assert set(others.values()) <= {0.0}, name
+    for pool in POOLS:
+        assert samples["modelarts_pool_up", (("pool", pool),)] == 1
+        assert samples["modelarts_pool_listing_complete", (("pool", pool),)] == 1
+    assert promtool_findings(exposition.encode()) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"pools": "pool-wrong-0123456789abcdef0123456789abcdef"}, ["not_found", "by ID (metadata.name)"]),
+        ({"HUAWEICLOUD_SDK_SK": "wrong"}, ["unauthorized", "APIGW.0301", "environment"]),
+        ({"endpoint": "http://127.0.0.1:1"}, ["connection", "check endpoint"]),
+    ],
+    ids=["missing pool", "wrong key", "dead endpoint"],
+)
+async def test_check_tells_what_is_wrong_and_what_to_do(change: dict[str, str], words: list[str]) -> None:
+    """Exit 1 and a table with the outcome and advice; no traceback, no secret."""
+    cloud = Cloud()
+    async with serving(cloud) as endpoint:
+        arguments: dict[str, Any] = {"endpoint": endpoint, **change}
+        status, table, errors = await command("check", **arguments)
+    assert status == 1, errors
+    for word in words:
+        assert word in table
+    assert "Traceback" not in table + errors
+    assert SK not in table + errors
+    # A wrong key is not tried once per pool: that would lock it.
+    if "HUAWEICLOUD_SDK_SK" in change:
+        assert cloud.refused <= 2
+
+
+async def test_check_of_good_pools() -> None:
+    """Exit 0 and a row per pool with its workloads, the waiting and the longest wait."""
+    cloud = Cloud()
+    async with serving(cloud) as endpoint:
+        status, table, errors = await command("check", endpoint=endpoint)
+    assert status == 0, errors
+    [large] = [line for line in table.splitlines() if "pool-large" in line]
+    waiting = sum(
+        job.item["status"] in WAITING for job in cloud.jobs["pool-large-0123456789abcdef0123456789abcdef"]
+    )
+    assert large.split()[:4] == ["pool-large-0123456789abcdef0123456789abcdef", "ok", "1500", str(waiting)]
