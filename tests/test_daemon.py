@@ -1,0 +1,192 @@
+"""The daemon as it runs for an operator: reloads, faults, staleness, the end; the cloud is simulated here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from cloud import KEY, PROJECT, REGION, jobs
+
+from exporter.clock import SystemClock
+from exporter.simulator import faults
+from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.server import Simulator, serve
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+A = "pool-a-0123456789abcdef0123456789abcdef"
+B = "pool-b-0123456789abcdef0123456789abcdef"
+C = "pool-c-0123456789abcdef0123456789abcdef"
+
+
+@dataclass
+class Running:
+    """A daemon that watches a simulated cloud."""
+
+    simulator: Simulator
+    config: Path
+    url: str
+    session: aiohttp.ClientSession
+    process: asyncio.subprocess.Process
+    settings: dict[str, Any]
+
+    def write(self, pools: list[str], **changes: Any) -> None:
+        """Replace the configuration file. JSON is YAML."""
+        project = {**self.settings["projects"][0], "pools": pools}
+        self.config.write_text(json.dumps({**self.settings, **changes, "projects": [project]}))
+
+    async def metrics(self) -> str:
+        async with self.session.get(f"{self.url}/metrics") as answer:
+            assert answer.status == 200
+            return await answer.text()
+
+    async def shows(self, *lines: str) -> str:
+        """Scrape until all of these stand at the begin of a line; a test that waits in vain times out."""
+        while True:
+            text = await self.metrics()
+            if all(re.search(f"^{line}", text, re.MULTILINE) for line in lines):
+                return text
+
+    async def lacks(self, part: str) -> str:
+        """Scrape until this is nowhere."""
+        while part in (text := await self.metrics()):
+            pass
+        return text
+
+    async def reload(self) -> tuple[int, str]:
+        async with self.session.post(f"{self.url}/-/reload") as answer:
+            return answer.status, await answer.text()
+
+
+def up(pool: str, value: int) -> str:
+    return rf'modelarts_pool_up\{{.*pool="{pool}"\}} {value}$'
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, **poll: str) -> AsyncIterator[Running]:
+    """A daemon with pools A and B configured; the project also has C."""
+    pools = [FixedPool(Profile(pool), jobs(3)) for pool in (A, B, C)]
+    simulator = Simulator(SystemClock(), {PROJECT: pools}, keys=[KEY])
+    config = tmp_path / "exporter.yml"
+    async with serve(simulator) as endpoint, aiohttp.ClientSession() as session:
+        credentials = {"ak": KEY.ak, "sk": KEY.sk}
+        project = {"region": REGION, "project_id": PROJECT, "endpoint": endpoint, "credentials": credentials}
+        settings = {
+            "poll": {"interval": "100ms", "stale_after": "1h", "requests_per_second": 200, **poll},
+            "projects": [project],
+        }
+        flags = ("--web.listen-address=127.0.0.1:0", "--web.enable-lifecycle", "--log.format=json")
+        daemon = Running(simulator, config, "", session, None, settings)  # type: ignore[arg-type]  # set below
+        daemon.write([A, B])
+        daemon.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "exporter", f"--config.file={config}", *flags),
+            stderr=-1,
+            env={"PATH": os.environ["PATH"]},
+        )
+        assert daemon.process.stderr is not None
+        try:
+            line = await daemon.process.stderr.readline()
+            daemon.url = json.loads(line)["addresses"]
+            yield daemon
+        finally:
+            if daemon.process.returncode is None:
+                daemon.process.kill()
+            await daemon.process.communicate()
+
+
+async def test_a_reload_adds_and_removes_pools(tmp_path: Path) -> None:
+    """After a reload the new pool is polled, and every series of the removed one is gone."""
+    async with running(tmp_path) as daemon:
+        await daemon.shows(up(A, 1), up(B, 1))
+        daemon.write([B, C])
+        assert await daemon.reload() == (200, "reloaded\n")
+        await daemon.shows(up(B, 1), up(C, 1))
+        assert A not in await daemon.lacks(A)
+
+
+async def test_a_hangup_reloads_too(tmp_path: Path) -> None:
+    """SIGHUP does what the path does, for what the metrics show of workloads as well."""
+    async with running(tmp_path) as daemon:
+        await daemon.shows(up(A, 1), rf'modelarts_workload_status\{{.*pool="{A}"')
+        daemon.write([A], workloads={"series": "none"})
+        daemon.process.send_signal(signal.SIGHUP)
+        await daemon.lacks("modelarts_workload_")
+        assert B not in await daemon.lacks(B)
+
+
+async def test_a_bad_configuration_is_refused_and_the_old_one_holds(tmp_path: Path) -> None:
+    """400 with every reason; polling goes on as before, and a metric tells."""
+    async with running(tmp_path) as daemon:
+        await daemon.shows(up(A, 1), r"modelarts_exporter_config_last_reload_successful 1\.0")
+        daemon.write(["Pool A"], poll={"interval": "0"})
+        status, reasons = await daemon.reload()
+        assert status == 400
+        assert "poll.interval: " in reasons
+        assert "projects[0].pools[0]: 'Pool A' is no pool ID" in reasons
+        assert KEY.sk not in reasons
+        await daemon.shows(up(A, 1), up(B, 1), r"modelarts_exporter_config_last_reload_successful 0\.0")
+
+
+async def test_a_failing_pool_is_down_alone_and_keeps_its_data(tmp_path: Path) -> None:
+    """One pool answers HTML: it is down, its last figures stay, the other one does not notice."""
+    async with running(tmp_path) as daemon:
+        await daemon.shows(up(A, 1), up(B, 1))
+        daemon.simulator.faults.plant(faults.html(), pool=A)
+        text = await daemon.shows(up(A, 0), up(B, 1))
+        assert f'pool="{A}",type="train",status="Queue"}} 3\n' in text
+        assert re.search(rf'polls_total\{{.*pool="{A}",outcome="bad_response"\}} [1-9]', text)
+
+
+async def test_old_data_goes_and_the_pool_stays_down(tmp_path: Path) -> None:
+    """Not read for stale_after, a pool has no workload series any more, but modelarts_pool_up 0."""
+    async with running(tmp_path, stale_after="300ms") as daemon:
+        await daemon.shows(up(A, 1))
+        daemon.simulator.faults.plant(faults.html(), endpoint="workloads")
+        text = await daemon.lacks("modelarts_pool_workloads")
+        assert "modelarts_workload_" not in text
+        assert re.search(up(A, 0), text, re.MULTILINE)
+        assert re.search(rf'modelarts_pool_last_success_timestamp_seconds\{{.*pool="{A}"', text)
+
+
+async def test_ready_after_every_pool_was_tried_and_healthy_without_the_cloud(tmp_path: Path) -> None:
+    """A dead cloud makes the exporter neither unhealthy nor unready."""
+    async with running(tmp_path) as daemon:
+        daemon.simulator.faults.plant(faults.Reset())
+        while True:
+            async with daemon.session.get(f"{daemon.url}/-/ready") as answer:
+                if answer.status == 200:
+                    break
+        async with daemon.session.get(f"{daemon.url}/-/healthy") as answer:
+            assert answer.status == 200
+
+
+async def test_a_pool_that_stays_is_not_asked_again_by_a_reload(tmp_path: Path) -> None:
+    """Reloading costs no request for a pool that was just read."""
+    async with running(tmp_path, interval="1m") as daemon:
+        await daemon.shows(up(A, 1), up(B, 1))
+        daemon.write([A, B, C])
+        assert (await daemon.reload())[0] == 200
+        await daemon.shows(up(A, 1), up(C, 1))
+        asked = [recorded.pool for recorded in daemon.simulator.requests if recorded.endpoint == "workloads"]
+        assert sorted(asked) == [A, B, C]
+
+
+async def test_sigterm_ends_it_with_status_0(tmp_path: Path) -> None:
+    """In the middle of polling too."""
+    async with running(tmp_path) as daemon:
+        await daemon.shows(up(A, 1))
+        daemon.simulator.faults.plant(faults.Silence())
+        daemon.process.send_signal(signal.SIGTERM)
+        _, errors = await daemon.process.communicate()
+        assert daemon.process.returncode == 0
+        assert b"Traceback" not in errors
