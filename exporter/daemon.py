@@ -117,11 +117,11 @@ class Daemon:
             telemetry.config_last_reload_success_timestamp.set(self._around.clock.wall())
 
 
-async def until_stopped(daemon: Daemon) -> None:
-    """Run the daemon until SIGTERM or SIGINT; SIGHUP reloads."""
+def heed_signals(daemon: Daemon) -> asyncio.Event:
+    """From now on SIGHUP reloads, and SIGTERM and SIGINT set the event that is returned."""
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    reloads: set[asyncio.Task[None]] = set()
+    reloads: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only weakly
 
     async def reload() -> None:
         with suppress(ConfigurationError):  # it has been logged
@@ -135,14 +135,19 @@ async def until_stopped(daemon: Daemon) -> None:
     loop.add_signal_handler(signal.SIGHUP, on_hangup)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    running = loop.create_task(daemon.run())
-    waiting = loop.create_task(stopping.wait())
+    return stopping
+
+
+async def run_until(stopping: asyncio.Event, daemon: Daemon) -> None:
+    """Run the daemon until the event is set. An unexpected error of the daemon is raised."""
+    running = asyncio.create_task(daemon.run())
+    waiting = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             running.result()  # it never ends by itself, so this raises
         log.info("stopping")
     finally:
-        for task in (running, waiting, *reloads):
+        for task in (running, waiting):
             task.cancel()
-        await asyncio.gather(running, waiting, *reloads, return_exceptions=True)
+        await asyncio.gather(running, waiting, return_exceptions=True)

@@ -125,13 +125,17 @@ async def test_a_real_prometheus_scrapes_every_family(tmp_path: Path) -> None:
             running_prometheus(prometheus, config, tmp_path / "data") as api,
             aiohttp.ClientSession() as session,
         ):
-            names: set[str] = set()
-            while not names >= CONTRACT:
-                async with session.get(f"{api}/api/v1/label/__name__/values") as answer:
-                    names = set((await answer.json())["data"])
-            async with session.get(f"{api}/api/v1/query", params={"query": "up"}) as answer:
-                [sample] = (await answer.json())["data"]["result"]
-            assert sample["value"][1] == "1"
+
+            async def answer(path: str, **params: str) -> Any:
+                async with session.get(f"{api}/api/v1/{path}", params=params) as answered:
+                    # 503 while it starts.
+                    return (await answered.json())["data"] if answered.status == 200 else None
+
+            while not set(await answer("label/__name__/values") or ()) >= CONTRACT:
+                pass
+            while not (up := await answer("query", query="up") or {"result": []})["result"]:
+                pass
+            assert [sample["value"][1] for sample in up["result"]] == ["1"]
 
 
 @asynccontextmanager

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter.assembly import Fetching, choice
-from exporter.commands.spoken import spoken
 from exporter.metrics.summary import summarise
+from exporter.web.status import span
 
 if TYPE_CHECKING:
     from exporter.assembly import Surroundings
@@ -73,6 +73,6 @@ def _row(state: PoolState, chosen: Choice) -> tuple[Text | str, ...]:
     if state.listing is None:
         return pool, outcome, "-", "-", "-", Text(state.explanation)
     summary = summarise(state.listing, chosen)
-    longest = "-" if summary.longest_pending is None else spoken(summary.longest_pending)
+    longest = "-" if summary.longest_pending is None else span(summary.longest_pending)
     counts = str(len(state.listing.workloads)), str(summary.waiting)
     return pool, outcome, *counts, longest, Text(state.explanation)

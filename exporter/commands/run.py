@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter import __version__
-from exporter.daemon import Daemon, until_stopped
+from exporter.commands.views import pool_views
+from exporter.daemon import Daemon, heed_signals, run_until
+from exporter.web.application import Services, application
+from exporter.web.live import LiveWebConfig
+from exporter.web.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,3 +20,57 @@ if TYPE_CHECKING:
     from exporter.settings.model import Settings
 
 log = structlog.get_logger(__name__)
+
+
+async def run(
+    settings: Settings,
+    reread: Callable[[], Settings],
+    around: Surroundings,
+    started: Callable[[tuple[str, ...]], None] = lambda _: None,
+) -> int:
+    """Serve until told to stop.
+
+    Args:
+        settings: the configuration.
+        reread: reads it again, for reloads.
+        around: clock, store and whatever else outlives a configuration.
+        started: told of the addresses once they are listened on.
+
+    Returns:
+        0.
+
+    Raises:
+        ConfigurationError: the web configuration is bad, or an address cannot be listened on.
+    """
+    daemon = Daemon(settings, reread, around)
+    web_config = LiveWebConfig(settings.web.config_file)
+
+    async def reload() -> None:
+        web_config.reload()
+        await daemon.reload()
+
+    server = Server(
+        application(
+            Services(
+                exposition=daemon.exposition,
+                alive=daemon.alive,
+                ready=daemon.ready,
+                pools=lambda: pool_views(daemon.pools.values(), around.clock),
+                reload=reload if settings.web.enable_lifecycle else None,
+            ),
+            config=web_config,
+            clock=around.clock,
+            telemetry_path=settings.web.telemetry_path,
+        ),
+        [(address.host, address.port) for address in settings.web.listen_address],
+        tls=web_config.listener_tls,
+    )
+    stopping = heed_signals(daemon)  # before anybody can know that there is something to stop
+    await server.start()
+    try:
+        log.info("serving", version=__version__, addresses=" ".join(server.urls))
+        started(server.urls)
+        await run_until(stopping, daemon)
+    finally:
+        await server.stop()
+    return 0

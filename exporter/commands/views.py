@@ -1,0 +1,43 @@
+"""What is shown of a pool -> the status page's view of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.web.status import PoolView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.clock import Clock
+    from exporter.metrics.render import RenderedPool
+
+
+def pool_views(pools: Iterable[RenderedPool], clock: Clock) -> list[PoolView]:
+    """Every pool as it stands at this moment."""
+    return [_view(pool, wall=clock.wall(), fresh=pool.fresh(clock.monotonic())) for pool in pools]
+
+
+def _view(pool: RenderedPool, *, wall: float, fresh: bool) -> PoolView:
+    state = pool.state
+    summary = pool.summary if fresh else None
+    return PoolView(
+        region=state.key.region,
+        project_id=state.key.project_id,
+        pool=state.key.pool,
+        name=state.name,
+        outcome=state.outcome,
+        explanation=state.explanation,
+        attempted_ago=_ago(wall, state.attempted_at),
+        data_age=_ago(wall, state.succeeded_at),
+        duration=state.duration,
+        workloads=sum(summary.workloads.values()) if summary else None,
+        waiting=summary.waiting if summary else None,
+        longest_pending=summary.longest_pending if summary else None,
+        complete=summary.complete if summary else None,
+        stale=state.listing is not None and not fresh,
+    )
+
+
+def _ago(now: float, moment: float | None) -> float | None:
+    return None if moment is None else max(0.0, now - moment)

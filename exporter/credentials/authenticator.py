@@ -1,0 +1,131 @@
+"""Requests of one project, authenticated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from exporter.credentials.answers import unix
+from exporter.credentials.credential import KeyPair, Token
+from exporter.credentials.signing import signed_headers
+from exporter.errors import CredentialsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.clock import Clock
+    from exporter.credentials.credential import Credential, CredentialSource
+    from exporter.credentials.guard import Guard
+    from exporter.transport import Request, Response, Transport
+
+TOLERATED_SKEW = 900.0
+"""Seconds between this machine's clock and the cloud's from which it refuses signatures."""
+
+
+class Authenticator:
+    """Sends requests in the name of whoever the source gives.
+
+    Args:
+        source: gives the credential.
+        guard: the process's.
+        project_id: signed with every request.
+        clock: dates the signatures.
+        on_credential: told of every credential that comes into use.
+    """
+
+    def __init__(
+        self,
+        source: CredentialSource,
+        guard: Guard,
+        project_id: str,
+        clock: Clock,
+        on_credential: Callable[[Credential], None] | None = None,
+    ) -> None:
+        self._source = source
+        self._guard = guard
+        self._project_id = project_id
+        self._clock = clock
+        self._on_credential = on_credential
+        self._known: Credential | None = None
+
+    @property
+    def source_name(self) -> str:
+        """Where the credentials come from, for people."""
+        return self._source.name
+
+    async def send(self, request: Request, transport: Transport) -> Response:
+        """Send the request with credentials; once more with newer ones when it is answered with 401.
+
+        Returns:
+            The answer, whatever its status.
+
+        Raises:
+            CredentialsError: there are no credentials, or the cloud refused them lately.
+            PollError: the transport's.
+        """
+        credential = await self._credential()
+        try:
+            response = await self._ask(credential, request, transport)
+        except CredentialsError:
+            # Held back, perhaps while another request was under way whose answer brought new credentials.
+            renewed = await self._credential()
+            if renewed == credential:
+                raise
+        else:
+            if response.status != HTTPStatus.UNAUTHORIZED:
+                return response
+            self._source.refused(credential)
+            renewed = await self._credential()
+            if renewed == credential:
+                return response
+        return await self._ask(renewed, request, transport)
+
+    async def _credential(self) -> Credential:
+        credential = await self._source.credential()
+        if credential != self._known:
+            self._known = credential
+            if self._on_credential is not None:
+                self._on_credential(credential)
+        return credential
+
+    async def _ask(self, credential: Credential, request: Request, transport: Transport) -> Response:
+        bearing = _Bearing(credential, self._project_id, self._clock, transport)
+        return await self._guard.send(credential.identity, request, bearing)
+
+
+class _Bearing:
+    """A transport that adds the credential last: a signature must not age while the guard makes it wait."""
+
+    def __init__(self, credential: Credential, project_id: str, clock: Clock, transport: Transport) -> None:
+        self._credential = credential
+        self._project_id = project_id
+        self._clock = clock
+        self._transport = transport
+
+    async def send(self, request: Request) -> Response:
+        headers = {**request.headers, **self._added(request)}
+        return await self._transport.send(replace(request, headers=headers))
+
+    def _added(self, request: Request) -> dict[str, str]:
+        match self._credential:
+            case Token(value=value):
+                return {"X-Auth-Token": value}
+            case KeyPair() as pair:
+                now = self._clock.wall()
+                return signed_headers(request, pair, project_id=self._project_id, now=now)
+
+
+def clock_skew(response: Response, now: float) -> float | None:
+    """How many seconds this machine's clock is ahead of the cloud's (negative: behind), by a 401's Date.
+
+    None where the answer is no 401 or bears no date.
+    """
+    date = response.headers.get("date")
+    if response.status != HTTPStatus.UNAUTHORIZED or date is None:
+        return None
+    try:
+        return now - unix(parsedate_to_datetime(date))
+    except ValueError:
+        return None

@@ -1,0 +1,102 @@
+"""Where credentials are looked for when the configuration names none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.credentials.ecs_agency import METADATA, EcsAgency
+from exporter.credentials.pod_identity import POD_IDENTITY, pod_identity
+from exporter.credentials.profile import PROFILE, profile_keys
+from exporter.credentials.renewal import RenewedSource
+from exporter.credentials.static import ENVIRONMENT, environment_keys
+from exporter.errors import CredentialsError, PollError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from exporter.clock import Clock
+    from exporter.credentials.credential import Credential, CredentialSource
+    from exporter.transport import Transport
+
+_log = structlog.get_logger(__name__)
+
+
+class DefaultChain:
+    """The first of environment, profile file, pod identity and ECS agency that has something; it stays.
+
+    A place that has something unusable (half a key pair, an agent that does not answer) is an error and not
+    passed over: what comes next might be somebody else. The ECS agency, the last, counts once it
+    has given keys.
+
+    Args:
+        environment: the process's.
+        home: the user's home directory.
+        transport: for pod identity and metadata; one that never uses a proxy.
+        clock: for renewal.
+        metadata: the metadata service.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        home: Path,
+        transport: Transport,
+        clock: Clock,
+        metadata: str = METADATA,
+    ) -> None:
+        self._environment = environment
+        self._home = home
+        self._transport = transport
+        self._clock = clock
+        self._agency = RenewedSource(EcsAgency(transport, metadata), clock)
+        self._chosen: CredentialSource | None = None
+
+    @property
+    def name(self) -> str:
+        """The chosen place's; before that, all of them."""
+        return self._chosen.name if self._chosen else "environment, profile file, pod identity, ECS agency"
+
+    async def credential(self) -> Credential:
+        """From the chosen place; look for one first where none is chosen."""
+        looked_at: list[str] = []
+        if self._chosen is None:
+            # Chosen before it is asked: all who come meanwhile share one source and its one request.
+            self._chosen = self._find(looked_at)
+        if self._chosen is not None:
+            return await self._chosen.credential()
+        try:
+            credential = await self._agency.credential()
+        except PollError as error:
+            looked_at.append(f"{self._agency.name}: {error.what}")
+        else:
+            if self._chosen is None:
+                self._chosen = self._agency
+                _log.info("credentials found", source=self._agency.name)
+            return credential
+        raise CredentialsError(
+            f"there are none ({'; '.join(looked_at)})",
+            where="credentials",
+            advice="provide one of these, or credentials in the configuration",
+        )
+
+    def refused(self, credential: Credential) -> None:
+        """Hand it on to the chosen place."""
+        if self._chosen is not None:
+            self._chosen.refused(credential)
+
+    def _find(self, looked_at: list[str]) -> CredentialSource | None:
+        """The first place before the ECS agency that has something; `looked_at` gets why others have not."""
+        for name, look in (
+            (ENVIRONMENT, lambda: environment_keys(self._environment)),
+            (PROFILE, lambda: profile_keys(self._environment, self._home)),
+            (POD_IDENTITY, lambda: pod_identity(self._environment, self._transport, self._clock)),
+        ):
+            found = look()
+            if not isinstance(found, str):
+                _log.info("credentials found", source=found.name)
+                return found
+            looked_at.append(f"{name}: {found}")
+        return None

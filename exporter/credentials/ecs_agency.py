@@ -1,0 +1,92 @@
+"""Temporary keys of the agency of the ECS machine that this runs on, from its metadata service."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  (msgspec reads the annotations)
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from exporter.credentials.answers import check_server, decoded, unix
+from exporter.credentials.credential import key_pair, usable
+from exporter.errors import CredentialsError
+from exporter.transport import Request
+
+if TYPE_CHECKING:
+    from exporter.credentials.credential import KeyPair
+    from exporter.transport import Transport
+
+METADATA = "http://169.254.169.254"
+"""Reachable from ECS machines only, and never through a proxy."""
+
+_TIMEOUT = 3.0
+"""Seconds. The service is one hop away; where there is none, nothing answers at all."""
+
+_TOKEN_TTL = "300"  # noqa: S105  (seconds, not a token; one is used for one request)
+_NO_TOKENS = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+
+
+class _Credential(msgspec.Struct):
+    access: str
+    secret: str
+    securitytoken: str
+    expires_at: datetime
+
+
+class _Answer(msgspec.Struct):
+    credential: _Credential
+
+
+class EcsAgency:
+    """An issuer of the machine's temporary keys.
+
+    They are valid for an hour, and the service has new ones 10 minutes before they end.
+
+    Args:
+        transport: one that never uses a proxy.
+        endpoint: the metadata service.
+    """
+
+    name = "ECS agency"
+
+    def __init__(self, transport: Transport, endpoint: str = METADATA) -> None:
+        self._transport = transport
+        self._endpoint = endpoint
+
+    async def issue(self) -> KeyPair:
+        """Ask the metadata service."""
+        headers = await self._token()
+        url = f"{self._endpoint}/openstack/latest/securitykey"
+        request = Request("GET", url, headers, timeout=_TIMEOUT)
+        response = await self._transport.send(request)
+        check_server(request, response)
+        if response.status != HTTPStatus.OK:
+            raise CredentialsError(
+                f"the metadata service gives no keys (HTTP {response.status})",
+                where=self.name,
+                advice="set an agency for Elastic Cloud Server on this machine",
+            )
+        given = decoded(response, _Answer, self.name).credential
+        return key_pair(
+            given.access,
+            given.secret,
+            given.securitytoken,
+            expires_at=unix(given.expires_at),
+            source=self.name,
+        )
+
+    async def _token(self) -> dict[str, str]:
+        """The header that the newer metadata service asks for; none for the older one."""
+        url = f"{self._endpoint}/meta-data/latest/api/token"
+        request = Request("PUT", url, {"X-Metadata-Token-Ttl-Seconds": _TOKEN_TTL}, timeout=_TIMEOUT)
+        response = await self._transport.send(request)
+        if response.status in _NO_TOKENS:
+            return {}
+        check_server(request, response)
+        if response.status != HTTPStatus.OK:
+            raise CredentialsError(
+                f"the metadata service gives no token (HTTP {response.status})", where=self.name
+            )
+        token = usable("metadata token", response.body.decode(errors="replace"), self.name)
+        return {"X-Metadata-Token": token}

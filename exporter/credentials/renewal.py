@@ -1,0 +1,133 @@
+"""Credentials that end: renewed before they do, by one request at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from exporter.errors import CredentialsError, PollError
+
+if TYPE_CHECKING:
+    from exporter.clock import Clock
+    from exporter.credentials.credential import Credential
+
+EARLY = 600.0
+"""Seconds before the end at which a new credential is asked for: when the ECS metadata service has one."""
+
+PAUSE = 60.0
+"""Seconds between two early renewals when the first gave nothing new."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Issuer(Protocol):
+    """Gets a new credential over the network."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    async def issue(self) -> Credential:
+        """A credential, as new as there is.
+
+        Raises:
+            CredentialsError: none is given.
+            PollError: the transport's errors, or ServerError.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    """A credential and the monotonic moments of its life."""
+
+    credential: Credential
+    renew_at: float
+    good_until: float
+    reported: bool = False
+
+
+class RenewedSource:
+    """A source that holds an issuer's credential until shortly before its end.
+
+    While the held one is good, a renewal that fails is only logged, and holds up no more than the
+    one request that tried it.
+    """
+
+    def __init__(self, issuer: Issuer, clock: Clock) -> None:
+        self._issuer = issuer
+        self._clock = clock
+        self._lease: _Lease | None = None
+        self._renewal: asyncio.Future[Credential] | None = None
+
+    @property
+    def name(self) -> str:
+        """The issuer's."""
+        return self._issuer.name
+
+    async def credential(self) -> Credential:
+        """The held credential, or a new one when that is due."""
+        lease, now = self._lease, self._clock.monotonic()
+        if lease is None or now >= lease.good_until:
+            return await self._renewed()
+        if now < lease.renew_at or self._renewal is not None:
+            return lease.credential
+        try:
+            return await self._renewed()
+        except PollError as error:
+            self._keep(lease, error)
+            return lease.credential
+
+    def refused(self, credential: Credential) -> None:
+        """Ask the issuer when asked again. A credential that has already been replaced changes nothing."""
+        if self._lease is not None and self._lease.credential == credential:
+            self._lease = None
+
+    async def _renewed(self) -> Credential:
+        """A new credential; whoever comes while one is asked for gets the same one, or the same error."""
+        while (running := self._renewal) is not None:
+            await asyncio.wait({running})
+            if not running.cancelled():
+                return running.result()
+        running = self._renewal = asyncio.get_running_loop().create_future()
+        try:
+            self._lease = self._leased(await self._issuer.issue())
+            running.set_result(self._lease.credential)
+        except PollError as error:
+            running.set_exception(error)
+            running.exception()  # counts as seen, also where nobody waits
+            raise
+        finally:
+            # Changes nothing where it has finished. Else this request was cancelled: the next in line asks.
+            running.cancel()
+            self._renewal = None
+        return self._lease.credential
+
+    def _leased(self, credential: Credential) -> _Lease:
+        now = self._clock.monotonic()
+        if credential.expires_at is None:
+            return _Lease(credential, float("inf"), float("inf"))
+        remaining = credential.expires_at - self._clock.wall()
+        if remaining <= 0:
+            raise CredentialsError(
+                f"the credentials given had already ended {-remaining:.0f} s ago",
+                where=self.name,
+                advice="check this machine's clock",
+            )
+        # The pause keeps a credential that is given again unchanged from being asked for at every request.
+        renew_in = max(PAUSE, remaining - min(EARLY, remaining / 3))
+        return _Lease(credential, now + renew_in, now + remaining)
+
+    def _keep(self, lease: _Lease, error: PollError) -> None:
+        if not lease.reported:
+            _log.warning(
+                "credentials could not be renewed early, those held are used while they are good",
+                source=self.name,
+                problem=str(error),
+            )
+        if self._lease is lease:
+            self._lease = replace(lease, renew_at=self._clock.monotonic() + PAUSE, reported=True)

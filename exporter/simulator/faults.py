@@ -1,0 +1,303 @@
+"""What can go wrong between a client and the cloud: one frozen value per fault, and who meets which.
+
+A fault stands in front of the whole server, authentication included, as a gateway or a network does.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+from aiohttp import web
+
+from exporter.simulator.refusals import no_permission, throttled
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from exporter.clock import Clock
+
+    Respond = Callable[[], Awaitable[web.Response]]
+
+_CHUNK = 64 * 2**10
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a fault can work with.
+
+    Attributes:
+        request: what was asked.
+        respond: makes the answer as it would be without the fault.
+        clock: for waits.
+        stopping: is set when the server stops.
+    """
+
+    request: web.Request
+    respond: Respond
+    clock: Clock
+    stopping: asyncio.Event
+
+
+class Fault(Protocol):
+    """Something that goes wrong with an answer."""
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """Answer in the fault's way."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Another answer than the right one."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        del scene
+        return web.Response(status=self.status, body=self.body, headers=self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The right answer with some of its top-level keys replaced, e.g. `{"items": None}`."""
+
+    keys: Mapping[str, object]
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        answer = await scene.respond()
+        answer.body = msgspec.json.encode({**msgspec.json.decode(_body(answer)), **self.keys})
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class CutJson:
+    """Proper HTTP around the first part of the right body."""
+
+    part: float = 0.5
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        answer = await scene.respond()
+        answer.body = _first(_body(answer), self.part)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class CutConnection:
+    """The right headers, the first part of the body, and the connection is closed."""
+
+    part: float = 0.5
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        answer = await _begin(scene, self.part)
+        _transport(scene.request).close()
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class StalledBody:
+    """The right headers, the first part of the body, and nothing more until the server stops."""
+
+    part: float = 0.5
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        answer = await _begin(scene, self.part)
+        await scene.stopping.wait()
+        _transport(scene.request).abort()
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing at all until the server stops."""
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        await scene.stopping.wait()
+        _transport(scene.request).abort()
+        return web.Response()
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """The right answer, so many seconds late."""
+
+    seconds: float
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        await scene.clock.sleep(self.seconds)
+        return await scene.respond()
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The connection is reset (TCP RST) instead of an answer."""
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        transport = _transport(scene.request)
+        # Closing a socket that must not linger sends RST in place of FIN.
+        transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        transport.abort()
+        return web.Response()
+
+
+@dataclass(frozen=True, slots=True)
+class Gzipped:
+    """The right answer, compressed."""
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        answer = await scene.respond()
+        answer.enable_compression(web.ContentCoding.gzip)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Oversized:
+    """A listing of so many bytes of white space; with `gzip` a small answer that unpacks to them."""
+
+    size: int
+    gzip: bool = False
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+        if self.gzip:
+            answer.headers["Content-Encoding"] = "gzip"
+        await answer.prepare(scene.request)
+        pack = zlib.compressobj(wbits=31) if self.gzip else None
+        chunk = b" " * _CHUNK
+        for _ in range(-(-self.size // _CHUNK)):
+            if packed := pack.compress(chunk) if pack else chunk:
+                await answer.write(packed)
+        rest = b'{"kind":"WorkloadList","apiVersion":"v1","items":[]}'
+        await answer.write(pack.compress(rest) + pack.flush() if pack else rest)
+        return answer
+
+
+def html(status: int = 200) -> Answer:
+    """A web page where JSON should be, as from a proxy."""
+    page = b"<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign in</h1></body></html>"
+    return Answer(status, page, {"Content-Type": "text/html; charset=utf-8"})
+
+
+def login_page() -> Answer:
+    """302 to a login page."""
+    headers = {"Location": "https://auth.huaweicloud.com/authui/login", "Content-Type": "text/html"}
+    return Answer(302, b"<html>Found</html>", headers)
+
+
+def empty_body() -> Answer:
+    """200 with nothing in it."""
+    return Answer()
+
+
+def nested(depth: int = 100_000) -> Answer:
+    """A listing whose items are nested too deep for a recursive reader."""
+    return Answer(body=b'{"kind":"WorkloadList","items":' + b"[" * depth + b"]" * depth + b"}")
+
+
+def too_many_requests(retry_after: str | None = None, limit: int = 200, minutes: int = 5) -> Answer:
+    """429 with the gateway's text, and `Retry-After` where one is given."""
+    headers = {"Content-Type": "application/json"}
+    if retry_after is not None:
+        headers["Retry-After"] = retry_after
+    return Answer(429, msgspec.json.encode(throttled(limit, minutes).body), headers)
+
+
+def forbidden() -> Answer:
+    """403 ModelArts.0108."""
+    return Answer(403, msgspec.json.encode(no_permission().body))
+
+
+@dataclass(slots=True)
+class _Planted:
+    fault: Fault
+    endpoint: str | None
+    pool: str | None
+    skip: int
+    times: float
+
+    def meets(self, endpoint: str, pool: str) -> bool:
+        return self.times > 0 and self.endpoint in {None, endpoint} and self.pool in {None, pool}
+
+
+class Faults:
+    """The faults that wait for requests; the one owner of that state."""
+
+    def __init__(self) -> None:
+        self._planted: list[_Planted] = []
+
+    def plant(
+        self,
+        fault: Fault,
+        *,
+        endpoint: str | None = None,
+        pool: str | None = None,
+        skip: int = 0,
+        times: float = float("inf"),
+    ) -> None:
+        """Let a fault meet requests.
+
+        Args:
+            fault: what goes wrong.
+            endpoint: a route's name (workloads, statistics, runtime, pools, nodes, token, ...); None for all.
+            pool: a pool's ID; None for all, and for endpoints without one.
+            skip: so many matching requests go well before.
+            times: so many requests meet it then; for good if not given.
+        """
+        self._planted.append(_Planted(fault, endpoint, pool, skip, times))
+
+    def clear(self) -> None:
+        """Let everything go well again."""
+        self._planted.clear()
+
+    def meet(self, endpoint: str, pool: str) -> Fault | None:
+        """The fault that a request meets: the one planted first of those that are due."""
+        for planted in self._planted:
+            if planted.meets(endpoint, pool):
+                if planted.skip == 0:
+                    planted.times -= 1
+                    return planted.fault
+                planted.skip -= 1
+        return None
+
+
+def _body(answer: web.Response) -> bytes:
+    assert isinstance(answer.body, bytes)  # noqa: S101  (the handlers make no other)
+    return answer.body
+
+
+def _first(body: bytes, part: float) -> bytes:
+    return body[: int(len(body) * part)]
+
+
+async def _begin(scene: Scene, part: float) -> web.StreamResponse:
+    whole = await scene.respond()
+    body = _body(whole)
+    answer = web.StreamResponse(status=whole.status, headers=whole.headers)
+    answer.content_length = len(body)
+    await answer.prepare(scene.request)
+    await answer.write(_first(body, part))
+    return answer
+
+
+def _transport(request: web.Request) -> Any:
+    assert request.transport is not None  # noqa: S101  (the client may be gone, its transport is not yet)
+    return request.transport

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+from stub_service import Asked, StubService, stub_service
+
+from exporter.credentials.credential import KeyPair, Token
+from exporter.credentials.guard import FORGOTTEN_AFTER, Guard
+from exporter.errors import ConnectionFailed, CredentialsError
+from exporter.transport import Request, Response, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fakes import FakeClock
+
+WRONG = KeyPair("AK", "wrong", None, None, "a test").identity
+GOOD = KeyPair("AK", "good", None, None, "a test").identity
+
+
+@pytest.fixture
+def guard(clock: FakeClock) -> Guard:
+    return Guard(clock)
+
+
+@pytest.fixture
+async def cloud() -> AsyncIterator[StubService]:
+    """Answers with the status that is the path."""
+
+    async def answer(asked: Asked) -> web.Response:
+        return web.Response(status=int(asked.target.strip("/")))
+
+    async with stub_service(answer) as service:
+        yield service
+
+
+def request(cloud: StubService, status: int) -> Request:
+    return Request("GET", f"{cloud.url}/{status}")
+
+
+class Gate:
+    """A transport whose requests wait until they are let through."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.open = asyncio.Event()
+        self.entered = asyncio.Event()
+        self.waiting = 0
+        self._transport = transport
+
+    async def send(self, request: Request) -> Response:
+        self.waiting += 1
+        self.entered.set()
+        await self.open.wait()
+        return await self._transport.send(request)
+
+
+async def test_many_pools_with_a_wrong_key_make_one_request(guard: Guard, cloud: StubService) -> None:
+    """Twenty at once with a key that was never accepted: one is refused, the others are told, none sent."""
+    sends = (guard.send(WRONG, request(cloud, 401), cloud.transport) for _ in range(20))
+    results = await asyncio.gather(*sends, return_exceptions=True)
+    assert [result.status for result in results if isinstance(result, Response)] == [401]
+    assert sum(isinstance(result, CredentialsError) for result in results) == 19
+    assert len(cloud.asked) == 1
+
+
+async def test_good_key_is_probed_once_and_then_free(guard: Guard, cloud: StubService) -> None:
+    """The first answer lets everybody through at the same time."""
+    gate = Gate(cloud.transport)
+    sends = [asyncio.ensure_future(guard.send(GOOD, request(cloud, 200), gate)) for _ in range(5)]
+    await gate.entered.wait()
+    assert gate.waiting == 1
+    gate.open.set()
+    await sends[0]
+    gate.open.clear()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert gate.waiting == 5
+    gate.open.set()
+    assert [response.status for response in await asyncio.gather(*sends)] == [200] * 5
+
+
+async def test_refused_key_is_left_alone_longer_and_longer(
+    guard: Guard, cloud: StubService, clock: FakeClock
+) -> None:
+    """One, 2, 4, 8, then always 15 minutes without a request; each end lets one through."""
+    for seconds in (60, 120, 240, 480, 900, 900):
+        await guard.send(WRONG, request(cloud, 401), cloud.transport)
+        sent = len(cloud.asked)
+        clock.advance(seconds - 1)
+        with pytest.raises(CredentialsError, match=r"a test: .* asked again in 1 s.*check that the key"):
+            await guard.send(WRONG, request(cloud, 200), cloud.transport)
+        assert len(cloud.asked) == sent
+        clock.advance(1)
+
+
+async def test_new_key_starts_clean(guard: Guard, cloud: StubService) -> None:
+    """A rotated secret is used at once while the old one is held back."""
+    await guard.send(WRONG, request(cloud, 401), cloud.transport)
+    assert (await guard.send(GOOD, request(cloud, 200), cloud.transport)).status == 200
+    with pytest.raises(CredentialsError):
+        await guard.send(WRONG, request(cloud, 200), cloud.transport)
+
+
+@pytest.mark.parametrize("status", [200, 302, 403, 404, 429, 500])
+async def test_any_other_answer_proves_the_key(
+    guard: Guard, cloud: StubService, clock: FakeClock, status: int
+) -> None:
+    """Who is answered with anything but 401 was recognised: the count of refusals begins anew."""
+    await guard.send(WRONG, request(cloud, 401), cloud.transport)
+    clock.advance(60)
+    await guard.send(WRONG, request(cloud, status), cloud.transport)
+    await guard.send(WRONG, request(cloud, 401), cloud.transport)
+    clock.advance(60)
+    assert (await guard.send(WRONG, request(cloud, 200), cloud.transport)).status == 200
+
+
+async def test_answers_to_requests_already_under_way_count_once(
+    guard: Guard, cloud: StubService, clock: FakeClock
+) -> None:
+    """A key revoked while many requests are under way is one refusal; a late 200 does not free it."""
+    await guard.send(GOOD, request(cloud, 200), cloud.transport)
+    gate = Gate(cloud.transport)
+    late = asyncio.ensure_future(guard.send(GOOD, request(cloud, 200), gate))
+    await gate.entered.wait()
+    sends = (guard.send(GOOD, request(cloud, 401), cloud.transport) for _ in range(8))
+    assert {response.status for response in await asyncio.gather(*sends)} == {401}
+    gate.open.set()
+    await late
+    with pytest.raises(CredentialsError, match="again in 60 s"):
+        await guard.send(GOOD, request(cloud, 200), cloud.transport)
+    clock.advance(60)
+    assert (await guard.send(GOOD, request(cloud, 200), cloud.transport)).status == 200
+
+
+async def test_unreachable_host_is_neutral_and_found_once(guard: Guard, cloud: StubService) -> None:
+    """No connection says nothing about the key; those who wait for the same host need not try it in turn."""
+    tried: list[str] = []
+
+    class Broken:
+        async def send(self, request: Request) -> Response:
+            tried.append(request.url)
+            await asyncio.sleep(0)
+            raise ConnectionFailed("no connection", where=request.where, advice="check the cable")
+
+    dead = [Request("GET", f"http://dead.test/{n}") for n in range(5)]
+    results = await asyncio.gather(
+        *(guard.send(GOOD, request, Broken()) for request in dead),
+        guard.send(GOOD, request(cloud, 200), cloud.transport),
+        return_exceptions=True,
+    )
+    assert [str(result) for result in results[:5]] == [
+        f"GET http://dead.test/{n}: no connection; check the cable" for n in range(5)
+    ]
+    assert tried == ["http://dead.test/0"]
+    assert isinstance(results[5], Response)
+
+
+async def test_cancelled_probe_hands_over(guard: Guard, cloud: StubService) -> None:
+    """A request that is given up while others wait for its answer lets the next one find out."""
+    gate = Gate(cloud.transport)
+    first, second = (asyncio.ensure_future(guard.send(GOOD, request(cloud, 200), gate)) for _ in range(2))
+    await gate.entered.wait()
+    first.cancel()
+    gate.open.set()
+    assert (await second).status == 200
+
+
+async def test_renewed_tokens_share_their_count_of_refusals(
+    guard: Guard, cloud: StubService, clock: FakeClock
+) -> None:
+    """A new token is tried at once, but when none of a login's tokens is accepted the pauses grow."""
+    first, second = (Token(value, 0.0, "one login").identity for value in ("a", "b"))
+    await guard.send(first, request(cloud, 401), cloud.transport)
+    assert (await guard.send(second, request(cloud, 401), cloud.transport)).status == 401
+    clock.advance(119)
+    with pytest.raises(CredentialsError, match="again in 1 s"):
+        await guard.send(second, request(cloud, 401), cloud.transport)
+
+
+async def test_unused_credentials_are_forgotten(guard: Guard, cloud: StubService, clock: FakeClock) -> None:
+    """Temporary keys that came and went do not pile up."""
+    for n in range(3):
+        temporary = KeyPair("AK", str(n), None, None, "s").identity
+        await guard.send(temporary, request(cloud, 401), cloud.transport)
+    clock.advance(FORGOTTEN_AFTER)
+    await guard.send(GOOD, request(cloud, 200), cloud.transport)
+    assert list(guard._states) == [GOOD.fingerprint]
+    assert guard._refusals == {}

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from exporter.credentials.credential import KeyPair
+from exporter.credentials.renewal import EARLY, PAUSE, RenewedSource
+from exporter.errors import ConnectionFailed, CredentialsError
+
+if TYPE_CHECKING:
+    from fakes import FakeClock
+
+HOUR = 3600.0
+
+
+class Office:
+    """An issuer of numbered keys, valid for an hour, that can be out of order."""
+
+    name = "the office"
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.issued = 0
+        self.asked = 0
+        self.valid: float | None = HOUR
+        self.closed = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self._clock = clock
+
+    async def issue(self) -> KeyPair:
+        self.asked += 1
+        await asyncio.sleep(0)  # as a real one would, others get their turn
+        await self.gate.wait()
+        if self.closed:
+            raise ConnectionFailed("closed", where=self.name)
+        self.issued += 1
+        expires_at = None if self.valid is None else self._clock.wall() + self.valid
+        return KeyPair(str(self.issued), "SK", None, expires_at, self.name)
+
+
+@pytest.fixture
+def office(clock: FakeClock) -> Office:
+    return Office(clock)
+
+
+@pytest.fixture
+def source(office: Office, clock: FakeClock) -> RenewedSource:
+    return RenewedSource(office, clock)
+
+
+async def key(source: RenewedSource) -> str:
+    credential = await source.credential()
+    assert isinstance(credential, KeyPair)
+    return credential.access_key
+
+
+async def test_credential_is_held_until_shortly_before_its_end(
+    source: RenewedSource, clock: FakeClock
+) -> None:
+    """An hour's key is replaced 10 minutes before its end, not earlier."""
+    assert await key(source) == "1"
+    clock.advance(HOUR - EARLY - 1)
+    assert await key(source) == "1"
+    clock.advance(1)
+    assert await key(source) == "2"
+
+
+async def test_short_lived_credential_is_not_renewed_at_once(
+    source: RenewedSource, office: Office, clock: FakeClock
+) -> None:
+    """What lives only 10 minutes is renewed after two thirds of them, not at every request."""
+    office.valid = 600
+    await key(source)
+    clock.advance(399)
+    assert await key(source) == "1"
+    clock.advance(1)
+    assert await key(source) == "2"
+
+
+async def test_endless_credential_is_never_renewed(
+    source: RenewedSource, office: Office, clock: FakeClock
+) -> None:
+    """Without an end there is no early renewal."""
+    office.valid = None
+    await key(source)
+    clock.advance(1e9)
+    assert await key(source) == "1"
+
+
+async def test_requests_at_the_same_time_share_one_renewal(source: RenewedSource, office: Office) -> None:
+    """Whoever comes while a credential is asked for gets that one."""
+    assert await asyncio.gather(*(key(source) for _ in range(20))) == ["1"] * 20
+    assert office.asked == 1
+
+
+async def test_requests_at_the_same_time_share_one_failure(source: RenewedSource, office: Office) -> None:
+    """They do not each wait for the same timeout in turn; the next one after them tries again."""
+    office.closed = True
+    results = await asyncio.gather(*(key(source) for _ in range(20)), return_exceptions=True)
+    assert all(isinstance(result, ConnectionFailed) for result in results)
+    assert office.asked == 1
+    office.closed = False
+    assert await key(source) == "1"
+
+
+async def test_failed_early_renewal_keeps_the_held_one(
+    source: RenewedSource, office: Office, clock: FakeClock
+) -> None:
+    """It is tried again after a pause, not at every request, and logged once; at the end it is an error."""
+    await key(source)
+    office.closed = True
+    clock.advance(HOUR - EARLY)
+    with capture_logs() as logs:
+        assert [await key(source) for _ in range(5)] == ["1"] * 5
+        assert office.asked == 2
+        clock.advance(PAUSE)
+        assert [await key(source) for _ in range(5)] == ["1"] * 5
+        assert office.asked == 3
+    assert [(log["source"], log["problem"]) for log in logs] == [("the office", "the office: closed")]
+    clock.advance(EARLY)
+    with pytest.raises(ConnectionFailed):
+        await key(source)
+
+
+async def test_early_renewal_holds_up_one_request_only(
+    source: RenewedSource, office: Office, clock: FakeClock
+) -> None:
+    """While one request waits for the new credential, others go on with the good one."""
+    await key(source)
+    clock.advance(HOUR - EARLY)
+    office.gate.clear()
+    renewing = asyncio.ensure_future(key(source))
+    while office.asked < 2:
+        await asyncio.sleep(0)
+    assert await key(source) == "1"
+    office.gate.set()
+    assert await renewing == "2"
+
+
+async def test_cancelled_renewal_is_taken_over(source: RenewedSource, office: Office) -> None:
+    """A request that is given up does not take those with it who wait for the same credential."""
+    office.gate.clear()
+    first, second = (asyncio.ensure_future(key(source)) for _ in range(2))
+    while office.asked < 1:
+        await asyncio.sleep(0)
+    first.cancel()
+    office.gate.set()
+    assert await second == "1"
+    assert office.asked == 2
+
+
+async def test_refused_credential_is_replaced(source: RenewedSource) -> None:
+    """After a 401 the issuer is asked; a late 401 of the one before changes nothing."""
+    first = await source.credential()
+    source.refused(first)
+    assert await key(source) == "2"
+    source.refused(first)
+    assert await key(source) == "2"
+
+
+async def test_credential_given_with_its_end_in_the_past_is_an_error(
+    source: RenewedSource, office: Office
+) -> None:
+    """A wrong clock shows as such instead of as endless renewal."""
+    office.valid = -30
+    with pytest.raises(CredentialsError, match=r"the office: .* ended 30 s ago; check this machine's clock"):
+        await key(source)

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.simulator.cluster import Cluster
+from exporter.simulator.jobs import Job, Needs, Phase, Submission
+from exporter.simulator.nodes import Nodes, Room
+
+WHOLE = Room(cards=0b1111, cpu=8000, memory=64)
+NODES = 3
+
+
+def submission(number: int, *, created: float, needs: Needs, **fields: object) -> Submission:
+    return Submission(
+        **{  # type: ignore[arg-type]
+            "uid": f"uid-{number:03d}",
+            "job_uuid": f"job-{number}",
+            "name": f"modelarts-job-{number}",
+            "job_name": "job",
+            "type": "train",
+            "user": "somebody",
+            "priority": 1,
+            "phases": (Phase("Creating", 2.0), Phase("Running", 10.0)),
+            **fields,
+        },
+        created=created,
+        needs=needs,
+    )
+
+
+@st.composite
+def arrivals(draw: st.DrawFn) -> list[Submission]:
+    """Some jobs in the order of their creation; a few fit into no pool of this size."""
+    arriving = []
+    now = 0.0
+    for number in range(draw(st.integers(1, 40))):
+        now += draw(st.sampled_from([0.0, 0.5, 3.0, 20.0]))
+        shape = st.builds(
+            Needs, st.integers(1, 4), st.integers(0, 5), st.integers(0, 9000), st.integers(0, 70)
+        )
+        seconds = st.floats(0.25, 60)
+        arriving.append(
+            submission(
+                number,
+                created=now,
+                needs=draw(shape),
+                priority=draw(st.integers(0, 3)),
+                phases=(Phase("Creating", draw(seconds)), Phase("Running", draw(seconds))),
+                outcome=draw(st.sampled_from(["Completed", "Failed", "Terminated"])),
+                patience=draw(st.sampled_from([inf, inf, 5.0, 50.0])),
+            )
+        )
+    return arriving
+
+
+def cluster_of(arriving: list[Submission], retention: float = 100.0) -> Cluster:
+    return Cluster(Nodes(NODES, WHOLE), arriving, retention=retention)
+
+
+def holding(jobs: list[Job] | tuple[Job, ...]) -> list[Job]:
+    return [job for job in jobs if job.started is not None and job.finished is None]
+
+
+def free_by_counting(jobs: list[Job]) -> list[Room]:
+    """What must be free, computed from the jobs alone; fails where a card is given twice."""
+    rooms = [WHOLE] * NODES
+    for job in holding(jobs):
+        for share in job.shares:
+            room = rooms[share.node]
+            assert share.cards & ~room.cards == 0, "a card that is not there, or is taken"
+            needs = job.submission.needs
+            rooms[share.node] = Room(
+                room.cards & ~share.cards, room.cpu - needs.cpu, room.memory - needs.memory
+            )
+    return rooms
+
+
+@given(arrivals(), st.floats(0.1, 30))
+def test_a_cluster_never_gives_more_than_it_has_and_a_job_all_or_nothing(
+    arriving: list[Submission], step: float
+) -> None:
+    """At every moment no node is over its capacity, and a job holds all its nodes and cards at once."""
+    cluster = cluster_of(arriving)
+    for tick in range(60):
+        cluster.advance(tick * step)
+        rooms = free_by_counting(list(cluster.jobs))
+        assert list(cluster.rooms) == rooms
+        assert all(room.cpu >= 0 and room.memory >= 0 for room in rooms)
+        for job in holding(list(cluster.jobs)):
+            needs = job.submission.needs
+            assert len({share.node for share in job.shares}) == len(job.shares) == needs.nodes
+            assert {share.cards.bit_count() for share in job.shares} == {needs.cards}
+
+
+@given(arrivals(), st.floats(0.1, 30))
+def test_the_queue_is_in_order_and_nobody_in_it_could_start(arriving: list[Submission], step: float) -> None:
+    """Higher priority first, then the older; what fits is never left waiting."""
+    cluster = cluster_of(arriving)
+    for tick in range(60):
+        cluster.advance(tick * step)
+        queue = [job.submission for job in cluster.queue]
+        assert queue == sorted(queue, key=lambda one: (-one.priority, one.created, one.uid))
+        assert {one.uid for one in queue} == {job.submission.uid for job in cluster.jobs if job.waiting}
+        for waiting in queue:
+            fitting = [room for room in cluster.rooms if room.holds(waiting.needs)]
+            assert len(fitting) < waiting.needs.nodes
+
+
+@given(arrivals())
+def test_every_wait_is_start_minus_creation_and_the_log_says_so(arriving: list[Submission]) -> None:
+    """The log of what happened agrees with the jobs and with their drawn futures."""
+    cluster = cluster_of(arriving, retention=inf)
+    cluster.advance(1e9)
+    moments = {(happening.uid, happening.what): happening.at for happening in cluster.log}
+    assert [happening.at for happening in cluster.log] == sorted(happening.at for happening in cluster.log)
+    for job in cluster.jobs:
+        asked = job.submission
+        assert moments[asked.uid, "created"] == asked.created
+        assert moments.get((asked.uid, "started")) == job.started
+        assert moments.get((asked.uid, "finished")) == job.finished
+        if job.started is not None:
+            assert job.waited(1e9) == job.started - asked.created
+            assert job.finished == job.started + asked.length
+        elif job.finished is not None:
+            assert job.waited(1e9) == pytest.approx(asked.patience)
+
+
+@given(arrivals(), st.lists(st.floats(0, 300), max_size=20))
+def test_looking_does_not_change_what_happens(arriving: list[Submission], looks: list[float]) -> None:
+    """A cluster that is asked often and one that is asked once, at the end, went the same way."""
+    often, once = cluster_of(arriving), cluster_of(arriving)
+    for moment in sorted(looks):
+        often.advance(moment)
+    often.advance(300)
+    once.advance(300)
+    assert often.jobs == once.jobs
+    assert often.log == once.log
+    assert often.queue == once.queue
+
+
+def test_smaller_jobs_pass_a_large_one_that_has_to_wait() -> None:
+    """What fits goes first, whatever waits before it; the large job starts when all its nodes are free."""
+    small, large = Needs(1, 4, 0, 0), Needs(3, 4, 0, 0)
+    cluster = cluster_of(
+        [
+            submission(0, created=0, needs=small),
+            submission(1, created=1, needs=large, priority=3),
+            submission(2, created=2, needs=small),
+        ]
+    )
+    cluster.advance(5)
+    assert [job.submission.uid for job in cluster.queue] == ["uid-001"]
+    cluster.advance(14)
+    [large_job] = [job for job in cluster.jobs if job.submission.uid == "uid-001"]
+    assert large_job.started == 14.0
+
+
+def test_a_job_goes_through_its_phases_and_vanishes() -> None:
+    """Its status is that of the moment; a finished job stays listed for the retention, then it is gone."""
+    phases = (Phase("Creating", 5), Phase("Running", 20), Phase("Terminating", 5))
+    asked = submission(0, created=100, needs=Needs(1, 1, 1, 1), phases=phases, outcome="Terminated")
+    cluster = cluster_of([asked], retention=10)
+    seen = []
+    for moment in (99, 100, 106, 124, 126, 131, 141):
+        cluster.advance(moment)
+        seen.append([(job.status(moment), job.ran(moment)) for job in cluster.jobs])
+    assert seen == [
+        [],
+        [("Creating", None)],
+        [("Running", 1)],
+        [("Running", 19)],
+        [("Terminating", 21)],
+        [("Terminated", 25)],
+        [],
+    ]
+    assert [happening.what for happening in cluster.log] == ["created", "started", "finished", "vanished"]
+
+
+def test_the_log_is_bounded() -> None:
+    """Only the newest happenings are kept."""
+    arriving = [submission(number, created=number, needs=Needs(1, 0, 0, 0)) for number in range(20)]
+    cluster = Cluster(Nodes(NODES, WHOLE), arriving, retention=0, remember=7)
+    cluster.advance(1000)
+    assert len(cluster.log) == 7
+    assert cluster.log[-1].what == "vanished"

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import bcrypt
+import pytest
+from pydantic import SecretStr
+
+from exporter.web.basic_auth import PasswordCheck
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def hashed(password: str) -> SecretStr:
+    return SecretStr(bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode())
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+USERS = {"alice": hashed("s3cret:with colon"), "bob": hashed("密码")}
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The hashes against which bcrypt was really run."""
+    run: list[bytes] = []
+    real: Callable[[bytes, bytes], bool] = bcrypt.checkpw
+
+    def counted(password: bytes, stored: bytes) -> bool:
+        run.append(stored)
+        return real(password, stored)
+
+    monkeypatch.setattr(bcrypt, "checkpw", counted)
+    return run
+
+
+@pytest.mark.parametrize(("user", "password"), [("alice", "s3cret:with colon"), ("bob", "密码")])
+async def test_right_password_is_admitted(user: str, password: str) -> None:
+    """A user with the own password gets in; colons and non-ASCII are part of a password."""
+    assert await PasswordCheck().admits(USERS, basic(user, password))
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        "Basic",
+        "Basic !!!",
+        "Bearer abc",
+        "Basic " + base64.b64encode(b"alice").decode(),
+        "Basic " + base64.b64encode(b"\xff\xfe:x").decode(),
+        basic("alice", "wrong"),
+        basic("alice", ""),
+        basic("bob", "s3cret:with colon"),
+        basic("nobody", "s3cret:with colon"),
+        basic("alice", "s" * 73),
+        basic("alice", "a\0b"),
+    ],
+)
+async def test_everything_else_is_refused(authorization: str) -> None:
+    """No header, a broken one, a wrong password, a stranger, over 72 bytes: refused, never a crash."""
+    assert not await PasswordCheck().admits(USERS, authorization)
+
+
+async def test_stranger_costs_as_much_as_a_user(checks: list[bytes]) -> None:
+    """Bcrypt runs for an unknown name too, so that time does not tell which names exist."""
+    assert not await PasswordCheck().admits(USERS, basic("nobody", "x"))
+    assert len(checks) == 1
+
+
+async def test_right_password_is_checked_once(checks: list[bytes]) -> None:
+    """A Prometheus that comes every few seconds costs one run of bcrypt; a wrong password costs one each."""
+    check = PasswordCheck()
+    for _ in range(3):
+        assert await check.admits(USERS, basic("bob", "密码"))
+    assert len(checks) == 1
+    for _ in range(2):
+        assert not await check.admits(USERS, basic("bob", "wrong"))
+    assert len(checks) == 3
+
+
+async def test_changed_hash_is_not_answered_from_memory(checks: list[bytes]) -> None:
+    """What was right under the old hash is checked anew, and refused, under the new one."""
+    check = PasswordCheck()
+    assert await check.admits(USERS, basic("bob", "密码"))
+    assert not await check.admits({**USERS, "bob": hashed("new")}, basic("bob", "密码"))
+    assert len(checks) == 2
+
+
+async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, checks: list[bytes]) -> None:
+    """At the bound the longest unused is forgotten, and simply checked again."""
+    monkeypatch.setattr("exporter.web.basic_auth._REMEMBERED", 1)
+    check = PasswordCheck()
+    for user, password in (("alice", "s3cret:with colon"), ("bob", "密码"), ("alice", "s3cret:with colon")):
+        assert await check.admits(USERS, basic(user, password))
+    assert len(checks) == 3

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from serving import ask, serving
+from structlog.testing import capture_logs
+
+from exporter.errors import ConfigurationError
+from exporter.web.live import LiveWebConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.web.server import Server
+
+
+class Site:
+    """A directory with a web configuration, a certificate, its key and the authority of the clients."""
+
+    def __init__(self, directory: Path) -> None:
+        self.config = directory / "web.yml"
+        self.cert, self.key, self.ca = (directory / name for name in ("cert.pem", "key.pem", "ca.pem"))
+        self.authority = trustme.CA()
+        self.clients = trustme.CA()
+        self.clients.cert_pem.write_to_path(str(self.ca))
+        self.renew(self.authority)
+        self.write()
+
+    def write(self, more: str = "", rest: str = "") -> None:
+        self.config.write_text(
+            f"tls_server_config: {{cert_file: cert.pem, key_file: key.pem, {more}}}\n{rest}"
+        )
+
+    def renew(self, authority: trustme.CA) -> None:
+        issued = authority.issue_cert("127.0.0.1")
+        issued.cert_chain_pems[0].write_to_path(str(self.cert))
+        issued.private_key_pem.write_to_path(str(self.key))
+
+
+MUTUAL = "client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def client(authority: trustme.CA, certificate: trustme.LeafCert | None = None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    if certificate:
+        certificate.configure_cert(context)
+    return context
+
+
+def encrypted(key: bytes) -> bytes:
+    return load_pem_private_key(key, password=None).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")
+    )
+
+
+async def healthy(server: Server, tls: ssl.SSLContext) -> int:
+    return (await ask(server, "/-/healthy", tls=tls)).status
+
+
+async def negotiated(server: Server, tls: ssl.SSLContext) -> tuple[str, str]:
+    """Version and cipher of a real handshake."""
+    _, writer = await asyncio.open_connection(*server.addresses[0], ssl=tls)
+    connection = writer.get_extra_info("ssl_object")
+    writer.close()
+    await writer.wait_closed()
+    return connection.version(), connection.cipher()[0]
+
+
+async def test_https_is_served(site: Site) -> None:
+    """With a certificate and key the server speaks TLS 1.3 and says https in its address."""
+    config = LiveWebConfig(site.config)
+    async with serving(config=config) as server:
+        assert server.urls[0].startswith("https://127.0.0.1:")
+        version, _ = await negotiated(server, client(site.authority))
+        assert version == "TLSv1.3"
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await healthy(server, client(trustme.CA()))
+
+
+async def test_version_and_cipher_are_what_is_configured(site: Site) -> None:
+    """Go's name of a cipher suite chooses OpenSSL's; max_version keeps TLS 1.3 away."""
+    site.write(
+        "max_version: TLS12, curve_preferences: [CurveP384], prefer_server_cipher_suites: false,"
+        " cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]"
+    )
+    async with serving(config=LiveWebConfig(site.config)) as server:
+        assert await negotiated(server, client(site.authority)) == (
+            "TLSv1.2",
+            "ECDHE-ECDSA-AES128-GCM-SHA256",
+        )
+
+
+async def test_client_certificate_is_asked_for(site: Site) -> None:
+    """Without a certificate, or with a stranger's, nobody gets through; with the authority's, they do."""
+    site.write(MUTUAL)
+    async with serving(config=LiveWebConfig(site.config)) as server:
+        for certificate in (None, trustme.CA().issue_cert("prometheus")):
+            with pytest.raises(aiohttp.ClientError):
+                await healthy(server, client(site.authority, certificate))
+        known = client(site.authority, site.clients.issue_cert("prometheus"))
+        assert await healthy(server, known) == 200
+
+
+async def test_client_certificate_may_be_left_out(site: Site) -> None:
+    """VerifyClientCertIfGiven: none is fine, a stranger's is not."""
+    site.write("client_auth_type: VerifyClientCertIfGiven, client_ca_file: ca.pem")
+    async with serving(config=LiveWebConfig(site.config)) as server:
+        assert await healthy(server, client(site.authority)) == 200
+        with pytest.raises(aiohttp.ClientError):
+            await healthy(server, client(site.authority, trustme.CA().issue_cert("a")))
+
+
+@pytest.mark.parametrize(
+    ("identity", "status"),
+    [
+        ("prometheus.example", 200),
+        ("::1", 200),
+        ("scraper@example.com", 200),
+        ("other.example", 403),
+        ("127.0.0.1", 403),
+        (None, 403),
+    ],
+)
+async def test_only_allowed_names_get_in(site: Site, identity: str | None, status: int) -> None:
+    """client_allowed_sans: a DNS name, an IP in Go's spelling, an e-mail; no certificate is no name."""
+    site.write(
+        "client_auth_type: VerifyClientCertIfGiven, client_ca_file: ca.pem,"
+        " client_allowed_sans: [prometheus.example, '::1', scraper@example.com]"
+    )
+    certificate = site.clients.issue_cert(identity) if identity else None
+    async with serving(config=LiveWebConfig(site.config)) as server:
+        assert await healthy(server, client(site.authority, certificate)) == status
+
+
+async def test_renewed_certificate_serves_the_next_connection(site: Site) -> None:
+    """New files are used at once, even when nobody could connect with the old certificate any more."""
+    async with serving(config=LiveWebConfig(site.config)) as server:
+        assert await healthy(server, client(site.authority)) == 200
+        renewed = trustme.CA()
+        site.renew(renewed)
+        assert await healthy(server, client(renewed)) == 200
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await healthy(server, client(site.authority))
+
+
+async def test_exchanged_client_authority_holds_at_once(site: Site) -> None:
+    """A new client_ca_file lets the new authority's clients in and the old one's no more."""
+    site.write(MUTUAL)
+    async with serving(config=LiveWebConfig(site.config)) as server:
+        old = client(site.authority, site.clients.issue_cert("prometheus"))
+        assert await healthy(server, old) == 200
+        successor = trustme.CA()
+        successor.cert_pem.write_to_path(str(site.ca))
+        assert await healthy(server, client(site.authority, successor.issue_cert("prometheus"))) == 200
+        with pytest.raises(aiohttp.ClientError):
+            await healthy(server, old)
+
+
+async def test_sessions_are_not_resumed(site: Site) -> None:
+    """Every connection shows its certificate: a session from before would get around a new authority."""
+    site.write(MUTUAL)
+    tls = client(site.authority, site.clients.issue_cert("prometheus"))
+
+    def connect(address: tuple[str, int]) -> tuple[bytes, bool]:
+        with (
+            socket.create_connection(address) as plain,
+            tls.wrap_socket(plain, server_hostname=address[0]) as connection,
+        ):
+            connection.sendall(b"GET /-/healthy HTTP/1.0\r\n\r\n")
+            answer, session = connection.recv(12), connection.session
+            assert session is not None
+            return answer, session.has_ticket
+
+    async with serving(config=LiveWebConfig(site.config)) as server:
+        answer, ticket = await asyncio.to_thread(connect, server.addresses[0])
+    assert answer == b"HTTP/1.0 200"
+    assert not ticket
+
+
+async def test_bad_new_file_keeps_the_old_and_is_said_once(site: Site) -> None:
+    """A certificate without its key: the old pair goes on, one warning; the key's arrival mends it."""
+    async with serving(config=LiveWebConfig(site.config)) as server:
+        renewed = trustme.CA()
+        issued = renewed.issue_cert("127.0.0.1")
+        issued.cert_chain_pems[0].write_to_path(str(site.cert))
+        with capture_logs() as logs:
+            for _ in range(3):
+                assert await healthy(server, client(site.authority)) == 200
+        assert [(entry["log_level"], entry["problems"]) for entry in logs] == [
+            (
+                "warning",
+                [f"{site.config}: tls_server_config.key_file: {site.key} is not the key of cert_file"],
+            )
+        ]
+        issued.private_key_pem.write_to_path(str(site.key))
+        assert await healthy(server, client(renewed)) == 200
+
+
+async def test_users_and_headers_follow_the_file(site: Site) -> None:
+    """Users and headers that are written while the server runs hold for the next request."""
+    async with serving(config=LiveWebConfig(site.config)) as server:
+        site.write(
+            rest="http_server_config: {headers: {X-Frame-Options: deny}}\n"
+            "basic_auth_users: {a: $2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG}\n"
+        )
+        answer = await ask(server, "/metrics", tls=client(site.authority))
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Basic realm=")
+        assert answer.headers["X-Frame-Options"] == "deny"
+
+
+async def test_broken_configuration_keeps_users(tmp_path: Path) -> None:
+    """A file that becomes unreadable does not open the door."""
+    file = tmp_path / "web.yml"
+    file.write_text("basic_auth_users: {a: $2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG}")
+    async with serving(config=LiveWebConfig(file)) as server:
+        for spoil in (lambda: file.write_text("basic_auth_users: ["), file.unlink):
+            spoil()
+            with capture_logs() as logs:
+                assert (await ask(server, "/metrics")).status == 401
+                assert (await ask(server, "/metrics")).status == 401
+            assert [entry["log_level"] for entry in logs] == ["warning"]
+
+
+async def test_what_needs_a_restart_is_left_as_it_was(site: Site) -> None:
+    """Another client_auth_type, or TLS switched off: the TLS part stays, with a warning; users change."""
+    site.write(MUTUAL + ", client_allowed_sans: [prometheus]")
+    config = LiveWebConfig(site.config)
+    before = config.settings.tls_server_config
+    user = "basic_auth_users: {a: $2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG}\n"
+    for text in ("tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n" + user, user):
+        site.config.write_text(text)
+        with capture_logs() as logs:
+            config.refresh()
+            config.refresh()
+        assert [entry["event"].partition(":")[0] for entry in logs] == ["tls_server_config is left as it was"]
+        assert config.settings.tls_server_config == before
+        assert list(config.settings.basic_auth_users) == ["a"]
+
+
+def test_reload_says_what_is_wrong(site: Site) -> None:
+    """An explicit reload raises the problems, and the old configuration holds."""
+    config = LiveWebConfig(site.config)
+    before = config.settings
+    site.config.write_text("tsl: {}")
+    with pytest.raises(ConfigurationError, match="tsl: unknown key"):
+        config.reload()
+    assert config.settings is before
+
+
+def test_reload_without_a_file_is_nothing() -> None:
+    """Without --web.config.file there is nothing to read."""
+    LiveWebConfig().reload()
+
+
+def test_unreadable_files_are_all_named(site: Site) -> None:
+    """Every missing file is a problem of its own."""
+    site.write(MUTUAL)
+    for file in (site.cert, site.key, site.ca):
+        file.unlink()
+    with pytest.raises(ConfigurationError) as caught:
+        LiveWebConfig(site.config)
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"{site.config}: tls_server_config.{key}: {file} cannot be read: No such file or directory"
+        for key, file in (("cert_file", site.cert), ("key_file", site.key), ("client_ca_file", site.ca))
+    ]
+
+
+@pytest.mark.parametrize("spoilt", ["cert", "key", "encrypted"])
+def test_unusable_pair_is_a_problem(site: Site, spoilt: str) -> None:
+    """No PEM, or a key that is encrypted (OpenSSL must not ask for its password on the terminal)."""
+    match spoilt:
+        case "cert":
+            site.cert.write_text("no certificate")
+        case "key":
+            site.key.write_text("no key")
+        case _:
+            site.key.write_bytes(encrypted(site.key.read_bytes()))
+    with pytest.raises(ConfigurationError) as caught:
+        LiveWebConfig(site.config)
+    assert str(caught.value) == (
+        f"{site.config}: tls_server_config.key_file: {site.cert} and {site.key} are no usable pair:"
+        " a PEM certificate and its unencrypted PEM key are needed"
+    )
+
+
+def test_authorities_without_a_certificate_are_a_problem(site: Site) -> None:
+    """A client_ca_file with anything else in it is named."""
+    site.write(MUTUAL)
+    site.ca.write_text("nothing")
+    with pytest.raises(ConfigurationError) as caught:
+        LiveWebConfig(site.config)
+    assert str(caught.value) == (
+        f"{site.config}: tls_server_config.client_ca_file: {site.ca} holds no PEM certificate"
+    )
