@@ -83,14 +83,26 @@ class PollError(ExporterError):
         self.advice = advice
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.what}"
-        return f"{text}; {self.advice}" if self.advice else text
+        return f"{self.where}: {self.explanation}"
+
+    @property
+    def explanation(self) -> str:
+        """What happened and what to do, for a place that already tells which pool was asked."""
+        return f"{self.what}; {self.advice}" if self.advice else self.what
 
 
 class CredentialsError(PollError):
     """There are no usable credentials, or asking is held back to keep the key from being locked."""
 
     outcome = "unauthorized"
+
+    @property
+    def explanation(self) -> str:
+        """Where the credentials come from belongs to it: no pool tells."""
+        return f"{self.where}: {super().explanation}"
+
+    def __str__(self) -> str:
+        return self.explanation
 
 
 class RequestTimeout(PollError):

@@ -139,16 +139,18 @@ async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:
 def _translated(error: Exception, request: Request) -> Exception:
     """Aiohttp's errors, which share bases with the system's, in this program's terms."""
     where = request.where
+    scheme, _, rest = request.url.partition("://")
+    origin = f"{scheme}://{rest.partition('/')[0]}"
     match error:
         case asyncio.TimeoutError():
             return RequestTimeout(
-                f"no whole answer within {request.timeout:g} s",
+                f"no whole answer from {origin} within {request.timeout:g} s",
                 where=where,
                 advice="check the endpoint and the way to it, or raise poll.timeout",
             )
         case aiohttp.ClientSSLError() | ssl.SSLError():
             return TlsFailed(
-                f"no trusted connection: {_reason(error)}",
+                f"no trusted connection to {origin}: {_reason(error)}",
                 where=where,
                 advice="check the endpoint's certificate; for a private cloud set ca_file",
             )
@@ -159,13 +161,13 @@ def _translated(error: Exception, request: Request) -> Exception:
             | OSError()
         ):
             return ConnectionFailed(
-                f"no connection, or it broke: {_reason(error)}",
+                f"no connection to {origin}, or it broke: {_reason(error)}",
                 where=where,
                 advice="check endpoint, name resolution, proxy and firewall",
             )
         case aiohttp.InvalidURL() | aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return ConnectionFailed(
-                f"no connection: {_reason(error)}", where=where, advice="check endpoint and proxy"
+                f"no connection to {origin}: {_reason(error)}", where=where, advice="check endpoint and proxy"
             )
         case _:
             return BadResponse(
@@ -177,4 +179,6 @@ def _translated(error: Exception, request: Request) -> Exception:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error  # without what we say anyway
     return str(error) or type(error).__name__

@@ -20,6 +20,7 @@ from exporter.errors import (
     RequestTimeout,
     ServerError,
     Throttled,
+    Unauthorized,
 )
 from exporter.transport import Request, Response
 
@@ -74,6 +75,7 @@ class Client:
         self._clock = clock
         self._telemetry = telemetry
         self._timeout = timeout
+        self._unauthorized: Unauthorized | None = None
 
     async def listing(self, pool: str) -> Listing:
         """Every workload of a pool.
@@ -144,8 +146,8 @@ class Client:
             started = self._clock.monotonic()
             try:
                 response = await self._authenticator.send(request, self._transport)
-            except CredentialsError:
-                raise  # nothing was sent
+            except CredentialsError as held:  # nothing was sent
+                raise self._with_reason(held) from held
             except PollError as error:
                 self._count(endpoint, error.outcome, started)
                 raise
@@ -153,6 +155,7 @@ class Client:
         if response.status != _OK:
             raise self._refused(response, request)
         self._throttle.accepted()
+        self._unauthorized = None
         return response.body
 
     def _refused(self, response: Response, request: Request) -> PollError:
@@ -161,7 +164,19 @@ class Client:
         )
         if isinstance(error, Throttled):
             self._throttle.refused(error.retry_after, error.limit)
+        if isinstance(error, Unauthorized):
+            self._unauthorized = error
         return error
+
+    def _with_reason(self, held: CredentialsError) -> CredentialsError:
+        """An error of credentials that are held back, with what the cloud said when it refused them."""
+        if self._unauthorized is None:
+            return held
+        return CredentialsError(
+            f"{held.what}; it said: {self._unauthorized.what}",
+            where=held.where,
+            advice=self._unauthorized.advice,
+        )
 
     def _worth_retrying(self, error: BaseException) -> bool:
         match error:

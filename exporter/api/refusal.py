@@ -149,4 +149,4 @@ def _code_and_message(body: bytes) -> tuple[str, str]:
             code = str(number)
         case _:
             return "", ""
-    return code[:80], " ".join(message.split())[:_LONGEST_MESSAGE]
+    return code[:80], " ".join(message.split())[:_LONGEST_MESSAGE].rstrip(".")

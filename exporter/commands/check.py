@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
 _PIPE_WIDTH = 240
 """Columns where there is no terminal: wide enough that no ID is broken."""
 
+_WIDE = 170
+"""Columns from which on advice has room beside the figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    pool: str
+    outcome: str
+    workloads: str = "-"
+    waiting: str = "-"
+    longest: str = "-"
+    advice: str = ""
+
 
 async def check(settings: Settings, around: Surroundings) -> int:
     """Poll every pool once; what is being done goes to stderr, the table to stdout.
@@ -31,48 +45,58 @@ async def check(settings: Settings, around: Surroundings) -> int:
         0 when every pool was read completely, else 1.
     """
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("pool", overflow="fold", min_width=20)
-    table.add_column("outcome", no_wrap=True)
-    for title in ("workloads", "waiting", "longest wait"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("what to do", overflow="fold", ratio=1)
+    rows: list[_Row] = []
     well = True
     async with Fetching(settings, around) as fetching:
         for project in fetching.projects:
             progress.print(f"asking {project.client.endpoint} about project {project.project_id}")
             done = await project.once(lambda state: progress.print(f"  {state.key.pool}: {state.outcome}"))
-            _add_rows(table, project, done, choice(settings.workloads))
+            rows += _rows(project, done, choice(settings.workloads))
             well = well and done.well
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
-    console.print(table)
+    _print(rows, console)
     return 0 if well else 1
 
 
-def _add_rows(table: Table, project: ProjectPoller, done: Round, chosen: Choice) -> None:
+def _rows(project: ProjectPoller, done: Round, chosen: Choice) -> list[_Row]:
+    everything = f"all of project {project.project_id}"
     if done.undiscovered:
-        outcome = Text(done.undiscovered.outcome, style="red")
-        table.add_row(
-            f"* (project {project.project_id})", outcome, "-", "-", "-", Text(str(done.undiscovered))
-        )
-    elif not done.states:
-        advice = "no pool matches: look at discover.include and discover.exclude"
-        table.add_row(f"* (project {project.project_id})", Text("ok", style="green"), "-", "-", "-", advice)
-    for state in done.states:
-        table.add_row(*_row(state, chosen))
+        return [_Row(everything, done.undiscovered.outcome, advice=done.undiscovered.explanation)]
+    if not done.states:
+        advice = "no pool is discovered: look at discover.include, discover.exclude and discover.workspace_id"
+        return [_Row(everything, "ok", advice=advice)]
+    return [_row(state, chosen) for state in done.states]
 
 
-def _row(state: PoolState, chosen: Choice) -> tuple[Text | str, ...]:
-    # What the cloud says is text, never markup.
-    pool = Text(
-        state.key.pool if state.name in {None, state.key.pool} else f"{state.key.pool} ({state.name})"
-    )
-    outcome = Text(state.outcome or "-", style="green" if state.outcome == "ok" else "red")
+def _row(state: PoolState, chosen: Choice) -> _Row:
+    pool = state.key.pool if state.name in {None, state.key.pool} else f"{state.key.pool} ({state.name})"
+    outcome = state.outcome or "-"
     if state.listing is None:
-        return pool, outcome, "-", "-", "-", Text(state.explanation)
+        return _Row(pool, outcome, advice=state.explanation)
     summary = summarise(state.listing, chosen)
     longest = "-" if summary.longest_pending is None else span(summary.longest_pending)
     counts = str(len(state.listing.workloads)), str(summary.waiting)
-    return pool, outcome, *counts, longest, Text(state.explanation)
+    return _Row(pool, outcome, *counts, longest, state.explanation)
+
+
+def _print(rows: list[_Row], console: Console) -> None:
+    """A table; what to do stands in its last column, or below it where the terminal is narrow."""
+    wide = console.width >= _WIDE
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("pool", overflow="fold")
+    table.add_column("outcome", no_wrap=True)
+    for title in ("workloads", "waiting", "longest wait"):
+        table.add_column(title, justify="right", no_wrap=True)
+    if wide:
+        table.add_column("what to do", overflow="fold")
+    for row in rows:
+        outcome = Text(row.outcome, style="green" if row.outcome == "ok" else "red")
+        # What the cloud says is text, never markup.
+        cells = (Text(row.pool), outcome, row.workloads, row.waiting, row.longest)
+        table.add_row(*cells, *((Text(row.advice),) if wide else ()))
+    console.print(table)
+    for row in rows:
+        if row.advice and not wide:
+            console.print(Text.assemble((row.pool, "bold"), ": ", row.advice))

@@ -45,7 +45,7 @@ class _State:
     Attributes:
         lineage: whose refusals count together with its own.
         used_at: monotonic.
-        accepted: the last answer was not a refusal.
+        accepted: it has been answered with success, and not refused since.
         held_until: monotonic; no request goes out before.
         probe: the one request under way while it is not known to be good; done with why it brought no answer.
     """
@@ -102,14 +102,19 @@ class Guard:
         return response
 
     def _note(self, state: _State, response: Response) -> None:
-        """Any answer but 401 proves the credential, whatever else is wrong with the request."""
+        """Success proves the credential and 401 refuses it.
+
+        Other answers say nothing: a gateway may give them (an unknown path, a limit, a login page) before it
+        looks at who asks.
+        """
         now = self._clock.monotonic()
         if now < state.held_until:
             return  # it was under way when another was refused, and says nothing new
-        state.accepted = response.status != HTTPStatus.UNAUTHORIZED
-        if state.accepted:
+        if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+            state.accepted = True
             self._refusals.pop(state.lineage, None)
-        else:
+        elif response.status == HTTPStatus.UNAUTHORIZED:
+            state.accepted = False
             before = self._refusals.get(state.lineage, 0)
             self._refusals[state.lineage] = before + 1
             # The exponent is bounded: 2**1024 is no float any more.

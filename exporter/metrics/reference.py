@@ -18,17 +18,15 @@ _INTRODUCTION = """# Metrics
 
 Made from the tables in the code by `make docs`; do not edit.
 
-"Waiting" is status Queue or Pending, "finished" is Completed, Terminated or Failed, and "active" is every other
-status than a finished one, known or not. A series that cannot be known is absent, never 0; an empty queue is 0,
-never absent. The text format and OpenMetrics show the same series.
+"Waiting" is status Queue or Pending, "finished" is Completed, Terminated or Failed, and "active" is every
+status that is not finished, known or not. A series that cannot be known is absent, never 0; an empty queue is
+0, never absent. The text format and OpenMetrics show the same series.
 """
 
 
 def reference() -> str:
     """The page, in Markdown."""
-    pool, workload = ", ".join(f"`{label}`" for label in POOL_LABELS), ", ".join(
-        f"`{label}`" for label in WORKLOAD_LABELS
-    )
+    pool, workload = _code(POOL_LABELS), _code(WORKLOAD_LABELS)
     return "\n".join(
         (
             _INTRODUCTION,
@@ -36,14 +34,19 @@ def reference() -> str:
             *_table(map(_declared, STATE_FAMILIES)),
             f"\n## Of a pool's listing\n\nWhile it is younger than `poll.stale_after`. Labels: {pool}, and\n",
             *_table(map(_declared, LISTING_FAMILIES)),
-            "\n## Of single workloads\n\nOf those that `workloads.series` chooses, at most `workloads.limit` per pool."
-            f" Labels: {pool}, {workload}, and\n",
+            "\n## Of single workloads\n",
+            "Of those that `workloads.series` chooses, at most `workloads.limit` per pool.",
+            f"Labels: {pool}, {workload}, and\n",
             *_table(map(_declared, WORKLOAD_FAMILIES)),
             "\n## Of the exporter itself\n\nBeside the usual `process_*` and `python_*`.\n",
             *_table(_own()),
             "",
         )
     )
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 _Row = tuple[str, str, tuple[str, ...], str]
@@ -53,7 +56,7 @@ def _table(rows: Iterable[_Row]) -> Iterable[str]:
     yield "| metric | type | labels | meaning |"
     yield "|---|---|---|---|"
     for name, kind, labels, meaning in rows:
-        yield f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {meaning} |"
+        yield f"| `{name}` | {kind} | {_code(labels)} | {meaning} |"
 
 
 def _declared(family: AnyFamily) -> _Row:

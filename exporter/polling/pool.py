@@ -82,10 +82,9 @@ class PoolPoller:
         return listing, "ok" if listing.complete else "incomplete", listing.shortfall
 
     def _explained(self, error: PollError) -> str:
-        text = str(error)
         if isinstance(error, NotFound) and (near := near_misses(self.key.pool, self.names())):
-            return f"{text}; did you mean {near}?"
-        return text
+            return f"{error.explanation}; did you mean {near}?"
+        return error.explanation
 
     def _report(self, before: PoolState, after: PoolState) -> None:
         """One line when a pool changes, none while it stays as it is."""

@@ -57,7 +57,7 @@ def test_each_status_is_its_own_kind_of_error(status: int, kind: type[AnswerErro
 def test_the_clouds_own_words_are_kept(body: str) -> None:
     """Code and message come in several shapes; both are in the error, on one line."""
     error = refused(404, body, x_request_id="r1")
-    assert error.what == "HTTP 404, ModelArts.50015001: Pool x not found."
+    assert error.what == "HTTP 404, ModelArts.50015001: Pool x not found"
     assert (error.code, error.request_id) == ("ModelArts.50015001", "r1")
     assert "by ID (metadata.name), not by display name" in str(error)
 

@@ -104,17 +104,31 @@ async def test_new_key_starts_clean(guard: Guard, cloud: StubService) -> None:
         await guard.send(WRONG, request(cloud, 200), cloud.transport)
 
 
-@pytest.mark.parametrize("status", [200, 302, 403, 404, 429, 500])
-async def test_any_other_answer_proves_the_key(
-    guard: Guard, cloud: StubService, clock: FakeClock, status: int
+@pytest.mark.parametrize(
+    ("status", "hold"), [(200, 60), (302, 120), (403, 120), (404, 120), (429, 120), (500, 120)]
+)
+async def test_only_success_proves_the_key(
+    guard: Guard, cloud: StubService, clock: FakeClock, status: int, hold: float
 ) -> None:
-    """Who is answered with anything but 401 was recognised: the count of refusals begins anew."""
+    """Success makes the count of refusals begin anew; another answer may come before anybody looked at the key."""
     await guard.send(WRONG, request(cloud, 401), cloud.transport)
     clock.advance(60)
     await guard.send(WRONG, request(cloud, status), cloud.transport)
     await guard.send(WRONG, request(cloud, 401), cloud.transport)
-    clock.advance(60)
+    clock.advance(hold - 1)
+    with pytest.raises(CredentialsError):
+        await guard.send(WRONG, request(cloud, 200), cloud.transport)
+    clock.advance(1)
     assert (await guard.send(WRONG, request(cloud, 200), cloud.transport)).status == 200
+
+
+async def test_a_key_not_proven_yet_is_asked_with_one_by_one(guard: Guard, cloud: StubService) -> None:
+    """Answers that prove nothing do not open the gate: three missing pools and a wrong key are one refusal."""
+    await guard.send(WRONG, request(cloud, 404), cloud.transport)
+    results = await asyncio.gather(
+        *(guard.send(WRONG, request(cloud, 401), cloud.transport) for _ in range(3)), return_exceptions=True
+    )
+    assert [isinstance(result, CredentialsError) for result in results] == [False, True, True]
 
 
 async def test_answers_to_requests_already_under_way_count_once(

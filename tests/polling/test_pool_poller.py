@@ -61,7 +61,7 @@ async def test_success_and_failure(clock: FakeClock) -> None:
     assert (second.up, second.outcome, second.listing) == (False, "timeout", listing)
     assert (second.succeeded_at, second.attempted_at) == (first.succeeded_at, clock.wall())
     assert second.fresh_until == first.fresh_until
-    assert second.explanation == "GET x: no whole answer within 10 s; check the endpoint"
+    assert second.explanation == "no whole answer within 10 s; check the endpoint"
     assert second.polls == {"ok": 1, "timeout": 1}
     assert polls.store.states[KEY] is second
 
