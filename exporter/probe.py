@@ -19,8 +19,8 @@ _PASSWORD_NEEDED = 401
 def probe(url: str = HEALTHY) -> int:
     """0 when the exporter behind the URL is healthy, else 1 with the reason on stderr.
 
-    401 is healthy: with `basic_auth_users` every path asks for a password, which a container's check should not
-    carry; and an exporter whose polling has died does not answer at all, for its process ends.
+    401 is healthy: with `basic_auth_users` every path asks for a password, which a container's check should
+    not carry; and an exporter whose polling has died does not answer at all, for its process ends.
 
     Args:
         url: where to look; other than the default when the exporter listens elsewhere, or with TLS.

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from exporter.credentials.answers import unix
 from exporter.credentials.credential import KeyPair, Token
 from exporter.credentials.signing import signed_headers
 from exporter.errors import CredentialsError
@@ -19,9 +17,6 @@ if TYPE_CHECKING:
     from exporter.credentials.credential import Credential, CredentialSource
     from exporter.credentials.guard import Guard
     from exporter.transport import Request, Response, Transport
-
-TOLERATED_SKEW = 900.0
-"""Seconds between this machine's clock and the cloud's from which it refuses signatures."""
 
 
 class Authenticator:
@@ -115,17 +110,3 @@ class _Bearing:
             case KeyPair() as pair:
                 now = self._clock.wall()
                 return signed_headers(request, pair, project_id=self._project_id, now=now)
-
-
-def clock_skew(response: Response, now: float) -> float | None:
-    """How many seconds this machine's clock is ahead of the cloud's (negative: behind), by a 401's Date.
-
-    None where the answer is no 401 or bears no date.
-    """
-    date = response.headers.get("date")
-    if response.status != HTTPStatus.UNAUTHORIZED or date is None:
-        return None
-    try:
-        return now - unix(parsedate_to_datetime(date))
-    except ValueError:
-        return None

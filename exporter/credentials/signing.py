@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from exporter.credentials.credential import KeyPair
     from exporter.transport import Request
@@ -67,39 +67,6 @@ def signed_headers(request: Request, pair: KeyPair, *, project_id: str, now: flo
         f"{_ALGORITHM} Access={pair.access_key}, SignedHeaders={names}, Signature={signature}"
     )
     return headers
-
-
-def signer_of(
-    method: str,
-    target: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    secret_of: Callable[[str], str | None],
-) -> str | None:
-    """The access key whose owner signed a request that arrived: the server's side, for the simulator.
-
-    Args:
-        method: as it arrived.
-        target: path and query as they arrived, still encoded.
-        headers: names in lower case.
-        body: as it arrived.
-        secret_of: the secret of an access key; None for an unknown one.
-
-    Returns:
-        None where the signature is missing, is not that key's, or leaves out host or date.
-    """
-    claim = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
-    if claim is None:
-        return None
-    access_key, names, signature = claim.groups()
-    signed = {name: headers.get(name, "") for name in names.split(";")}
-    secret_key = secret_of(access_key)
-    if secret_key is None or not {"host", "x-sdk-date"} <= signed.keys():
-        return None
-    path, _, query = target.partition("?")
-    text = _canonical_request(method, path, query, signed, body)
-    right = hmac.compare_digest(signature, _signature(text, signed["x-sdk-date"], secret_key))
-    return access_key if right else None
 
 
 def _canonical_request(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> str:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from exporter.snapshot.pool import PoolKey
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-_SELF_LEVEL = 1  # compressed at every scrape
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class Exposition:
             return joined.body + own
         crc, size = zlib.crc32(own, joined.crc), joined.size + len(own)
         trailer = struct.pack("<II", crc, size & 0xFFFFFFFF)
-        return b"".join((_GZIP_HEADER, joined.body, deflated(own, level=_SELF_LEVEL, last=True), trailer))
+        return b"".join((_GZIP_HEADER, joined.body, deflated(own, last=True), trailer))
 
     def _own(self, *, openmetrics: bool, names: frozenset[str]) -> bytes:
         registry = self._registry.restricted_registry(names) if names else self._registry

@@ -8,44 +8,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.errors import OUTCOMES
-from exporter.metrics.family import Family, GaugeHistogramFamily
-from exporter.metrics.summary import AGE_BUCKETS, Summary
+from exporter.metrics.family import Family, GaugeHistogramFamily, LabelledFamily
+from exporter.metrics.summary import AGE_BUCKETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from exporter.metrics.family import AnyFamily, ListingFamily, StateFamily, WorkloadFamily
 
-    from exporter.metrics.family import AnyFamily
-    from exporter.snapshot.pool import PoolState
-    from exporter.snapshot.workload import Workload
-
-    Samples = Iterable[tuple[tuple[str, ...], float]]
-
-
-def _only(value: float | None) -> Samples:
-    """One sample without further labels, or none where the value is not known."""
-    return () if value is None else (((), value),)
-
-
-STATE_FAMILIES: tuple[Family[PoolState], ...] = (
+STATE_FAMILIES: tuple[StateFamily, ...] = (
     Family(
         "modelarts_pool_up",
         "1 if the last listing of the pool succeeded, else 0; also 0 before the first.",
-        (),
-        lambda state: _only(state.up),
+        lambda state: state.up,
     ),
     Family(
         "modelarts_pool_last_success_timestamp_seconds",
         "When the pool was last listed with success, in Unix time; absent before the first time.",
-        (),
-        lambda state: _only(state.succeeded_at),
+        lambda state: state.succeeded_at,
     ),
-    Family(
+    LabelledFamily(
         "modelarts_pool_info",
         "1; pool_name is the pool's display name. Absent while the name is not known.",
         ("pool_name",),
         lambda state: () if state.name is None else (((state.name,), 1),),
     ),
-    Family(
+    LabelledFamily(
         "modelarts_exporter_polls_total",
         "Polls of the pool, by how they ended.",
         ("outcome",),
@@ -55,32 +41,31 @@ STATE_FAMILIES: tuple[Family[PoolState], ...] = (
 )
 """Known of every watched pool, also of one that cannot be read."""
 
-LISTING_FAMILIES: tuple[Family[Summary] | GaugeHistogramFamily, ...] = (
+LISTING_FAMILIES: tuple[ListingFamily, ...] = (
     Family(
         "modelarts_pool_listing_complete",
         "1 if every workload that the API says exists was read and understood, 0 if known to be short.",
-        (),
-        lambda summary: _only(summary.complete),
+        lambda summary: summary.complete,
     ),
-    Family(
+    LabelledFamily(
         "modelarts_pool_workloads",
         "Workloads the API lists, by type and status; documented types and statuses are there with 0 too.",
         ("type", "status"),
         lambda summary: summary.workloads.items(),
     ),
-    Family(
+    LabelledFamily(
         "modelarts_pool_requested_cpu_cores",
         "CPU cores requested by workloads that are not finished; quantities in no known form are left out.",
         ("type", "status"),
         lambda summary: summary.cpu_cores.items(),
     ),
-    Family(
+    LabelledFamily(
         "modelarts_pool_requested_memory_bytes",
         "Memory requested by workloads that are not finished; quantities in no known form are left out.",
         ("type", "status"),
         lambda summary: summary.memory_bytes.items(),
     ),
-    Family(
+    LabelledFamily(
         "modelarts_pool_requested_accelerators",
         "Cards requested by workloads that are not finished. The older names ascend-snt3 and ascend-snt9 "
         "count as ascend-310 and ascend-1980.",
@@ -94,7 +79,7 @@ LISTING_FAMILIES: tuple[Family[Summary] | GaugeHistogramFamily, ...] = (
         lambda summary: (((kind,), ages) for kind, ages in summary.ages.items()),
         AGE_BUCKETS,
     ),
-    Family(
+    LabelledFamily(
         "modelarts_pool_longest_pending_seconds",
         "The longest wait so far among workloads in status Queue or Pending; 0 where none waits.",
         ("type", "priority"),
@@ -103,14 +88,13 @@ LISTING_FAMILIES: tuple[Family[Summary] | GaugeHistogramFamily, ...] = (
     Family(
         "modelarts_pool_workload_series_omitted",
         "Workloads that qualify for series of their own but are over workloads.limit.",
-        (),
-        lambda summary: _only(summary.omitted),
+        lambda summary: summary.omitted,
     ),
 )
 """Known while a pool's listing is fresh."""
 
-WORKLOAD_FAMILIES: tuple[Family[Workload], ...] = (
-    Family(
+WORKLOAD_FAMILIES: tuple[WorkloadFamily, ...] = (
+    LabelledFamily(
         "modelarts_workload_info",
         "1; what else is known of the workload. Labels are empty where the API says nothing.",
         ("name", "job_uuid", "flavor", "priority", "user", "gvk"),
@@ -128,7 +112,7 @@ WORKLOAD_FAMILIES: tuple[Family[Workload], ...] = (
             ),
         ),
     ),
-    Family(
+    LabelledFamily(
         "modelarts_workload_status",
         "1 for the workload's current status; other statuses have no series.",
         ("status",),
@@ -137,41 +121,35 @@ WORKLOAD_FAMILIES: tuple[Family[Workload], ...] = (
     Family(
         "modelarts_workload_pending_duration_seconds",
         "How long the workload has waited so far, or had waited before it started.",
-        (),
-        lambda workload: _only(workload.pending),
+        lambda workload: workload.pending,
     ),
     Family(
         "modelarts_workload_pending_position",
         "The workload's place in the queue as the API gives it; whether the first is 0 or 1 is not known. "
         "Absent where the API gives none, or -1.",
-        (),
-        lambda workload: _only(workload.position),
+        lambda workload: workload.position,
     ),
     Family(
         "modelarts_workload_running_duration_seconds",
         "How long the workload has run, or had run. Absent where the API gives none.",
-        (),
-        lambda workload: _only(workload.running),
+        lambda workload: workload.running,
     ),
     Family(
         "modelarts_workload_created_timestamp_seconds",
         "When the workload was created, in Unix time.",
-        (),
-        lambda workload: _only(workload.created),
+        lambda workload: workload.created,
     ),
     Family(
         "modelarts_workload_requested_cpu_cores",
         "CPU cores that the workload requests.",
-        (),
-        lambda workload: _only(workload.cpu_cores),
+        lambda workload: workload.cpu_cores,
     ),
     Family(
         "modelarts_workload_requested_memory_bytes",
         "Memory that the workload requests.",
-        (),
-        lambda workload: _only(workload.memory_bytes),
+        lambda workload: workload.memory_bytes,
     ),
-    Family(
+    LabelledFamily(
         "modelarts_workload_requested_accelerators",
         "Cards that the workload requests, by accelerator.",
         ("accelerator",),
@@ -180,8 +158,7 @@ WORKLOAD_FAMILIES: tuple[Family[Workload], ...] = (
     Family(
         "modelarts_workload_nodes",
         "Nodes that the workload runs on. Absent where the API names none.",
-        (),
-        lambda workload: _only(workload.nodes),
+        lambda workload: workload.nodes,
     ),
 )
 """Of the workloads that `workloads.series` chooses, while their pool's listing is fresh."""

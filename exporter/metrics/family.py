@@ -27,14 +27,31 @@ Known = TypeVar("Known", PoolState, Summary, Workload)
 
 @dataclass(frozen=True, slots=True)
 class Family(Generic[Known]):
-    """One metric family; its entry is its documentation.
+    """A family with one sample for each thing that is known; its entry is its documentation.
 
     Attributes:
         name: as it stands in the exposition; a counter's ends in `_total`.
         help: one sentence, with the unit where the name does not say it.
+        value: what is known -> the sample's value; None, and then no sample, where it cannot be known.
+        labels: none besides those of `POOL_LABELS` and, for a workload's family, `WORKLOAD_LABELS`.
+        kind: its type.
+    """
+
+    name: str
+    help: str
+    value: Callable[[Known], float | None]
+    labels: tuple[()] = ()
+    kind: Kind = "gauge"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFamily(Generic[Known]):
+    """A family with any number of samples for each thing that is known, told apart by labels of its own.
+
+    Attributes:
+        name, help, kind: as for `Family`.
         labels: besides those of `POOL_LABELS` and, for a workload's family, `WORKLOAD_LABELS`.
         samples: what is known -> (label values, value) of each sample; none where it cannot be known.
-        kind: its type.
     """
 
     name: str
@@ -64,4 +81,7 @@ class GaugeHistogramFamily:
     kind: Kind = "gaugehistogram"
 
 
-AnyFamily = Family[PoolState] | Family[Summary] | Family[Workload] | GaugeHistogramFamily
+StateFamily = Family[PoolState] | LabelledFamily[PoolState]
+ListingFamily = Family[Summary] | LabelledFamily[Summary] | GaugeHistogramFamily
+WorkloadFamily = Family[Workload] | LabelledFamily[Workload]
+AnyFamily = StateFamily | ListingFamily | WorkloadFamily

@@ -8,7 +8,14 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from exporter.metrics.families import LISTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
-from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS, Family, GaugeHistogramFamily, Known
+from exporter.metrics.family import (
+    POOL_LABELS,
+    WORKLOAD_LABELS,
+    Family,
+    GaugeHistogramFamily,
+    Known,
+    LabelledFamily,
+)
 from exporter.metrics.section import Chunk
 from exporter.metrics.summary import Choice, Summary, summarise
 from exporter.metrics.text import bound, labels, number
@@ -100,20 +107,26 @@ def _compressed(texts: Iterable[tuple[str, list[str]]]) -> Chunks:
     return {key: Chunk.of("".join(lines).encode()) for key, lines in texts if lines}
 
 
-def _lines(family: Family[Known], known: Iterable[tuple[str, Known]]) -> list[str]:
+def _lines(family: Family[Known] | LabelledFamily[Known], known: Iterable[tuple[str, Known]]) -> list[str]:
     """The sample lines of one family.
 
     Args:
         family: which.
         known: identity labels as text, and what is known of what they identify.
     """
-    name, names, samples = family.name, family.labels, family.samples
+    name = family.name
+    if isinstance(family, Family):
+        value_of = family.value
+        return [
+            f"{name}{{{identity}}} {number(value)}\n"
+            for identity, one in known
+            if (value := value_of(one)) is not None
+        ]
+    names, samples_of = family.labels, family.samples
     return [
         f"{name}{{{identity},{labels(names, values)}}} {number(value)}\n"
-        if values
-        else f"{name}{{{identity}}} {number(value)}\n"
         for identity, one in known
-        for values, value in samples(one)
+        for values, value in samples_of(one)
     ]
 
 

@@ -18,7 +18,9 @@ from exporter.metrics.text import header
 if TYPE_CHECKING:
     from exporter.metrics.family import AnyFamily
 
-_LEVEL = 6
+_LEVEL = 1
+"""Half the time of level 6 for an eighth more bytes: 8.7 against 18.9 us, 351 against 306 bytes a workload
+with all its series (10,000 workloads)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +35,14 @@ class Chunk:
     deflated: bytes
 
     @classmethod
-    def of(cls, plain: bytes, *, level: int = _LEVEL) -> Chunk:
+    def of(cls, plain: bytes) -> Chunk:
         """Compress now, so that no scrape has to."""
-        return cls(plain, deflated(plain, level=level))
+        return cls(plain, deflated(plain))
 
 
-def deflated(plain: bytes, *, level: int = _LEVEL, last: bool = False) -> bytes:
+def deflated(plain: bytes, *, last: bool = False) -> bytes:
     """A piece of a raw deflate stream; `last` closes the stream."""
-    compressor = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     return compressor.compress(plain) + compressor.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
 
 

@@ -8,6 +8,10 @@ loop for half a second on 60,000 samples.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def escaped(value: str) -> str:
@@ -17,13 +21,18 @@ def escaped(value: str) -> str:
     return value
 
 
-def labels(names: tuple[str, ...], values: tuple[str, ...]) -> str:
+def labels(names: Iterable[str], values: Iterable[str]) -> str:
     """`name="value",...`, without braces.
 
     Raises:
-        ValueError: not as many values as names.
+        TypeError: not as many values as names.
     """
-    return ",".join([f'{name}="{escaped(value)}"' for name, value in zip(names, values, strict=True)])
+    return _template(tuple(names)) % tuple([escaped(value) for value in values])
+
+
+@lru_cache(maxsize=256)
+def _template(names: tuple[str, ...]) -> str:
+    return ",".join(f'{name}="%s"' for name in names)
 
 
 def number(value: float) -> str:

@@ -9,7 +9,7 @@ The data's way, one module a station:
     workloads    a job as the API lists it (amounts: `spelling`)   -> JSON object
     listing      filter, order, page
     modelarts    the API's endpoints; `login` has those that hand out credentials
-    server       who may ask (`identity`, `signature`), what goes wrong (`faults`), what was asked
+    server       who may ask (`identity`, `signature`), what goes wrong (`faults`, `planting`)
 
 It imports nothing of the exporter but its `Clock`, so that the two cannot share a misunderstanding.
 """

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from exporter.simulator.faults import Faults, Scene
+from exporter.simulator.faults import Scene
 from exporter.simulator.identity import Identity, KeyPair, User
 from exporter.simulator.login import Login
 from exporter.simulator.modelarts import ModelArts, reply
+from exporter.simulator.planting import Faults
 from exporter.simulator.refusals import Refusal, by_gateway
 from exporter.simulator.signature import Arrived
 

@@ -164,7 +164,7 @@ async def test_iam_that_fails_is_a_server_error(clock: FakeClock) -> None:
         for _ in range(2):
             with pytest.raises(ServerError, match=r"POST .*/v3/auth/tokens: HTTP 503") as caught:
                 await login.issue()
-    assert (caught.value.status, caught.value.request_id) == (503, "r1")
+            assert (caught.value.status, caught.value.request_id) == (503, "r1")
     assert len(service.asked) == 2
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sim_client import POOL, PROJECT, WORKLOADS, connect, simulator_of, workload
+from sim_client import KEY, POOL, PROJECT, WORKLOADS, connect, simulator_of, workload
 
 from exporter.simulator.demo import demo_cloud
 from exporter.simulator.listing import ListingRules, Query
@@ -159,14 +159,15 @@ async def test_discovery_lists_the_pools_of_a_workspace(clock: FakeClock) -> Non
 async def test_nodes_and_runtime_metrics_agree_with_the_jobs(clock: FakeClock) -> None:
     """Cards taken on the nodes, page by page, are the allocated ones and those of the running jobs."""
     cloud = demo_cloud(clock)
+    cloud.simulator.identity.trust(KEY)
     pool = cloud.pools[0]
     nodes: list[Any] = []
     async with connect(cloud.simulator, clock) as client:
-        metrics: Any = await client.json(f"/v2/{cloud.project_id}/metrics/runtime/pools", key=cloud.key)
+        metrics: Any = await client.json(f"/v2/{cloud.project_id}/metrics/runtime/pools")
         cursor: dict[str, Any] = {}
         while True:
             page: Any = await client.json(
-                f"/v2/{cloud.project_id}/pools/{pool.profile.id}/nodes", key=cloud.key, limit=5, **cursor
+                f"/v2/{cloud.project_id}/pools/{pool.profile.id}/nodes", limit=5, **cursor
             )
             nodes += page["items"]
             if not (cursor := {"continue": page["metadata"].get("continue")})["continue"]:

@@ -9,7 +9,7 @@ from fakes import FakeClock
 from sim_client import connect
 
 from exporter.simulator.demand import DAY
-from exporter.simulator.demo import PROJECT, demo_cloud
+from exporter.simulator.demo import demo_cloud
 
 if TYPE_CHECKING:
     from exporter.simulator.demo import DemoCloud
@@ -139,12 +139,15 @@ def test_a_running_job_tells_where_it_runs(clock: FakeClock) -> None:
     assert any(len(str(item["hostIps"]).split(",")) > 1 for item in running)
 
 
-async def test_the_demo_answers_its_own_key(clock: FakeClock) -> None:
-    """The key pair, project and pools that the demo hands out fit together."""
+async def test_the_demo_answers_its_own_user(clock: FakeClock) -> None:
+    """The user, project and pools that the demo hands out fit together."""
     cloud = demo_cloud(clock)
+    token = cloud.simulator.identity.log_in(cloud.user.domain, cloud.user.name, cloud.user.password)
+    headers = {"X-Auth-Token": token.value}
     async with connect(cloud.simulator, clock) as client:
         for pool in cloud.pools:
-            path = f"/v2/{PROJECT}/pools/{pool.profile.id}/workloads"
-            body = await client.json(path, key=cloud.key, sort="create_time", ascend=True)
+            path = f"/v2/{cloud.project_id}/pools/{pool.profile.id}/workloads"
+            async with client.session.get(client.base + path, headers=headers) as answer:
+                body = await answer.json()
             assert body["items"] == pool.workloads()[:500]
             assert body["total"] == len(pool.workloads())

@@ -38,10 +38,11 @@ async def test_huaweis_client_lists_a_demo_pool(tmp_path: Path, monkeypatch: pyt
     # The SDK writes a file into the home directory when it is imported.
     monkeypatch.setenv("HOME", str(tmp_path))
     cloud = demo_cloud(SystemClock())
+    cloud.simulator.identity.trust(KEY)
     pool = cloud.pools[0]
     async with serve(cloud.simulator) as base:
         workloads = await asyncio.to_thread(
-            list_with_sdk, base, cloud.key.ak, cloud.key.sk, cloud.project_id, pool.profile.id
+            list_with_sdk, base, KEY.ak, KEY.sk, cloud.project_id, pool.profile.id
         )
     listed = {item["uid"]: item for item in pool.workloads()}
     # Jobs may come and go meanwhile: the clock is real.

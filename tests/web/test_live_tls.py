@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 import trustme
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from certificates import MUTUAL, Site
 from serving import ask, serving
 from structlog.testing import capture_logs
 
@@ -24,32 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.web.server import Server
-
-
-class Site:
-    """A directory with a web configuration, a certificate, its key and the authority of the clients."""
-
-    def __init__(self, directory: Path) -> None:
-        self.config = directory / "web.yml"
-        self.cert, self.key, self.ca = (directory / name for name in ("cert.pem", "key.pem", "ca.pem"))
-        self.authority = trustme.CA()
-        self.clients = trustme.CA()
-        self.clients.cert_pem.write_to_path(str(self.ca))
-        self.renew(self.authority)
-        self.write()
-
-    def write(self, more: str = "", rest: str = "") -> None:
-        self.config.write_text(
-            f"tls_server_config: {{cert_file: cert.pem, key_file: key.pem, {more}}}\n{rest}"
-        )
-
-    def renew(self, authority: trustme.CA) -> None:
-        issued = authority.issue_cert("127.0.0.1")
-        issued.cert_chain_pems[0].write_to_path(str(self.cert))
-        issued.private_key_pem.write_to_path(str(self.key))
-
-
-MUTUAL = "client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem"
 
 
 @pytest.fixture
@@ -63,12 +32,6 @@ def client(authority: trustme.CA, certificate: trustme.LeafCert | None = None) -
     if certificate:
         certificate.configure_cert(context)
     return context
-
-
-def encrypted(key: bytes) -> bytes:
-    return load_pem_private_key(key, password=None).private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")
-    )
 
 
 async def healthy(server: Server, tls: ssl.SSLContext) -> int:
@@ -269,45 +232,3 @@ def test_reload_says_what_is_wrong(site: Site) -> None:
 def test_reload_without_a_file_is_nothing() -> None:
     """Without --web.config.file there is nothing to read."""
     LiveWebConfig().reload()
-
-
-def test_unreadable_files_are_all_named(site: Site) -> None:
-    """Every missing file is a problem of its own."""
-    site.write(MUTUAL)
-    for file in (site.cert, site.key, site.ca):
-        file.unlink()
-    with pytest.raises(ConfigurationError) as caught:
-        LiveWebConfig(site.config)
-    assert [str(problem) for problem in caught.value.problems] == [
-        f"{site.config}: tls_server_config.{key}: {file} cannot be read: No such file or directory"
-        for key, file in (("cert_file", site.cert), ("key_file", site.key), ("client_ca_file", site.ca))
-    ]
-
-
-@pytest.mark.parametrize("spoilt", ["cert", "key", "encrypted"])
-def test_unusable_pair_is_a_problem(site: Site, spoilt: str) -> None:
-    """No PEM, or a key that is encrypted (OpenSSL must not ask for its password on the terminal)."""
-    match spoilt:
-        case "cert":
-            site.cert.write_text("no certificate")
-        case "key":
-            site.key.write_text("no key")
-        case _:
-            site.key.write_bytes(encrypted(site.key.read_bytes()))
-    with pytest.raises(ConfigurationError) as caught:
-        LiveWebConfig(site.config)
-    assert str(caught.value) == (
-        f"{site.config}: tls_server_config.key_file: {site.cert} and {site.key} are no usable pair:"
-        " a PEM certificate and its unencrypted PEM key are needed"
-    )
-
-
-def test_authorities_without_a_certificate_are_a_problem(site: Site) -> None:
-    """A client_ca_file with anything else in it is named."""
-    site.write(MUTUAL)
-    site.ca.write_text("nothing")
-    with pytest.raises(ConfigurationError) as caught:
-        LiveWebConfig(site.config)
-    assert str(caught.value) == (
-        f"{site.config}: tls_server_config.client_ca_file: {site.ca} holds no PEM certificate"
-    )
