@@ -115,7 +115,8 @@ class StalledBody:
         """See `Fault`."""
         answer = await _begin(scene, self.part)
         await scene.stopping.wait()
-        _transport(scene.request).abort()
+        if scene.request.transport is not None:  # the client may have given up and gone
+            scene.request.transport.abort()
         return answer
 
 
@@ -126,7 +127,8 @@ class Silence:
     async def play(self, scene: Scene) -> web.StreamResponse:
         """See `Fault`."""
         await scene.stopping.wait()
-        _transport(scene.request).abort()
+        if scene.request.transport is not None:  # the client may have given up and gone
+            scene.request.transport.abort()
         return web.Response()
 
 

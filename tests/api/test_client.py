@@ -111,7 +111,6 @@ async def test_the_timeout_covers_the_body(clock: FakeClock, fault: Fault) -> No
         cloud.simulator.faults.plant(fault)
         with pytest.raises(RequestTimeout, match=r"no whole answer from .* within 0\.05 s"):
             await cloud.client.listing(POOL)
-        assert cloud.requests() == ATTEMPTS
         assert cloud.sample("api_requests_total", endpoint="workloads", code="timeout") == ATTEMPTS
 
 
