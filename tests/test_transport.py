@@ -1,0 +1,158 @@
+"""One request and its whole answer, over real connections."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
+
+import pytest
+import trustme
+from aiohttp import ClientResponse, web
+from aioresponses import aioresponses
+
+from exporter.errors import BadResponse, ConnectionFailed, PollError, RequestTimeout, TlsFailed
+from exporter.settings.regions import REGIONS
+from exporter.transport import HttpTransport, Request
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class Site:
+    """A server that remembers connections and answers with what it was asked."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.connections: set[Any] = set()
+
+    async def echo(self, request: web.Request) -> web.Response:
+        self.connections.add(request.transport)
+        return web.json_response(
+            {"path": request.raw_path, "body": (await request.read()).decode()}, headers={"X-Twice": "a"}
+        )
+
+
+@asynccontextmanager
+async def site(tls: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
+    served = Site()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", served.echo)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        served.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+        yield served
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def transport(**options: Any) -> AsyncIterator[HttpTransport]:
+    made = HttpTransport(**options)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def test_the_url_goes_on_the_wire_as_it_is() -> None:
+    """Nothing is normalised after signing: escapes, order and empty values stay."""
+    async with site() as served, transport() as http:
+        path = "/a%2Fb/~c?z=1&a=%C3%A9&e="
+        answer = await http.send(Request("POST", served.url + path, body=b"hello"))
+        assert answer.status == 200
+        assert answer.body == b'{"path": "%s", "body": "hello"}' % path.encode()
+        assert answer.headers["x-twice"] == "a"
+
+
+async def test_a_connection_is_used_again() -> None:
+    """Keep-alive: ten requests in a row need one connection."""
+    async with site() as served, transport() as http:
+        for _ in range(10):
+            await http.send(Request("GET", f"{served.url}/x"))
+        assert len(served.connections) == 1
+
+
+async def test_an_authority_nobody_trusts_is_refused_and_ca_file_is_the_cure() -> None:
+    """A private cloud's certificate fails without its authority and works with it."""
+    authority = trustme.CA()
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with site(serving) as served, transport() as http, transport(tls=trusting) as trusted:
+        with pytest.raises(TlsFailed, match="set ca_file"):
+            await http.send(Request("GET", served.url))
+        assert (await trusted.send(Request("GET", served.url))).status == 200
+
+
+@asynccontextmanager
+async def raw_server(answer: bytes) -> AsyncIterator[str]:
+    """A server that says this to everybody and hangs up."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", BadResponse),
+        (b"", ConnectionFailed),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", ConnectionFailed),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope", PollError),
+    ],
+    ids=["no HTTP", "nothing", "cut", "bad gzip"],
+)
+async def test_what_is_no_whole_answer_is_an_error(answer: bytes, kind: type[PollError]) -> None:
+    """Every way in which an answer can be broken is one of our errors, with the address in it."""
+    async with raw_server(answer) as url, transport() as http:
+        with pytest.raises(kind, match=r"127\.0\.0\.1"):
+            await http.send(Request("GET", f"{url}/x"))
+
+
+async def test_a_host_that_does_not_exist_is_a_failed_connection() -> None:
+    """No name, no connection; the error says what to look at."""
+    async with transport() as http:
+        with pytest.raises((ConnectionFailed, RequestTimeout), match="check"):
+            await http.send(Request("GET", "http://no-such-host.invalid/", timeout=5.0))
+
+
+async def test_link_local_services_are_never_asked_by_way_of_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`direct` leaves the environment's proxy aside; everything else uses it."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with site() as served, transport(direct=True) as direct, transport() as proxied:
+        assert (await direct.send(Request("GET", served.url))).status == 200
+        with pytest.raises(ConnectionFailed):
+            await proxied.send(Request("GET", served.url))
+
+
+class FittingResponse(ClientResponse):
+    """What aioresponses 0.7.9 makes lacks an argument that aiohttp 3.14 wants."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{"stream_writer": Mock(), **options})
+
+
+@pytest.mark.parametrize("region", ["cn-north-4", "eu-west-101"])
+async def test_the_regions_own_endpoint_is_asked(region: str) -> None:
+    """Requests to the public cloud go to the address that the region stands for."""
+    url = f"{REGIONS[region].modelarts}/v2/p/pools"
+    with aioresponses() as mocked:
+        mocked.get(url, body=b"{}", response_class=FittingResponse)
+        async with transport() as http:
+            assert (await http.send(Request("GET", url))).body == b"{}"
+    assert url.startswith(f"https://modelarts.{region}.myhuaweicloud.")
