@@ -47,6 +47,7 @@ class Daemon:
         self.exposition = Exposition(self._renderer, around.telemetry.registry, clock=around.clock)
         self._fetching: Fetching | None = None
         self._generation: asyncio.Task[None] | None = None
+        self._polling = False
         self._was_ready = False
         self._note_configured(success=True)
 
@@ -57,7 +58,7 @@ class Daemon:
 
     def alive(self) -> bool:
         """Whether polling goes on."""
-        return self._generation is not None and not self._generation.done()
+        return self._polling
 
     def ready(self) -> bool:
         """Whether every pool has been tried once. A reload takes nothing back."""
@@ -96,14 +97,17 @@ class Daemon:
 
     async def _keep_fetching(self) -> None:
         """Fetch with the newest configuration; a reload cancels one generation, and the next begins."""
-        while True:
-            self._generation = asyncio.create_task(self._fetch(self._settings))
-            try:
+        self._polling = True
+        try:
+            while True:
+                self._generation = asyncio.create_task(self._fetch(self._settings))
                 await asyncio.wait((self._generation,))
-            finally:
+                if not self._generation.cancelled():
+                    self._generation.result()  # it never ends by itself, so this raises
+        finally:
+            self._polling = False
+            if self._generation is not None:
                 self._generation.cancel()
-            if not self._generation.cancelled():
-                self._generation.result()  # it never ends by itself, so this raises
 
     async def _fetch(self, settings: Settings) -> None:
         async with Fetching(settings, self._around) as fetching:

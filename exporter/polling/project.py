@@ -113,11 +113,15 @@ class ProjectPoller:
                 self._watch(self.pools, group)
                 self.settled = True
             while True:
-                known = await self.look() is None
-                if known and isinstance(self.pools, Discovery):
-                    self._watch(self._wanted(self.pools), group)
+                pause = self.interval * CATALOGUE_INTERVALS
+                error = await self.look()
+                if isinstance(self.pools, Discovery):
+                    if error:
+                        pause = self.interval  # there may be nothing to watch until it works
+                    else:
+                        self._watch(self._wanted(self.pools), group)
                 self.settled = True
-                await self.clock.sleep(self.interval * CATALOGUE_INTERVALS)
+                await self.clock.sleep(pause)
 
     async def once(self, polled: Callable[[PoolState], None] = lambda _: None) -> Round:
         """Poll every pool once, as many at a time as the project's throttle lets through.

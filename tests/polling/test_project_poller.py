@@ -201,6 +201,20 @@ async def test_a_failed_look_keeps_what_was_discovered() -> None:
     assert poller.telemetry.registry.get_sample_value("modelarts_exporter_discovery_up", labels) == 0.0
 
 
+async def test_discovery_that_fails_at_the_start_is_tried_again_soon() -> None:
+    """Nothing is watched until the list can be had, so it is asked for at the pace of polls."""
+    cloud: Cloud
+
+    def recover() -> None:
+        cloud.names = {"pool-a": "A"}
+
+    clock = StepClock(until=1.5 * INTERVAL, at={0.5 * INTERVAL: recover})
+    cloud = Cloud(clock, FORBIDDEN)
+    poller = project(cloud, EVERYTHING)
+    await run(poller, clock)
+    assert [pool for pool, _ in cloud.listed] == ["pool-a"]
+
+
 async def test_pools_no_longer_configured_go_when_the_configuration_is_read_again() -> None:
     """What an earlier configuration watched and this one does not is forgotten at the start."""
     clock = StepClock(until=1.0)
