@@ -7,8 +7,9 @@ counted, never the page.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -16,9 +17,10 @@ from exporter.api.quantity import quantity
 from exporter.api.wire import (
     RENAMED_ACCELERATORS,
     WORKLOAD_LIST,
+    LooseWorkload,
     Number,
     RawPage,
-    Resources,
+    Requirement,
     Text,
     WirePage,
     WireWorkload,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 _page = msgspec.json.Decoder(WirePage)
 _raw_page = msgspec.json.Decoder(RawPage)
-_workload = msgspec.json.Decoder(WireWorkload)
+_loose = msgspec.json.Decoder(LooseWorkload)
 
 _UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
@@ -72,7 +74,7 @@ def decode_page(body: bytes, *, where: str, now: float) -> Page:
     try:
         answer: WirePage | RawPage = _page.decode(body)
     except _UNREADABLE:
-        # Perhaps only one item is odd; then only that one shall suffer.
+        # Perhaps numbers are quoted, or only one item is odd; then only that one shall suffer.
         try:
             answer = _raw_page.decode(body)
         except _UNREADABLE as error:
@@ -105,85 +107,117 @@ def _understood(items: list[WireWorkload] | list[msgspec.Raw], total: int | None
 
 def _from_item(item: WireWorkload | msgspec.Raw, now: float, unparsable: list[str]) -> Workload | Rejection:
     try:
-        wire = item if isinstance(item, WireWorkload) else _workload.decode(item)
-        if wire.uid is None or wire.uid == "":
-            return "no_uid"
-        return _from_wire(wire, now, unparsable)
+        wire = item if isinstance(item, WireWorkload) else _tightened(_loose.decode(item))
+        return _from_wire(wire, now, unparsable) if wire.uid else "no_uid"
     except (*_UNREADABLE, ValueError, OverflowError):
         raw = bytes(item) if isinstance(item, msgspec.Raw) else b"{"
         return "malformed" if raw.lstrip().startswith(b"{") else "not_an_object"
 
 
 def _from_wire(wire: WireWorkload, now: float, unparsable: list[str]) -> Workload:
-    status = _text(wire.status) or UNKNOWN
-    created = _positive(_number(wire.create_time))
-    pending = _not_negative(_number(wire.pending_duration))
-    position = _not_negative(_number(wire.pending_position))
-    if created is not None:
-        created /= 1000
-        if pending is None and status in WAITING:
-            pending = max(0.0, now - created)
-    requested, left_out = _requested(wire.resource_requirement)
-    unparsable += left_out
+    created, pending = wire.create_time, wire.pending_duration
+    position, running = wire.pending_position, wire.running_duration
+    created = created / 1000 if created is not None and created > 0 else None
+    # -1 is how this API says "unknown".
+    if pending is not None and pending < 0:
+        pending = None
+    if pending is None and created is not None and wire.status in WAITING:
+        pending = max(0.0, now - created)
+    requested = _requested(wire.resource_requirement)
+    if requested.unparsable:
+        unparsable += requested.unparsable
     return Workload(
-        uid=_text(wire.uid),
-        name=_text(wire.name),
-        job_name=_text(wire.job_name),
-        job_uuid=_text(wire.job_uuid),
-        type=_text(wire.type) or UNKNOWN,
-        status=status,
-        flavor=_text(wire.flavor),
-        priority=_text(wire.priority),
-        user=_text(wire.user_name),
-        gvk=_text(wire.gvk),
+        uid=wire.uid or "",
+        name=wire.name or "",
+        job_name=wire.job_name or "",
+        job_uuid=wire.job_uuid or "",
+        type=wire.type or UNKNOWN,
+        status=wire.status or UNKNOWN,
+        flavor=wire.flavor or "",
+        priority=wire.priority or "",
+        user=wire.user_name or "",
+        gvk=wire.gvk or "",
         created=created,
         pending=pending,
-        position=None if position is None else int(position),
-        running=_not_negative(_number(wire.running_duration)),
-        cpu_cores=requested.pop(CPU, None),
-        memory_bytes=requested.pop(MEMORY, None),
-        accelerators=tuple(sorted(requested.items())),
-        nodes=_nodes(wire),
+        position=int(position) if position is not None and position >= 0 else None,
+        running=running if running is not None and running >= 0 else None,
+        cpu_cores=requested.cpu_cores,
+        memory_bytes=requested.memory_bytes,
+        accelerators=requested.accelerators,
+        nodes=_nodes(wire) if wire.host_ips or wire.nodes else None,
     )
 
 
-def _requested(requirement: Resources | list[Resources] | None) -> tuple[dict[str, float], list[str]]:
-    """Requested amounts by resource, and the resources whose quantity is in no known form.
+class _Requested(NamedTuple):
+    """Requested amounts; None where not given, or in no known form (then `unparsable` names the resource)."""
 
-    An object in the real answer, an array of objects in one table of the documentation: those add up.
-    """
+    cpu_cores: float | None
+    memory_bytes: float | None
+    accelerators: tuple[tuple[str, float], ...]
+    unparsable: tuple[str, ...]
+
+
+def _requested(requirement: Requirement) -> _Requested:
+    """What a workload requests: an object in the real answer, an array of them in one documented table."""
+    parts = requirement if isinstance(requirement, list) else [requirement or {}]
+    return _added_up(tuple([item for part in parts for item in part.items()]))
+
+
+@lru_cache(maxsize=4096)
+def _added_up(items: tuple[tuple[str, int | float | str | None], ...]) -> _Requested:
+    # Cached: thousands of workloads ask for a handful of shapes.
     requested: dict[str, float] = {}
     unparsable: list[str] = []
-    for part in requirement if isinstance(requirement, list) else [requirement or {}]:
-        for key, value in part.items():
-            if value is None:
-                continue
-            resource = RENAMED_ACCELERATORS.get(key, key)
-            amount = quantity(value, resource)
-            if amount is None:
-                unparsable.append(resource if resource in RESOURCES else OTHER_RESOURCE)
-            else:
-                requested[resource] = requested.get(resource, 0.0) + amount
-    return requested, unparsable
+    for key, value in items:
+        if value is None:
+            continue
+        resource = RENAMED_ACCELERATORS.get(key, key)
+        amount = quantity(value, resource)
+        if amount is None:
+            unparsable.append(resource if resource in RESOURCES else OTHER_RESOURCE)
+        else:
+            requested[resource] = requested.get(resource, 0.0) + amount
+    cpu_cores, memory_bytes = requested.pop(CPU, None), requested.pop(MEMORY, None)
+    return _Requested(cpu_cores, memory_bytes, tuple(sorted(requested.items())), tuple(unparsable))
 
 
-def _nodes(wire: WireWorkload) -> int | None:
-    """How many nodes it runs on; None where the API names none."""
-    if hosts := {host.strip() for host in _text(wire.host_ips).split(",")} - {""}:
-        return len(hosts)
-    return len(wire.nodes) if wire.nodes else None
+def _nodes(wire: WireWorkload) -> int:
+    """How many nodes it runs on."""
+    hosts = {host.strip() for host in (wire.host_ips or "").split(",")} - {""}
+    return len(hosts) or len(wire.nodes or ())
 
 
-def _text(value: Text) -> str:
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case float() if value.is_integer():
-            return str(int(value))
-        case _:
-            return str(value)
+def _tightened(loose: LooseWorkload) -> WireWorkload:
+    """Numbers from text, and text from numbers.
+
+    Raises:
+        ValueError: text that is no finite number where there should be one.
+    """
+    return WireWorkload(
+        uid=_text(loose.uid),
+        name=_text(loose.name),
+        job_name=_text(loose.job_name),
+        job_uuid=_text(loose.job_uuid),
+        type=_text(loose.type),
+        status=_text(loose.status),
+        flavor=_text(loose.flavor),
+        priority=_text(loose.priority),
+        user_name=_text(loose.user_name),
+        gvk=_text(loose.gvk),
+        create_time=_number(loose.create_time),
+        pending_duration=_number(loose.pending_duration),
+        pending_position=_number(loose.pending_position),
+        running_duration=_number(loose.running_duration),
+        host_ips=_text(loose.host_ips),
+        nodes=loose.nodes,
+        resource_requirement=loose.resource_requirement,
+    )
+
+
+def _text(value: Text) -> str | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return None if value is None else str(value)
 
 
 def _number(value: Number) -> float | None:
@@ -200,22 +234,13 @@ def _number(value: Number) -> float | None:
     return number
 
 
-def _positive(number: float | None) -> float | None:
-    return number if number is not None and number > 0 else None
-
-
-def _not_negative(number: float | None) -> float | None:
-    # -1 is how this API says "unknown".
-    return number if number is not None and number >= 0 else None
-
-
 def _total(value: Number) -> int | None:
     """A total that is no number is as good as none: it is not promised."""
     try:
-        total = _not_negative(_number(value))
+        total = _number(value)
     except ValueError:
         return None
-    return None if total is None else int(total)
+    return int(total) if total is not None and total >= 0 else None
 
 
 def _not_a_listing(what: str, where: str) -> BadResponse:

@@ -1,8 +1,7 @@
 """Every name that goes over the wire, and the shapes of the answers.
 
 Source: the API reference page "Obtaining Jobs in a Dedicated Resource Pool", a real answer, and Huawei's SDK
-3.1.219. Fields are only those that are used; numbers may come as text and text as numbers; everything but
-`kind` and `items` may be missing.
+3.1.219. Fields are only those that are used; everything but `kind` and `items` may be missing.
 """
 
 from __future__ import annotations
@@ -28,13 +27,38 @@ RENAMED_ACCELERATORS = {
 
 DISPLAY_NAME_LABEL = "os.modelarts/name"
 
-Text = str | int | float | None
-Number = int | float | str | None
 Resources = dict[str, int | float | str | None]
+Requirement = Resources | list[Resources] | None
 
 
 class WireWorkload(msgspec.Struct, rename="camel", gc=False):
-    """One item of a listing."""
+    """One item of a listing, in the types that the reference documents."""
+
+    uid: str | None = None
+    name: str | None = None
+    job_name: str | None = None
+    job_uuid: str | None = msgspec.field(default=None, name="jobUUID")
+    type: str | None = None
+    status: str | None = None
+    flavor: str | None = None
+    priority: str | None = None
+    user_name: str | None = None
+    gvk: str | None = None
+    create_time: float | None = None
+    pending_duration: float | None = None
+    pending_position: float | None = None
+    running_duration: float | None = None
+    host_ips: str | None = None
+    nodes: list[msgspec.Raw] | None = None
+    resource_requirement: Requirement = None
+
+
+Text = str | int | float | None
+Number = int | float | str | None
+
+
+class LooseWorkload(msgspec.Struct, rename="camel", gc=False):
+    """One item of a listing whose texts may be bare numbers and whose numbers may be quoted."""
 
     uid: Text = None
     name: Text = None
@@ -52,11 +76,11 @@ class WireWorkload(msgspec.Struct, rename="camel", gc=False):
     running_duration: Number = None
     host_ips: Text = None
     nodes: list[msgspec.Raw] | None = None
-    resource_requirement: Resources | list[Resources] | None = None
+    resource_requirement: Requirement = None
 
 
 class WirePage(msgspec.Struct):
-    """A listing's answer whose items are all of the documented shape; the fast way."""
+    """A listing's answer whose items are all of the documented types; the fast way."""
 
     kind: str = ""
     items: list[WireWorkload] | None = None

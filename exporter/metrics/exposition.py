@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import struct
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from isal import isal_zlib
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
@@ -76,7 +76,7 @@ class Exposition:
         joined = await self._pools_part(openmetrics=openmetrics, gzip=gzip, names=names)
         if not gzip:
             return joined.body + own
-        crc, size = zlib.crc32(own, joined.crc), joined.size + len(own)
+        crc, size = isal_zlib.crc32(own, joined.crc), joined.size + len(own)
         trailer = struct.pack("<II", crc, size & 0xFFFFFFFF)
         return b"".join((_GZIP_HEADER, joined.body, deflated(own, last=True), trailer))
 
@@ -111,7 +111,7 @@ def _join(
     crc = size = 0
     if gzip:
         for chunk in chunks:
-            crc = zlib.crc32(chunk.plain, crc)
+            crc = isal_zlib.crc32(chunk.plain, crc)
             size += len(chunk.plain)
     body = b"".join([chunk.deflated if gzip else chunk.plain for chunk in chunks])
     fresh_until = min(
