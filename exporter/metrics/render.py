@@ -18,7 +18,7 @@ from exporter.metrics.family import (
 )
 from exporter.metrics.section import Chunk
 from exporter.metrics.summary import Choice, Summary, summarise
-from exporter.metrics.text import bound, labels, number
+from exporter.metrics.text import bound, labelling, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +29,9 @@ Chunks = dict[str, Chunk]
 """By section key; a section without samples is missing."""
 
 _INFINITY = float("inf")
+
+_of_pool = labelling(POOL_LABELS)
+_of_workload = labelling(WORKLOAD_LABELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def render_pool(state: PoolState, choice: Choice, previous: RenderedPool | None 
         choice: which workloads get series of their own.
         previous: what was made last; the listing's text is taken from it where the listing is the same.
     """
-    pool = labels(POOL_LABELS, state.key)
+    pool = _of_pool(state.key)
     listing = state.listing
     if previous is not None and previous.state.listing is listing and previous.choice == choice:
         summary, listing_chunks = previous.summary, previous.listing_chunks
@@ -88,7 +91,7 @@ def _state_chunks(pool: str, state: PoolState) -> Chunks:
 
 
 def _listing_chunks(key: PoolKey, summary: Summary) -> Chunks:
-    pool = labels(POOL_LABELS, key)
+    pool = _of_pool(key)
     texts: list[tuple[str, list[str]]] = []
     for family in LISTING_FAMILIES:
         if isinstance(family, GaugeHistogramFamily):
@@ -96,7 +99,7 @@ def _listing_chunks(key: PoolKey, summary: Summary) -> Chunks:
         else:
             texts.append((family.name, _lines(family, ((pool, summary),))))
     workloads = [
-        (f"{pool},{labels(WORKLOAD_LABELS, (workload.uid, workload.job_name, workload.type))}", workload)
+        (f"{pool},{_of_workload((workload.uid, workload.job_name, workload.type))}", workload)
         for workload in summary.chosen
     ]
     texts += [(family.name, _lines(family, workloads)) for family in WORKLOAD_FAMILIES]
@@ -122,9 +125,9 @@ def _lines(family: Family[Known] | LabelledFamily[Known], known: Iterable[tuple[
             for identity, one in known
             if (value := value_of(one)) is not None
         ]
-    names, samples_of = family.labels, family.samples
+    labels, samples_of = labelling(family.labels), family.samples
     return [
-        f"{name}{{{identity},{labels(names, values)}}} {number(value)}\n"
+        f"{name}{{{identity},{labels(values)}}} {number(value)}\n"
         for identity, one in known
         for values, value in samples_of(one)
     ]
@@ -136,9 +139,9 @@ def _histogram_lines(family: GaugeHistogramFamily, pool: str, summary: Summary) 
     OpenMetrics wants one distribution's lines together, the text format one suffix's: both are made.
     """
     lines: defaultdict[str, list[str]] = defaultdict(list)
-    name = family.name
+    name, labels = family.name, labelling(family.labels)
     for values, ages in family.samples(summary):
-        identity = f"{pool},{labels(family.labels, values)}"
+        identity = f"{pool},{labels(values)}"
         cumulative = list(accumulate(ages.buckets))
         buckets = [
             f'{name}_bucket{{{identity},le="{bound(upper)}"}} {count}\n'
