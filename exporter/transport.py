@@ -19,6 +19,8 @@ MAX_BODY = 64 * 2**20
 """Bytes of a decompressed body. A page of 500 workloads is 340 KB; 64 MiB leaves room for any of them."""
 
 _CHUNK = 64 * 2**10
+_LONGEST_HEADER = 64 * 2**10
+"""IAM's tokens come in a header; with many permissions they outgrow aiohttp's 8 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # they may hold a token,
+    body: bytes = field(default=b"", repr=False)  # and this a password
     timeout: float = 10.0
 
     @property
@@ -57,8 +59,8 @@ class Response:
     """
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)  # they may hold a token,
+    body: bytes = field(repr=False)  # and this a key
 
 
 class Transport(Protocol):
@@ -98,6 +100,7 @@ class HttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=not direct,
             requote_redirect_url=False,
+            max_field_size=_LONGEST_HEADER,
         )
         self._proxy = None if direct else proxy
 
@@ -121,7 +124,8 @@ class HttpTransport:
                 headers = {name.lower(): value for name, value in answer.headers.items()}
                 return Response(answer.status, headers, body)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _translated(error, request) from error
+            # From None: what aiohttp says of a broken header quotes it, and it may be a token.
+            raise _translated(error, request) from None
 
 
 async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:
@@ -171,7 +175,7 @@ def _translated(error: Exception, request: Request) -> Exception:
             )
         case _:
             return BadResponse(
-                f"the answer is no proper HTTP: {_reason(error)}",
+                f"the answer is no proper HTTP ({type(error).__name__})",
                 where=where,
                 status=getattr(error, "status", 0) or 0,
                 advice="check that the endpoint is ModelArts",

@@ -122,6 +122,22 @@ async def test_what_is_no_whole_answer_is_an_error(answer: bytes, kind: type[Pol
             await http.send(Request("GET", f"{url}/x"))
 
 
+async def test_a_token_of_twenty_kilobytes_arrives_and_an_endless_one_is_not_quoted() -> None:
+    """IAM's tokens come in a header; one that is too long even so is in no error."""
+    token = "T0KEN" * 4000
+    head = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nX-Subject-Token: "
+    async with raw_server(head + token.encode() + b"\r\n\r\n") as url, transport() as http:
+        answer = await http.send(Request("POST", url))
+        assert answer.headers["x-subject-token"] == token
+        assert "T0KEN" not in repr(answer)
+    async with raw_server(head + token.encode() * 5 + b"\r\n\r\n") as url, transport() as http:
+        with pytest.raises(BadResponse) as caught:
+            await http.send(Request("POST", url, headers={"X-Auth-Token": token}, body=token.encode()))
+        assert "T0KEN" not in str(caught.value)
+        assert caught.value.__cause__ is None
+    assert "T0KEN" not in repr(Request("POST", url, headers={"X-Auth-Token": token}, body=token.encode()))
+
+
 async def test_a_host_that_does_not_exist_is_a_failed_connection() -> None:
     """No name, no connection; the error says what to look at."""
     async with transport() as http:

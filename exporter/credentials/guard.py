@@ -45,7 +45,7 @@ class _State:
     Attributes:
         lineage: whose refusals count together with its own.
         used_at: monotonic.
-        accepted: it has been answered with success, and not refused since.
+        accepted: an answer has proved it, and none refused it since.
         held_until: monotonic; no request goes out before.
         probe: the one request under way while it is not known to be good; done with why it brought no answer.
     """
@@ -102,7 +102,7 @@ class Guard:
         return response
 
     def _note(self, state: _State, response: Response) -> None:
-        """Success proves the credential and 401 refuses it.
+        """Success proves the credential, as does 403, which is for somebody known; 401 refuses it.
 
         Other answers say nothing: a gateway may give them (an unknown path, a limit, a login page) before it
         looks at who asks.
@@ -110,7 +110,10 @@ class Guard:
         now = self._clock.monotonic()
         if now < state.held_until:
             return  # it was under way when another was refused, and says nothing new
-        if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+        if (
+            HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
+            or response.status == HTTPStatus.FORBIDDEN
+        ):
             state.accepted = True
             self._refusals.pop(state.lineage, None)
         elif response.status == HTTPStatus.UNAUTHORIZED:

@@ -7,7 +7,6 @@ blocking HTTP client and 53 MB of dependencies.
 from __future__ import annotations
 
 import hmac
-import re
 import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from exporter.transport import Request
 
 _ALGORITHM = "SDK-HMAC-SHA256"
-_AUTHORIZATION = re.compile(rf"{_ALGORITHM} Access=([^,]+), SignedHeaders=([^,]+), Signature=([0-9a-f]+)")
 
 
 def canonical_url(base: str, path: str, query: Mapping[str, str | int]) -> str:

@@ -105,12 +105,12 @@ async def test_new_key_starts_clean(guard: Guard, cloud: StubService) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "hold"), [(200, 60)] + [(status, 120) for status in (302, 403, 404, 429, 500)]
+    ("status", "hold"), [(200, 60), (403, 60)] + [(status, 120) for status in (302, 404, 429, 500)]
 )
-async def test_only_success_proves_the_key(
+async def test_only_success_and_missing_permissions_prove_the_key(
     guard: Guard, cloud: StubService, clock: FakeClock, status: int, hold: float
 ) -> None:
-    """Success makes the count of refusals begin anew; other answers may come before anybody saw the key."""
+    """They make the count of refusals begin anew; other answers may come before anybody saw the key."""
     await guard.send(WRONG, request(cloud, 401), cloud.transport)
     clock.advance(60)
     await guard.send(WRONG, request(cloud, status), cloud.transport)

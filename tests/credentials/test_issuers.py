@@ -239,6 +239,20 @@ async def test_agency_keys_in_another_shape_are_not_quoted() -> None:
     assert "SECRET" not in repr(caught.value) + repr(caught.value.__context__)
 
 
+async def test_agency_keys_that_are_no_text_are_not_quoted() -> None:
+    """Bytes in no known encoding are an error like any other wrong shape."""
+
+    async def answer(asked: Asked) -> web.Response:
+        if asked.method == "PUT":
+            return web.Response(status=404)
+        return web.Response(body=b'{"credential": {"access": "AK", "secret": "SECRET\xff"}}')
+
+    async with stub_service(answer) as service:
+        with pytest.raises(CredentialsError, match="ECS agency: the answer is not the documented") as caught:
+            await EcsAgency(service.transport, service.url).issue()
+    assert "SECRET" not in repr(caught.value) + repr(caught.value.__context__)
+
+
 async def test_no_metadata_service_is_a_connection_error() -> None:
     """Off the cloud nothing answers."""
     async with metadata_service() as service:

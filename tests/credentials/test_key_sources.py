@@ -119,12 +119,12 @@ async def test_unusable_change_keeps_the_last_good_pair(tmp_path: Path) -> None:
         assert await source.credential() == good
         (tmp_path / "sk").write_text("SK2")
         assert (await source.credential()).secret_key == "SK2"
-        (tmp_path / "sk").write_text("")
+        (tmp_path / "sk").unlink()
         await source.credential()
     assert [(log["problem"], log["source"], log["log_level"]) for log in logs] == [
         ("the file is empty", str(tmp_path / "sk"), "warning"),
         ("the file cannot be read: No such file or directory", str(tmp_path / "sk"), "warning"),
-        ("the file is empty", str(tmp_path / "sk"), "warning"),
+        ("the file cannot be read: No such file or directory", str(tmp_path / "sk"), "warning"),
     ]
 
 
@@ -155,6 +155,12 @@ async def test_refused_pair_is_read_again_though_the_file_looks_the_same(tmp_pat
     assert await source.credential() == old
     source.refused(old)
     assert (await source.credential()).secret_key == "NEW"
+
+
+async def test_byte_order_mark_is_no_part_of_a_key(tmp_path: Path) -> None:
+    """A file written by a Windows editor holds the same key."""
+    (tmp_path / "sk").write_bytes(b"\xef\xbb\xbfSK\r\n")
+    assert (await configured_keys("AK", tmp_path / "sk").credential()).secret_key == "SK"
 
 
 async def test_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -80,6 +80,18 @@ async def test_short_lived_credential_is_not_renewed_at_once(
     assert await key(source) == "2"
 
 
+async def test_credential_given_shortly_before_its_end_is_used_up(
+    source: RenewedSource, office: Office, clock: FakeClock
+) -> None:
+    """A service that gives the same last minute again and again is not asked at every request."""
+    office.valid = PAUSE
+    await key(source)
+    clock.advance(PAUSE - 1)
+    assert await key(source) == "1"
+    clock.advance(1)
+    assert await key(source) == "2"
+
+
 async def test_endless_credential_is_never_renewed(
     source: RenewedSource, office: Office, clock: FakeClock
 ) -> None:
