@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 # Rebuilt when the locked packages change.
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint format docs lock clean
+.PHONY: demo test bench check lint format docs lock clean
 
 demo: $(READY)  ## run the exporter on a simulated ModelArts
 	@exec $(BIN)/modelarts-exporter demo --web.listen-address=$(LISTEN)
 
 test: $(READY)  ## run every test
 	@$(BIN)/pytest -n auto
+
+bench: $(READY)  ## measure beside what else could be run; BENCH=--quick for less, BENCH=--help for a part
+	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
 check: lint test  ## what CI runs
 
