@@ -27,6 +27,6 @@ async def once(settings: Settings, around: Surroundings) -> int:
     async with Fetching(settings, around) as fetching:
         results = [await project.once() for project in fetching.projects]
     await renderer.catch_up()
-    sys.stdout.buffer.write(await exposition.scrape())
+    sys.stdout.buffer.writelines(await exposition.scrape())
     sys.stdout.buffer.flush()
     return 0 if all(result.well for result in results) else 1

@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from exporter.metrics.section import SECTIONS, deflated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from prometheus_client import CollectorRegistry
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from exporter.metrics.renderer import Renderer
     from exporter.metrics.section import Chunk, Section
     from exporter.snapshot.pool import PoolKey
+
+_LARGE = 64 * 2**10
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
@@ -34,14 +36,14 @@ class _Joined:
     Attributes:
         pools: what it was joined from.
         fresh_until: the monotonic moment at which the first of its listings gets too old.
-        body: plain or deflated.
+        pieces: plain or deflated; large ones are the pools' own, so that nothing large is held twice.
         crc: of the plain text.
         size: of the plain text.
     """
 
     pools: Mapping[PoolKey, RenderedPool]
     fresh_until: float
-    body: bytes
+    pieces: tuple[bytes, ...]
     crc: int
     size: int
 
@@ -64,8 +66,8 @@ class Exposition:
 
     async def scrape(
         self, *, openmetrics: bool = False, gzip: bool = False, names: frozenset[str] = frozenset()
-    ) -> bytes:
-        """One exposition.
+    ) -> tuple[bytes, ...]:
+        """One exposition, in pieces to be sent one after the other.
 
         Args:
             openmetrics: OpenMetrics 1.0.0 rather than text 0.0.4.
@@ -75,10 +77,10 @@ class Exposition:
         own = self._own(openmetrics=openmetrics, names=names)
         joined = await self._pools_part(openmetrics=openmetrics, gzip=gzip, names=names)
         if not gzip:
-            return joined.body + own
+            return (*joined.pieces, own)
         crc, size = isal_zlib.crc32(own, joined.crc), joined.size + len(own)
         trailer = struct.pack("<II", crc, size & 0xFFFFFFFF)
-        return b"".join((_GZIP_HEADER, joined.body, deflated(own, last=True), trailer))
+        return (_GZIP_HEADER, *joined.pieces, deflated(own, last=True) + trailer)
 
     def _own(self, *, openmetrics: bool, names: frozenset[str]) -> bytes:
         registry = self._registry.restricted_registry(names) if names else self._registry
@@ -105,7 +107,7 @@ def _join(
     shown = [pool.chunks(now) for pool in pools.values()]
     chunks: list[Chunk] = []
     for section in sections:
-        found = [chunk for text in shown if (chunk := text.get(section.key))]
+        found = [chunk for text in shown for chunk in text.get(section.key, ())]
         if found:
             chunks += [section.header, *found]
     crc = size = 0
@@ -113,8 +115,25 @@ def _join(
         for chunk in chunks:
             crc = isal_zlib.crc32(chunk.plain, crc)
             size += len(chunk.plain)
-    body = b"".join([chunk.deflated if gzip else chunk.plain for chunk in chunks])
+    pieces = tuple(_pieces(chunk.deflated if gzip else chunk.plain for chunk in chunks))
     fresh_until = min(
         (pool.state.fresh_until for pool in pools.values() if pool.fresh(now)), default=float("inf")
     )
-    return _Joined(pools, fresh_until, body, crc, size)
+    return _Joined(pools, fresh_until, pieces, crc, size)
+
+
+def _pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes with the small parts put together: each piece costs a turn of the event loop."""
+    small: list[bytes] = []
+    size = 0
+    for part in parts:
+        if len(part) < _LARGE:
+            small.append(part)
+            size += len(part)
+        if size >= _LARGE or len(part) >= _LARGE:
+            yield from (b"".join(small),) if small else ()
+            small, size = [], 0
+        if len(part) >= _LARGE:
+            yield part
+    if small:
+        yield b"".join(small)

@@ -21,12 +21,15 @@ from exporter.metrics.summary import Choice, Summary, summarise
 from exporter.metrics.text import bound, labelling, number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from exporter.snapshot.pool import PoolKey, PoolState
 
-Chunks = dict[str, Chunk]
+Chunks = dict[str, tuple[Chunk, ...]]
 """By section key; a section without samples is missing."""
+
+_SLICE = 2000
+"""Lines of a chunk. Each holds the interpreter for about a millisecond, and scrapes come in between."""
 
 _INFINITY = float("inf")
 
@@ -50,15 +53,15 @@ class RenderedPool:
     state: PoolState
     choice: Choice
     summary: Summary | None
-    state_chunks: Mapping[str, Chunk]
-    stale_chunks: Mapping[str, Chunk]
-    listing_chunks: Mapping[str, Chunk]
+    state_chunks: Mapping[str, tuple[Chunk, ...]]
+    stale_chunks: Mapping[str, tuple[Chunk, ...]]
+    listing_chunks: Mapping[str, tuple[Chunk, ...]]
 
     def fresh(self, now: float) -> bool:
         """Whether the listing may be shown at this monotonic moment."""
         return self.summary is not None and now < self.state.fresh_until
 
-    def chunks(self, now: float) -> Mapping[str, Chunk]:
+    def chunks(self, now: float) -> Mapping[str, tuple[Chunk, ...]]:
         """What to show at this monotonic moment, by section."""
         return {**self.state_chunks, **self.listing_chunks} if self.fresh(now) else self.stale_chunks
 
@@ -91,23 +94,33 @@ def _state_chunks(pool: str, state: PoolState) -> Chunks:
 
 
 def _listing_chunks(key: PoolKey, summary: Summary) -> Chunks:
-    pool = _of_pool(key)
-    texts: list[tuple[str, list[str]]] = []
+    return _compressed(_listing_lines(_of_pool(key), summary))
+
+
+def _listing_lines(pool: str, summary: Summary) -> Iterator[tuple[str, list[str]]]:
+    """Sample lines by section key; one family at a time, for those of many workloads are large."""
     for family in LISTING_FAMILIES:
         if isinstance(family, GaugeHistogramFamily):
-            texts += _histogram_lines(family, pool, summary).items()
+            yield from _histogram_lines(family, pool, summary).items()
         else:
-            texts.append((family.name, _lines(family, ((pool, summary),))))
+            yield family.name, _lines(family, ((pool, summary),))
     workloads = [
         (f"{pool},{_of_workload((workload.uid, workload.job_name, workload.type))}", workload)
         for workload in summary.chosen
     ]
-    texts += [(family.name, _lines(family, workloads)) for family in WORKLOAD_FAMILIES]
-    return _compressed(texts)
+    for one in WORKLOAD_FAMILIES:
+        yield one.name, _lines(one, workloads)
 
 
 def _compressed(texts: Iterable[tuple[str, list[str]]]) -> Chunks:
-    return {key: Chunk.of("".join(lines).encode()) for key, lines in texts if lines}
+    return {
+        key: tuple(
+            Chunk.of("".join(lines[start : start + _SLICE]).encode())
+            for start in range(0, len(lines), _SLICE)
+        )
+        for key, lines in texts
+        if lines
+    }
 
 
 def _lines(family: Family[Known] | LabelledFamily[Known], known: Iterable[tuple[str, Known]]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakes import FakeClock
@@ -71,6 +71,9 @@ class Scraped:
         self.renderer = Renderer(self.store, clock=clock, telemetry=self.telemetry, choice=Choice("all", 100))
         self.exposition = Exposition(self.renderer, self.telemetry.registry, clock=clock)
 
+    async def scrape(self, **wanted: Any) -> bytes:
+        return b"".join(await self.exposition.scrape(**wanted))
+
     async def show(self, *states: PoolState) -> None:
         for state in states:
             self.store.publish(state)
@@ -99,8 +102,8 @@ def pool_samples(families: Iterable[object]) -> set[tuple[str, tuple[tuple[str, 
 async def test_both_formats_hold_the_same_samples(scraped: Scraped, clock: FakeClock) -> None:
     """Text 0.0.4 and OpenMetrics 1.0.0 are read by prometheus_client's parsers to the same pool samples."""
     await scraped.show(pool("a", full("u1"), full("u2"), clock=clock), pool("b", full("u3"), clock=clock))
-    text = pool_samples(text_families((await scraped.exposition.scrape()).decode()))
-    openmetrics = pool_samples(read_openmetrics(await scraped.exposition.scrape(openmetrics=True)))
+    text = pool_samples(text_families((await scraped.scrape()).decode()))
+    openmetrics = pool_samples(read_openmetrics(await scraped.scrape(openmetrics=True)))
     assert text == openmetrics
     names = {name for name, _, _ in text}
     assert {family.name for family in FAMILIES if family.kind != "gaugehistogram"} <= names
@@ -109,14 +112,14 @@ async def test_both_formats_hold_the_same_samples(scraped: Scraped, clock: FakeC
 async def test_promtool_has_no_finding(scraped: Scraped, clock: FakeClock) -> None:
     """`promtool check metrics` accepts the text format without a word."""
     await scraped.show(pool("a", full("u1"), full("u2"), clock=clock), pool("b", full("u3"), clock=clock))
-    assert promtool_findings(await scraped.exposition.scrape()) == ""
+    assert promtool_findings(await scraped.scrape()) == ""
 
 
 async def test_each_family_stands_in_one_place(scraped: Scraped, clock: FakeClock) -> None:
     """However many pools there are, a family has one TYPE line and its samples follow it."""
     await scraped.show(*(pool(f"p{index}", full(f"u{index}"), clock=clock) for index in range(5)))
     seen: list[str] = []
-    for line in (await scraped.exposition.scrape()).decode().splitlines():
+    for line in (await scraped.scrape()).decode().splitlines():
         if line.startswith("# TYPE"):
             seen.append(line.split()[2])
         elif not line.startswith("#"):
@@ -130,13 +133,13 @@ async def test_gzip_is_one_member_of_the_plain_bytes(
 ) -> None:
     """Ready pieces join into a single gzip member: clients that stop after the first one read it all."""
     await scraped.show(pool("a", full("u1"), clock=clock), pool("b", clock=clock))
-    zipped = await scraped.exposition.scrape(openmetrics=openmetrics, gzip=True)
+    zipped = await scraped.scrape(openmetrics=openmetrics, gzip=True)
     reader = zlib.decompressobj(wbits=31)
     plain = reader.decompress(zipped)
     assert reader.eof
     assert reader.unused_data == b""
     assert gzip.decompress(zipped) == plain
-    everything = (await scraped.exposition.scrape(openmetrics=openmetrics)).decode()
+    everything = (await scraped.scrape(openmetrics=openmetrics)).decode()
     assert [line for line in plain.decode().splitlines() if "modelarts_pool" in line] == [
         line for line in everything.splitlines() if "modelarts_pool" in line
     ]
@@ -149,7 +152,7 @@ async def test_only_the_named_families(scraped: Scraped, clock: FakeClock) -> No
         {"modelarts_pool_up", "modelarts_pool_pending_age_seconds_gcount", "modelarts_exporter_build_info"}
     )
     for openmetrics in (False, True):
-        text = (await scraped.exposition.scrape(openmetrics=openmetrics, names=names)).decode()
+        text = (await scraped.scrape(openmetrics=openmetrics, names=names)).decode()
         shown = {line.split("{")[0] for line in text.splitlines() if not line.startswith("#")}
         assert shown == {
             "modelarts_pool_up",
@@ -165,9 +168,9 @@ async def test_an_old_listing_disappears_without_a_poll(scraped: Scraped, clock:
     await scraped.show(
         pool("a", full("u1"), clock=clock, age=300.0), pool("b", full("u2"), clock=clock, age=900.0)
     )
-    assert b'modelarts_workload_status{region="cn-north-4"' in await scraped.exposition.scrape()
+    assert b'modelarts_workload_status{region="cn-north-4"' in await scraped.scrape()
     clock.advance(301.0)
-    later = (await scraped.exposition.scrape()).decode()
+    later = (await scraped.scrape()).decode()
     assert 'uid="u1"' not in later
     assert 'uid="u2"' in later
     assert 'modelarts_pool_up{region="cn-north-4",project_id="' + "p" * 32 + '",pool="a"} 0' in later
@@ -178,7 +181,7 @@ async def test_a_forgotten_pool_is_gone_at_once(scraped: Scraped, clock: FakeClo
     await scraped.show(pool("a", clock=clock), pool("b", clock=clock))
     scraped.store.forget(PoolKey("cn-north-4", "p" * 32, "a"))
     await scraped.renderer.catch_up()
-    text = (await scraped.exposition.scrape()).decode()
+    text = (await scraped.scrape()).decode()
     assert 'pool="a"' not in text
     assert 'pool="b"' in text
 
@@ -186,11 +189,25 @@ async def test_a_forgotten_pool_is_gone_at_once(scraped: Scraped, clock: FakeClo
 async def test_a_scrape_shows_the_newest_state(scraped: Scraped, clock: FakeClock) -> None:
     """What was joined for an earlier scrape does not survive a change."""
     await scraped.show(pool("a", full("u1"), clock=clock))
-    assert b'uid="u1"' in await scraped.exposition.scrape()
+    assert b'uid="u1"' in await scraped.scrape()
     await scraped.show(pool("a", full("u2"), clock=clock))
-    later = await scraped.exposition.scrape()
+    later = await scraped.scrape()
     assert b'uid="u1"' not in later
     assert b'uid="u2"' in later
+
+
+async def test_a_large_exposition_comes_in_pieces_that_nobody_copied(
+    scraped: Scraped, clock: FakeClock
+) -> None:
+    """Large chunks are handed out as they are held, never copied; small ones are put together."""
+    await scraped.show(pool("a", *(full(f"u{index}") for index in range(100)), clock=clock))
+    pieces = await scraped.exposition.scrape()
+    assert 1 < len(pieces) < 20
+    assert b"".join(pieces).count(b"\nmodelarts_workload_info{") == 100
+    again = await scraped.exposition.scrape()
+    assert [one is other for one, other in zip(pieces[:-1], again, strict=False)] == [True] * (
+        len(pieces) - 1
+    )
 
 
 workloads = st.builds(
@@ -215,8 +232,8 @@ async def test_every_listing_can_be_read_back(listed: list[Workload]) -> None:
     clock = FakeClock()
     scraped = Scraped(clock)
     await scraped.show(pool("a", *listed, clock=clock))
-    samples = pool_samples(text_families((await scraped.exposition.scrape()).decode()))
-    assert samples == pool_samples(read_openmetrics(await scraped.exposition.scrape(openmetrics=True)))
+    samples = pool_samples(text_families((await scraped.scrape()).decode()))
+    assert samples == pool_samples(read_openmetrics(await scraped.scrape(openmetrics=True)))
     assert sum(value for name, _, value in samples if name == "modelarts_pool_workloads") == len(listed)
     cards = sum(
         count

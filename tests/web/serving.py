@@ -29,10 +29,11 @@ class FakeExposition:
     def __init__(self) -> None:
         self.asked: list[tuple[bool, bool, frozenset[str]]] = []
 
-    async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> bytes:
+    async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
         self.asked.append((openmetrics, gzip, names))
         body = OPENMETRICS if openmetrics else TEXT
-        return gzip_module.compress(body) if gzip else body
+        whole = gzip_module.compress(body) if gzip else body
+        return whole[:9], whole[9:]
 
 
 def services(**given: Any) -> Services:

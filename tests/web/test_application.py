@@ -48,6 +48,22 @@ async def test_scrape_is_compressed_where_accepted() -> None:
     assert gzip.decompress(answer.body) == TEXT
 
 
+async def test_large_scrape_arrives_whole() -> None:
+    """Megabytes are sent part by part; they arrive in order, with their length, and HEAD has just that."""
+
+    class Large(FakeExposition):
+        async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
+            del openmetrics, gzip, names
+            return tuple(bytes([number]) * 700_000 for number in range(5))
+
+    async with serving(services(exposition=Large())) as server:
+        answer = await ask(server, "/metrics")
+        head = await ask(server, "/metrics", method="HEAD")
+    assert answer.body == b"".join(bytes([number]) * 700_000 for number in range(5))
+    assert answer.headers["Content-Length"] == head.headers["Content-Length"] == "3500000"
+    assert head.body == b""
+
+
 async def test_header_in_two_lines_counts_as_one() -> None:
     """Accept-Encoding may come in several lines, which mean the same as one with commas."""
     async with serving() as server, aiohttp.ClientSession() as session:
@@ -227,7 +243,7 @@ async def test_scrapes_do_not_wait_for_each_other() -> None:
     held, release = asyncio.Event(), asyncio.Event()
 
     class Slow(FakeExposition):
-        async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> bytes:
+        async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
             if names:
                 held.set()
                 await release.wait()

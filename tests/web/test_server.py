@@ -21,7 +21,7 @@ class HeldExposition(FakeExposition):
         super().__init__()
         self.held, self.release = asyncio.Event(), asyncio.Event()
 
-    async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> bytes:
+    async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
         self.held.set()
         await self.release.wait()
         return await super().scrape(openmetrics=openmetrics, gzip=gzip, names=names)
@@ -144,7 +144,9 @@ async def test_scrape_that_never_ends_is_cut_off() -> None:
     exposition = HeldExposition()
 
     async def handler(_request: web.Request) -> web.Response:
-        return web.Response(body=await exposition.scrape(openmetrics=False, gzip=False, names=frozenset()))
+        return web.Response(
+            body=b"".join(await exposition.scrape(openmetrics=False, gzip=False, names=frozenset()))
+        )
 
     app = web.Application()
     app.router.add_get("/metrics", handler)
