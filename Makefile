@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Rebuilt when the locked packages change.
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench check lint format docs lock clean
+.PHONY: demo test bench check lint format docs dashboards lock clean
 
 demo: $(READY)  ## run the exporter on a simulated ModelArts
 	@exec $(BIN)/modelarts-exporter demo --web.listen-address=$(LISTEN)
@@ -37,6 +37,9 @@ $(READY): requirements-dev.lock pyproject.toml
 
 docs: $(READY)  ## write docs/metrics.md from the tables in the code
 	$(BIN)/python -m exporter.metrics.reference > docs/metrics.md
+
+dashboards: $(READY)  ## write grafana/dashboards/ from their code
+	$(BIN)/python -m grafana
 
 lock:  ## choose the newest versions that pyproject.toml allows
 	uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements-dev.lock

@@ -7,18 +7,16 @@ import os
 import re
 import signal
 import sys
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import aiohttp
 import pytest
 from programs import program, promtool_findings
+from running import running_demo, running_prometheus
 
 from exporter.metrics.families import FAMILIES
 from exporter.telemetry import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 CONTRACT = {family.name for family in FAMILIES if family.kind != "gaugehistogram"} | {
@@ -39,48 +37,6 @@ CONTRACT = {family.name for family in FAMILIES if family.kind != "gaugehistogram
     "process_resident_memory_bytes",
     "python_info",
 }
-
-
-class Demo:
-    """A running demo."""
-
-    def __init__(self, url: str, session: aiohttp.ClientSession, process: asyncio.subprocess.Process) -> None:
-        self.url = url
-        self.process = process
-        self._session = session
-
-    async def get(self, path: str, **options: Any) -> tuple[int, bytes]:
-        async with self._session.get(self.url + path, **options) as answer:
-            return answer.status, await answer.read()
-
-    async def ready(self) -> None:
-        """Wait until every pool has been tried."""
-        while (await self.get("/-/ready"))[0] != 200:
-            pass
-
-
-@asynccontextmanager
-async def running_demo(*flags: str) -> AsyncIterator[Demo]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "exporter", "demo", "--web.listen-address=127.0.0.1:0", *flags),
-        stdout=-1,
-        stderr=-1,
-        # A broken configuration and somebody's account in the environment must not matter.
-        env={"PATH": os.environ["PATH"], "MODELARTS_EXPORTER_POLL__INTERVAL": "0", "HUAWEICLOUD_SDK_AK": "x"},
-    )
-    assert process.stdout is not None
-    try:
-        async with aiohttp.ClientSession() as session:
-            url = None
-            while url is None:
-                line = await process.stdout.readline()
-                assert line, (await process.communicate())[1].decode()
-                url = re.search(rb"http://[0-9.:]+", line)
-            yield Demo(url[0].decode(), session, process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
 
 
 async def test_the_demo_serves_every_family_and_promtool_has_no_finding() -> None:
@@ -112,52 +68,14 @@ async def test_sigterm_ends_the_demo_with_status_0() -> None:
 
 async def test_a_real_prometheus_scrapes_every_family(tmp_path: Path) -> None:
     """Prometheus itself reads the demo, by the format it prefers, and has series of every family."""
-    prometheus = program("prometheus")
     async with running_demo() as demo:
         await demo.ready()
-        config = tmp_path / "prometheus.yml"
-        target = demo.url.removeprefix("http://")
-        config.write_text(
-            "global: {scrape_interval: 1s}\n"
-            f"scrape_configs: [{{job_name: demo, static_configs: [{{targets: ['{target}']}}]}}]\n"
-        )
-        async with (
-            running_prometheus(prometheus, config, tmp_path / "data") as api,
-            aiohttp.ClientSession() as session,
-        ):
-
-            async def answer(path: str, **params: str) -> Any:
-                async with session.get(f"{api}/api/v1/{path}", params=params) as answered:
-                    # 503 while it starts.
-                    return (await answered.json())["data"] if answered.status == 200 else None
-
-            while not set(await answer("label/__name__/values") or ()) >= CONTRACT:
+        async with running_prometheus(program("prometheus"), demo.url, tmp_path) as prometheus:
+            while not set(await prometheus.ask("label/__name__/values") or ()) >= CONTRACT:
                 pass
-            while not (up := await answer("query", query="up") or {"result": []})["result"]:
+            while not (up := await prometheus.ask("query", query="up") or {"result": []})["result"]:
                 pass
             assert [sample["value"][1] for sample in up["result"]] == ["1"]
-
-
-@asynccontextmanager
-async def running_prometheus(prometheus: str, config: Path, data: Path) -> AsyncIterator[str]:
-    process = await asyncio.create_subprocess_exec(
-        prometheus,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={data}",
-        "--web.listen-address=127.0.0.1:0",
-        stdout=-3,
-        stderr=-1,
-    )
-    assert process.stderr is not None
-    try:
-        while not (found := re.search(rb"address=(127\.0\.0\.1:[1-9]\d*)", await process.stderr.readline())):
-            pass
-        drain = asyncio.create_task(process.stderr.read())
-        yield f"http://{found[1].decode()}"
-    finally:
-        process.terminate()
-        await process.wait()
-        await drain
 
 
 async def test_a_port_in_use_is_a_clear_sentence() -> None:

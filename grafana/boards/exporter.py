@@ -1,0 +1,209 @@
+"""Exporter: whether the exporters do their work, and what it costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grafana_foundation_sdk.models.units import BytesIEC, PercentUnit, RequestsPerSecond, Seconds
+
+from exporter.telemetry import PREFIX
+from grafana import variables
+from grafana.boards import figures
+from grafana.colours import NONE_IS_WELL, ONE_IS_WELL, OUTCOME, TIME_LEFT
+from grafana.layout import Section, board
+from grafana.panels import figure, fixed, graph
+from grafana.queries import SCOPE, Query, data_age, own, quantile, rate, total, worst
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders.stat import Panel
+    from grafana_foundation_sdk.builders.timeseries import Panel as Graph
+    from grafana_foundation_sdk.models.dashboard import Dashboard
+
+_OUR_PROCESS = f"and on (job, instance) {PREFIX}build_info"
+
+
+def dashboard() -> Dashboard:
+    """The board."""
+    return board(
+        "Exporter",
+        "Whether the exporters read every pool in time, what the cloud answers, and what it costs.",
+        (
+            variables.data_source(),
+            variables.region(),
+            variables.project(),
+            variables.pool(),
+            variables.instance(),
+        ),
+        (_now(), _polls(), _api(), _cost()),
+    )
+
+
+def _now() -> Section:
+    return Section(
+        "Now",
+        (
+            figure(
+                "Version",
+                "The version that runs; of several, one of them.",
+                Query(own(PREFIX + "build_info"), "{{version}}"),
+                show="name",
+            ),
+            figures.pools_down(),
+            *_settings(),
+            figure(
+                "Not understood, 1 h",
+                "Workloads and quantities that the cloud gave in the last hour and that were not understood.",
+                Query(
+                    f"sum(increase({own(PREFIX + 'workloads_rejected_total')}[1h])) + "
+                    f"sum(increase({own(PREFIX + 'quantities_unparsable_total')}[1h]))"
+                ),
+                decimals=0,
+                steps=NONE_IS_WELL,
+            ),
+        ),
+    )
+
+
+def _settings() -> tuple[Panel, ...]:
+    return (
+        figure(
+            "Discovery",
+            "Fails if the pools of some project could not be listed the last time; empty where all pools "
+            "are configured by ID.",
+            Query(f"min({own(PREFIX + 'discovery_up', *SCOPE[:2])})"),
+            steps=ONE_IS_WELL,
+            texts={"0": "fails", "1": "works"},
+        ),
+        figure(
+            "Configuration",
+            "Refused if the last reload found problems; the configuration from before holds then.",
+            Query(f"min({own(PREFIX + 'config_last_reload_successful')})"),
+            steps=ONE_IS_WELL,
+            texts={"0": "refused", "1": "in use"},
+        ),
+        figure(
+            "Credentials end in",
+            "The least time left of credentials that end; renewed before, where that is possible.",
+            Query(f"min({own(PREFIX + 'credentials_expiry_timestamp_seconds', *SCOPE[:2])}) - time()"),
+            unit=Seconds,
+            decimals=1,
+            steps=TIME_LEFT,
+        ),
+    )
+
+
+def _polls() -> Section:
+    polls = rate(PREFIX + "polls_total", *SCOPE)
+    return Section(
+        "Polls",
+        (
+            graph(
+                "Polls by outcome, per minute",
+                "Polls of pools, by how they ended; outcomes that do not occur are left out.",
+                Query(f"60 * {total(polls, 'outcome')} > 0", "{{outcome}}"),
+                stacked=True,
+                colours=OUTCOME,
+            ),
+            _latency(
+                "Poll duration", "Polls of one pool: all pages, waits and retries.", "poll_duration_seconds"
+            ),
+            graph(
+                "Data age",
+                "Seconds since the last successful listing, of the ten pools with the oldest.",
+                Query(worst(data_age()), "{{pool_name}}"),
+                unit=Seconds,
+                width=24,
+            ),
+        ),
+    )
+
+
+def _api() -> Section:
+    return Section(
+        "The cloud's API",
+        (
+            _requests(),
+            _latency(
+                "Request duration",
+                "Single requests, the answer's body included.",
+                "api_request_duration_seconds",
+            ),
+            graph(
+                "Retries by reason, per minute",
+                "Requests sent again. Throttled means that the cloud asked for fewer requests.",
+                Query(f"60 * {total(rate(PREFIX + 'api_retries_total'), 'reason')}", "{{reason}}"),
+                stacked=True,
+                colours=OUTCOME,
+            ),
+            graph(
+                "Not understood, per minute",
+                "Workloads that could not be understood, by why, and requested quantities in no known form, "
+                "by resource.",
+                Query(
+                    f"60 * {total(rate(PREFIX + 'workloads_rejected_total'), 'reason')}",
+                    "workload: {{reason}}",
+                ),
+                Query(
+                    f"60 * {total(rate(PREFIX + 'quantities_unparsable_total'), 'resource')}",
+                    "quantity: {{resource}}",
+                ),
+            ),
+        ),
+    )
+
+
+def _requests() -> Graph:
+    counted = total(rate(PREFIX + "api_requests_total"), "endpoint", "code")
+    return (
+        graph(
+            "Requests by code",
+            "Requests per second, by endpoint and HTTP status, or why no answer came. Red are requests that "
+            "failed; orange is 429, throttling.",
+            Query(f"{counted} > 0", "{{endpoint}} {{code}}"),
+            unit=RequestsPerSecond,
+            stacked=True,
+        )
+        .override_by_regexp("/ (?!2)\\w+$/", [fixed("red")])
+        .override_by_regexp("/ 429$/", [fixed("orange")])
+    )
+
+
+def _cost() -> Section:
+    return Section(
+        "Cost",
+        (
+            _latency(
+                "Render time",
+                "Turning one pool's snapshot into text, plain and compressed.",
+                "render_duration_seconds",
+            ),
+            graph(
+                "CPU",
+                "Share of one core.",
+                Query(f"{rate('process_cpu_seconds_total')} {_OUR_PROCESS}", "{{instance}}"),
+                unit=PercentUnit,
+            ),
+            graph(
+                "Memory",
+                "Resident memory.",
+                Query(f"{own('process_resident_memory_bytes')} {_OUR_PROCESS}", "{{instance}}"),
+                unit=BytesIEC,
+            ),
+            graph(
+                "Open files",
+                "Open file descriptors, connections among them. What only climbs is a leak.",
+                Query(f"{own('process_open_fds')} {_OUR_PROCESS}", "{{instance}}"),
+            ),
+        ),
+    )
+
+
+def _latency(title: str, what: str, histogram: str) -> Graph:
+    return graph(
+        title,
+        f"{what} Half, and 99 of 100, took less than this; estimated within buckets.",
+        Query(quantile(0.99, PREFIX + histogram), "99 of 100"),
+        Query(quantile(0.5, PREFIX + histogram), "half"),
+        unit=Seconds,
+        colours={"99 of 100": "orange", "half": "blue"},
+    )

@@ -1,0 +1,126 @@
+"""PromQL over the exporter's metrics. A name that no table of the exporter holds fails here, not in Grafana.
+
+Two exporters may watch the same pools: every series of a pool is taken once, whichever of them exposes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from exporter.metrics.families import FAMILIES, WORKLOAD_FAMILIES
+from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS
+
+POOL = ", ".join(POOL_LABELS)
+WORKLOAD = f"{POOL}, uid"
+"""What tells pools, and workloads, apart."""
+
+SCOPE = ('region=~"$region"', 'project_id=~"$project"', 'pool=~"$pool"')
+"""The board's choice of pools."""
+
+WAITING = 'status=~"Queue|Pending"'
+RUNNING = 'status="Running"'
+ACTIVE = 'status!~"Completed|Terminated|Failed"'
+
+_BUCKET = "_bucket"
+_WORST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One target of a panel.
+
+    Attributes:
+        expression: PromQL.
+        legend: what its series are called; Grafana fills in `{{label}}`.
+    """
+
+    expression: str
+    legend: str = ""
+
+
+def series(metric: str, *conditions: str) -> str:
+    """The metric of the chosen pools (and of the chosen types, where it has them), with all its own labels.
+
+    Args:
+        metric: a name from the exporter's tables; of a gauge histogram, with `_bucket`.
+        conditions: further matchers.
+
+    Raises:
+        KeyError: no table holds the metric.
+    """
+    family = {family.name: family for family in FAMILIES}[metric.removesuffix(_BUCKET)]
+    labels = [*POOL_LABELS, *(WORKLOAD_LABELS if family in WORKLOAD_FAMILIES else ()), *family.labels]
+    matchers = [*SCOPE, *(('type=~"$type"',) if "type" in labels else ()), *conditions]
+    if metric.endswith(_BUCKET):
+        labels.append("le")
+    return f"max by ({', '.join(labels)}) ({metric}{{{','.join(matchers)}}})"
+
+
+def total(expression: str, *by: str) -> str:
+    """The sum, by labels if any are given."""
+    return _aggregated("sum", expression, by)
+
+
+def largest(expression: str, *by: str) -> str:
+    """The maximum, by labels if any are given."""
+    return _aggregated("max", expression, by)
+
+
+def _aggregated(how: str, expression: str, by: tuple[str, ...]) -> str:
+    return f"{how} by ({', '.join(by)}) ({expression})" if by else f"{how}({expression})"
+
+
+def named(expression: str) -> str:
+    """With the label `pool_name`: the pool's display name, or its ID while the name is not known."""
+    scope = ",".join(SCOPE)
+    names = (
+        f"modelarts_pool_info{{{scope}}} or on ({POOL}) "
+        f'label_replace(modelarts_pool_up{{{scope}}}, "pool_name", "$1", "pool", "(.+)")'
+    )
+    # One name each, also while two exporters disagree about it.
+    one = f"topk by ({POOL}) (1, group by ({POOL}, pool_name) ({names}))"
+    return f"({expression}) * on ({POOL}) group_left (pool_name) {one}"
+
+
+def worst(expression: str) -> str:
+    """The ten pools with the highest value at the end of the time range, over all of it, with their names.
+
+    A plain `topk` chooses anew at each step, and a graph would show fragments of many more than ten.
+
+    Args:
+        expression: one series per pool; selectors without a range.
+    """
+    at_the_end = expression.replace("}", "} @ end()")
+    return named(f"({expression}) and on ({POOL}) topk({_WORST}, {at_the_end})")
+
+
+def of_status(metric: str, status: str, *conditions: str) -> str:
+    """A workload's metric, of the workloads in a status."""
+    return together(series(metric, *conditions), series("modelarts_workload_status", status))
+
+
+def together(expression: str, chosen: str) -> str:
+    """An expression over workloads, of those that another holds too."""
+    return f"({expression}) and on ({WORKLOAD}) ({chosen})"
+
+
+def data_age() -> str:
+    """Seconds since each pool was last listed with success."""
+    return f"time() - {series('modelarts_pool_last_success_timestamp_seconds')}"
+
+
+def quantile(share: float, metric: str, *by: str) -> str:
+    """A quantile of one of the exporter's own (counter) histograms, over the graph's interval."""
+    rates = total(rate(metric + _BUCKET), "le", *by)
+    return f"histogram_quantile({share}, {rates})"
+
+
+def rate(metric: str, *conditions: str) -> str:
+    """How fast one of the exporter's own counters grows, per second."""
+    return f"rate({own(metric, *conditions)}[$__rate_interval])"
+
+
+def own(metric: str, *conditions: str) -> str:
+    """A metric of the chosen exporters about themselves."""
+    matchers = ",".join(('instance=~"$instance"', *conditions))
+    return f"{metric}{{{matchers}}}"

@@ -1,0 +1,204 @@
+"""The dashboards: current, complete, true to the exporter's metrics, and answered by a real Prometheus."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from programs import program
+from running import running_demo, running_prometheus
+
+from exporter.metrics.families import FAMILIES, WORKLOAD_FAMILIES
+from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS
+from exporter.telemetry import Telemetry
+from grafana.boards import documents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from running import Prometheus
+
+FOLDER = Path(__file__).parents[2] / "grafana"
+BOARDS: dict[str, dict[str, Any]] = {
+    path.name: json.loads(path.read_text(encoding="utf-8")) for path in (FOLDER / "dashboards").glob("*.json")
+}
+TARGET_LABELS = {"instance", "job"}
+"""Prometheus gives them to every series."""
+
+every_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
+
+
+def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
+def expressions(board: dict[str, Any]) -> Iterable[str]:
+    for panel in panels(board):
+        yield from (target["expr"] for target in panel["targets"])
+
+
+def metrics() -> dict[str, set[str]]:
+    """Name as in PromQL -> labels, of everything that the exporter exposes."""
+    known = {
+        family.name: {
+            *POOL_LABELS,
+            *(WORKLOAD_LABELS if family in WORKLOAD_FAMILIES else ()),
+            *family.labels,
+            *TARGET_LABELS,
+        }
+        for family in FAMILIES
+    }
+    telemetry = Telemetry()
+    for metric in vars(telemetry).values():
+        if hasattr(metric, "_labelnames"):
+            [described] = metric.describe()
+            suffix = "_total" if described.type == "counter" else ""
+            known[described.name + suffix] = {*metric._labelnames, *TARGET_LABELS}
+    for family in telemetry.registry.collect():
+        known |= {sample.name: TARGET_LABELS for sample in family.samples if sample.name not in known}
+    return known | {name + "_bucket": {*labels, "le"} for name, labels in known.items()}
+
+
+def test_the_committed_dashboards_are_current() -> None:
+    """grafana/dashboards is what `python -m grafana` writes, no file more or less."""
+    committed = {path.name: path.read_text(encoding="utf-8") for path in (FOLDER / "dashboards").iterdir()}
+    assert committed == documents()
+
+
+@every_board
+def test_every_panel_can_be_told_apart_and_understood(board: dict[str, Any]) -> None:
+    """Ids are set and differ; so do the refIds of a panel; each has a title, a description and a unit."""
+    ids = [panel["id"] for panel in board["panels"]]
+    assert None not in ids
+    assert len(set(ids)) == len(ids)
+    for panel in panels(board):
+        assert panel["title"]
+        assert panel["description"].endswith("."), panel["title"]
+        assert panel["fieldConfig"]["defaults"]["unit"]
+        references = [target["refId"] for target in panel["targets"]]
+        assert references
+        assert all(references)
+        assert len(set(references)) == len(references)
+
+
+@every_board
+def test_panels_do_not_overlap(board: dict[str, Any]) -> None:
+    """No two panels share a cell of the grid, and none reaches over its 24 columns."""
+    taken: dict[tuple[int, int], str] = {}
+    for panel in board["panels"]:
+        grid = panel["gridPos"]
+        for x in range(grid["x"], grid["x"] + grid["w"]):
+            for y in range(grid["y"], grid["y"] + grid["h"]):
+                assert x < 24
+                assert (x, y) not in taken, (panel["title"], taken[x, y])
+                taken[x, y] = panel["title"]
+
+
+@every_board
+def test_every_metric_and_label_that_is_queried_exists(board: dict[str, Any]) -> None:
+    """Selectors name metrics of the exporter's tables and labels that these have."""
+    known = metrics()
+    all_labels = set().union(*known.values())
+    queried = [*expressions(board), *(str(v.get("query", "")) for v in board["templating"]["list"])]
+    for text in queried:
+        assert set(re.findall(r"\b(?:modelarts|process)_[a-z_]+", text)) <= set(known)
+        for metric, matchers in re.findall(r"(\w+)\{(.*?)\}", text):
+            assert set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", matchers)) <= known[metric], metric
+        grouped = re.findall(r"\b(?:by|on|group_left) \(([^)]*)\)", text)
+        assert {label.strip() for labels in grouped for label in labels.split(",")} <= all_labels
+
+
+@every_board
+def test_every_variable_that_is_used_is_there(board: dict[str, Any]) -> None:
+    """Queries use the board's own variables; and it has none that no query uses."""
+    declared = {variable["name"] for variable in board["templating"]["list"]}
+    used = set(re.findall(r"\$\{?([a-z]\w*)", json.dumps([panels(board), board["templating"]])))
+    assert used == declared
+
+
+@pytest.mark.parametrize("separator", [",", ", "])
+def test_pools_are_chosen_by_name(separator: str) -> None:
+    """The pool variable takes ID and name out of what `query_result` gives, whatever stands between."""
+    variables = BOARDS["modelarts-pool.json"]["templating"]["list"]
+    [regex] = [variable["regex"] for variable in variables if variable["name"] == "pool"]
+    labels = ('job="m"', 'pool="pool-a-0123"', 'pool_id="x"', 'pool_name="GPU 研究"', 'region="cn-north-4"')
+    text = f"modelarts_pool_info{{{separator.join(labels)}}} 1 1700000000000"
+    found = re.search(regex.strip("/").replace("(?<", "(?P<"), text)
+    assert found is not None
+    assert found.groupdict() == {"value": "pool-a-0123", "text": "GPU 研究"}
+
+
+def test_links_lead_to_boards_and_their_variables() -> None:
+    """A link's uid is a board's, and each var- in it is a variable there."""
+    by_uid = {board["uid"]: board for board in BOARDS.values()}
+    found = set(re.findall(r"/d/([\w-]+)\?([^\"\\]*)", "".join(map(json.dumps, BOARDS.values()))))
+    assert found
+    for uid, parameters in found:
+        variables = {variable["name"] for variable in by_uid[uid]["templating"]["list"]}
+        assert set(re.findall(r"var-(\w+)=", parameters)) <= variables
+
+
+def test_grafana_is_given_a_prometheus_and_the_boards() -> None:
+    """The provisioning files are for the one kind of data source that the boards ask, and for files."""
+    [source] = provisioned("datasources")["datasources"]
+    asked = {
+        v["query"] for b in BOARDS.values() for v in b["templating"]["list"] if v["type"] == "datasource"
+    }
+    assert {source["type"]} == asked
+    [provider] = provisioned("dashboards")["providers"]
+    assert provider["type"] == "file"
+    assert Path(provider["options"]["path"]).is_absolute()
+
+
+def provisioned(kind: str) -> dict[str, Any]:
+    [file] = (FOLDER / "provisioning" / kind).iterdir()
+    document: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert document["apiVersion"] == 1
+    return document
+
+
+async def test_a_real_prometheus_answers_every_panel(tmp_path: Path) -> None:
+    """After a few scrapes of the demo, every query of every panel has data."""
+    prometheus = program("prometheus")
+    left = {
+        (panel["title"], filled_in(target["expr"]), bool(target.get("range")))
+        for board in BOARDS.values()
+        for panel in panels(board)
+        for target in panel["targets"]
+    }
+    async with running_demo() as demo:
+        await demo.ready()
+        async with running_prometheus(prometheus, demo.url, tmp_path) as server:
+            # As many scrapes as a rate and a job's start may take; far more than it needs.
+            while left and await scrapes(server) < 40:
+                left -= {query for query in left if await has_data(server, *query[1:])}
+    assert left == set()
+
+
+def filled_in(expression: str) -> str:
+    """With the variables as when everything is chosen."""
+    text = expression.replace("$__rate_interval", "10s").replace("$job", "")
+    text = re.sub(r"\$[a-z]+", ".*", text)
+    assert "$__" not in text
+    return text
+
+
+async def scrapes(server: Prometheus) -> int:
+    answer = await server.ask("query", query="max(count_over_time(up[1h]))")
+    return int(answer["result"][0]["value"][1]) if answer and answer["result"] else 0
+
+
+async def has_data(server: Prometheus, expression: str, over_time: bool) -> bool:
+    if not over_time:
+        answer = await server.ask("query", query=expression)
+    elif clock := await server.ask("query", query="time()"):
+        now = clock["result"][1]
+        span = {"start": str(float(now) - 30), "end": now, "step": "1"}
+        answer = await server.ask("query_range", query=expression, **span)
+    else:
+        answer = None
+    return bool(answer and answer["result"])
