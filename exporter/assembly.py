@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
+import math
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from exporter.credentials.ecs_agency import EcsAgency
 from exporter.credentials.iam import IamLogin
 from exporter.credentials.key_files import configured_keys
 from exporter.credentials.renewal import RenewedSource
+from exporter.errors import ConfigurationError, CredentialsError, Problem
 from exporter.metrics.summary import Choice
 from exporter.polling.project import Discovery, ProjectPoller
 from exporter.settings.credentials import AgencyForm, KeysForm, PasswordForm
@@ -61,25 +62,53 @@ class Surroundings:
 class Fetching:
     """The fetching side of one configuration, with the connections it holds.
 
-    Use as an async context manager; at its end the connections are closed.
+    `async with await Fetching.opened(...)`; at its end the connections are closed.
+
+    Attributes:
+        projects: what is polled.
     """
 
-    def __init__(self, settings: Settings, around: Surroundings) -> None:
+    def __init__(self, settings: Settings, around: Surroundings, patience: float) -> None:
         self._settings = settings
         self._around = around
+        self._patience = patience
         self._transports = AsyncExitStack()
         self.projects: tuple[ProjectPoller, ...] = ()
 
+    @classmethod
+    async def opened(cls, settings: Settings, around: Surroundings, patience: float = math.inf) -> Self:
+        """Everything that the settings ask for, ready to run.
+
+        Args:
+            settings: the configuration.
+            around: what outlives it.
+            patience: seconds that a request may be put off for because the cloud wants to be left alone.
+
+        Raises:
+            ConfigurationError: something in the settings turns out not to be usable.
+        """
+        fetching = cls(settings, around, patience)
+        try:
+            for index, project in enumerate(settings.projects):
+                fetching.projects += (fetching._project(project, f"projects[{index}]"),)
+        except ConfigurationError:
+            await fetching.close()
+            raise
+        return fetching
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transports.aclose()
+
     async def __aenter__(self) -> Self:
-        self.projects = tuple(self._project(project) for project in self._settings.projects)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._transports.aclose()
+        await self.close()
 
     async def run(self) -> None:
         """Poll every project for ever."""
-        self._forget_removed_projects()
+        self.forget_unwatched()
         async with asyncio.TaskGroup() as group:
             for project in self.projects:
                 group.create_task(project.run())
@@ -90,23 +119,26 @@ class Fetching:
         states = self._around.store.states.values()
         return all(project.settled for project in self.projects) and all(state.outcome for state in states)
 
-    def _forget_removed_projects(self) -> None:
-        watched = {(project.region, project.project_id) for project in self.projects}
-        for key in self._around.store.states:
-            if key[:2] not in watched:
-                self._around.store.forget(key)
+    def forget_unwatched(self) -> None:
+        """Drop at once what an earlier configuration watched and this one does not."""
+        watching = {(project.region, project.project_id): project for project in self.projects}
+        for key, state in self._around.store.states.items():
+            project = watching.get(key[:2])
+            if project is None:
                 self._around.telemetry.forget_project(key.region, key.project_id)
+            if project is None or not project.watches(key.pool, state.name):
+                self._around.store.forget(key)
 
-    def _project(self, project: Project) -> ProjectPoller:
+    def _project(self, project: Project, where: str) -> ProjectPoller:
         poll, around = self._settings.poll, self._around
         transport = self._transport(
-            tls=_trust(project.ca_file), proxy=project.proxy, connections=poll.concurrency
+            ca_file=project.ca_file, proxy=project.proxy, connections=poll.concurrency
         )
         client = Client(
             endpoint=project.endpoint,
             project_id=project.project_id,
             authenticator=Authenticator(
-                self._source(project, transport),
+                self._usable_source(project, transport, where),
                 around.guard,
                 project.project_id,
                 around.clock,
@@ -117,6 +149,7 @@ class Fetching:
                 project.project_id,
                 requests_per_second=poll.requests_per_second,
                 concurrency=poll.concurrency,
+                patience=self._patience,
                 clock=around.clock,
             ),
             clock=around.clock,
@@ -136,6 +169,12 @@ class Fetching:
             clock=around.clock,
             telemetry=around.telemetry,
         )
+
+    def _usable_source(self, project: Project, transport: HttpTransport, where: str) -> CredentialSource:
+        try:
+            return self._source(project, transport)
+        except CredentialsError as error:
+            raise ConfigurationError(Problem(f"{where}.credentials", error.explanation)) from None
 
     def _source(self, project: Project, transport: HttpTransport) -> CredentialSource:
         clock, form = self._around.clock, project.credentials
@@ -164,12 +203,12 @@ class Fetching:
     def _transport(
         self,
         *,
-        tls: ssl.SSLContext | None = None,
+        ca_file: Path | None = None,
         proxy: str | None = None,
         direct: bool = False,
         connections: int = 1,
     ) -> HttpTransport:
-        transport = HttpTransport(tls=tls, proxy=proxy, direct=direct, connections=connections)
+        transport = HttpTransport(ca_file=ca_file, proxy=proxy, direct=direct, connections=connections)
         self._transports.push_async_callback(transport.close)
         return transport
 
@@ -177,15 +216,6 @@ class Fetching:
 def choice(workloads: Workloads) -> Choice:
     """Which workloads get series of their own."""
     return Choice(workloads.series, workloads.limit)
-
-
-def _trust(ca_file: Path | None) -> ssl.SSLContext | None:
-    """The system's authorities and, for a private cloud, its own; None for the system's alone."""
-    if ca_file is None:
-        return None
-    context = ssl.create_default_context()
-    context.load_verify_locations(ca_file)
-    return context
 
 
 def _plain(secret: SecretStr | Path) -> str | Path:

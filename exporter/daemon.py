@@ -66,10 +66,15 @@ class Daemon:
         return self._was_ready
 
     async def run(self) -> None:
-        """Fetch and render until cancelled. An unexpected error ends it, and must end the process."""
+        """Fetch and render until cancelled. An unexpected error ends it, and must end the process.
+
+        Raises:
+            ConfigurationError: something in the settings turns out not to be usable.
+        """
+        self._fetching = await Fetching.opened(self._settings, self._around)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renderer.run())
-            group.create_task(self._keep_fetching())
+            group.create_task(self._keep_fetching(self._fetching))
 
     async def reload(self) -> None:
         """Read the configuration again and go on with it; pools that stay keep what is known of them.
@@ -79,28 +84,31 @@ class Daemon:
         """
         try:
             settings = self._reread()
+            fetching = await Fetching.opened(settings, self._around)
         except ConfigurationError as error:
             self._note_configured(success=False)
-            log.exception(
-                "configuration not reloaded, the old one holds", problems=[*map(str, error.problems)]
-            )
+            problems = [str(problem) for problem in error.problems]
+            # No traceback: its frames hold secrets, and nothing is broken but the configuration.
+            log.error("configuration not reloaded, the old one holds", problems=problems)  # noqa: TRY400
             raise
         if settings.web != self._settings.web or settings.log != self._settings.log:
             log.warning("changes of web and log take effect at the next start")
-        self._settings = settings
+        self._settings, self._fetching = settings, fetching
         self._renderer.choice = choice(settings.workloads)
         if self._generation is not None:
             self._generation.cancel()
+            await asyncio.wait((self._generation,))
+        fetching.forget_unwatched()
         await self._renderer.catch_up()
         self._note_configured(success=True)
         log.info("configuration reloaded", projects=len(settings.projects))
 
-    async def _keep_fetching(self) -> None:
+    async def _keep_fetching(self, fetching: Fetching) -> None:
         """Fetch with the newest configuration; a reload cancels one generation, and the next begins."""
         self._polling = True
         try:
             while True:
-                self._generation = asyncio.create_task(self._fetch(self._settings))
+                self._generation = asyncio.create_task(_fetch(self._fetching or fetching))
                 await asyncio.wait((self._generation,))
                 if not self._generation.cancelled():
                     self._generation.result()  # it never ends by itself, so this raises
@@ -109,16 +117,16 @@ class Daemon:
             if self._generation is not None:
                 self._generation.cancel()
 
-    async def _fetch(self, settings: Settings) -> None:
-        async with Fetching(settings, self._around) as fetching:
-            self._fetching = fetching
-            await fetching.run()
-
     def _note_configured(self, *, success: bool) -> None:
         telemetry = self._around.telemetry
         telemetry.config_last_reload_successful.set(success)
         if success:
             telemetry.config_last_reload_success_timestamp.set(self._around.clock.wall())
+
+
+async def _fetch(fetching: Fetching) -> None:
+    async with fetching:
+        await fetching.run()
 
 
 def heed_signals(daemon: Daemon) -> asyncio.Event:

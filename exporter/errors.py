@@ -3,7 +3,8 @@
     ExporterError
     ├── ConfigurationError      the operator's settings; carries every problem found    exit 2
     └── PollError               a pool could not be read; carries its outcome
-        ├── CredentialsError    no usable credentials, or asking is held back           unauthorized
+        ├── CredentialsError    no usable credentials                                   unauthorized
+        │   └── HeldBack        refused lately; nothing is sent, so that no key is locked
         ├── RequestTimeout      no whole answer in time                                 timeout
         ├── ConnectionFailed    no connection, or it broke                              connection
         ├── TlsFailed           no trusted connection                                   tls
@@ -92,7 +93,7 @@ class PollError(ExporterError):
 
 
 class CredentialsError(PollError):
-    """There are no usable credentials, or asking is held back to keep the key from being locked."""
+    """There are no usable credentials."""
 
     outcome = "unauthorized"
 
@@ -103,6 +104,10 @@ class CredentialsError(PollError):
 
     def __str__(self) -> str:
         return self.explanation
+
+
+class HeldBack(CredentialsError):
+    """The cloud refused the credentials lately, and nothing was sent: to go on would lock them."""
 
 
 class RequestTimeout(PollError):

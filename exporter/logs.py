@@ -41,7 +41,13 @@ def set_up_logs(level: str, form: Format) -> None:
                 structlog.processors.LogfmtRenderer(key_order=order, drop_missing=True),
             ]
         case "console":
-            render = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), timestamp_key="ts")]
+            # Plain tracebacks: the others show local variables, and some of those are secrets.
+            console = structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                timestamp_key="ts",
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+            render = [console]
     structlog.configure(
         processors=[*shared, *render],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -35,7 +35,7 @@ class Telemetry:
     """The exporter's own metrics, and the registry that holds them."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
@@ -52,7 +52,7 @@ class Telemetry:
         self.api_requests = Counter(
             PREFIX + "api_requests_total",
             "Requests sent to the cloud, by endpoint and HTTP status; "
-            "where no answer came, code is timeout, connection or tls.",
+            "where no proper answer came, code is timeout, connection, tls or bad_response.",
             ["endpoint", "code"],
             registry=registry,
         )

@@ -8,12 +8,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
+import structlog
+from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
 from exporter.errors import BadResponse, ConnectionFailed, RequestTimeout, TlsFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
+
+    _Mark = tuple[int, int, int]
 
 MAX_BODY = 64 * 2**20
 """Bytes of a decompressed body. A page of 500 workloads is 340 KB; 64 MiB leaves room for any of them."""
@@ -21,6 +26,8 @@ MAX_BODY = 64 * 2**20
 _CHUNK = 64 * 2**10
 _LONGEST_HEADER = 64 * 2**10
 """IAM's tokens come in a header; with many permissions they outgrow aiohttp's 8 KiB."""
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +87,27 @@ class HttpTransport:
     """A `Transport` over one aiohttp session with keep-alive.
 
     Args:
-        tls: whom to trust; None for the system's authorities.
+        ca_file: authorities in PEM to trust besides the system's; None for the system's alone. The file is
+            read again when it changes: rotation needs no restart.
         proxy: `http://host:port` for every request; None takes HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
         direct: never use a proxy, whatever the environment says (for link-local metadata services).
         connections: at most this many at a time to one host.
+
+    Raises:
+        OSError, ssl.SSLError: `ca_file` cannot be read, or holds no certificate.
     """
 
     def __init__(
         self,
         *,
-        tls: ssl.SSLContext | None = None,
+        ca_file: Path | None = None,
         proxy: str | None = None,
         direct: bool = False,
         connections: int = 8,
     ) -> None:
+        self._authorities = None if ca_file is None else _Authorities(ca_file)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit_per_host=connections, ssl=tls or True),
+            connector=aiohttp.TCPConnector(limit_per_host=connections),
             auto_decompress=True,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=not direct,
@@ -118,6 +130,9 @@ class HttpTransport:
                 data=request.body or None,
                 allow_redirects=False,
                 proxy=self._proxy,
+                # A connection is used again only under the context it was made with, so authorities that are
+                # no longer trusted take their connections along.
+                ssl=self._authorities.context() if self._authorities else True,
                 timeout=aiohttp.ClientTimeout(total=request.timeout),
             ) as answer:
                 body = await _read(answer, request.where)
@@ -128,15 +143,69 @@ class HttpTransport:
             raise _translated(error, request) from None
 
 
+class _Authorities:
+    """The system's authorities and those of a file. A change that cannot be used leaves the last good ones.
+
+    The file is looked at before every request. That is one `stat`, too short to leave the event loop for.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mark = _mark(path)
+        self._context = _trusting(path)
+
+    def context(self) -> ssl.SSLContext:
+        """Another one once the file has changed."""
+        now = _mark(self._path)
+        if now != self._mark:
+            # Noted first: what cannot be used is told once, and what changes while it is read is read again.
+            self._mark = now
+            try:
+                self._context = _trusting(self._path)
+            except (OSError, ValueError) as error:
+                _log.warning(
+                    "ca_file cannot be used, the authorities before it stay trusted",
+                    ca_file=str(self._path),
+                    problem=_reason(error),
+                )
+        return self._context
+
+
+def _trusting(path: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.load_verify_locations(path)
+    return context
+
+
+def _mark(path: Path) -> _Mark | None:
+    """What changes with the content; also when Kubernetes swaps a link on the way to it."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
 async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:
     body = bytearray()
-    async for chunk in answer.content.iter_chunked(_CHUNK):
-        body += chunk
-        if len(body) > MAX_BODY:
-            answer.close()
+    try:
+        async for chunk in answer.content.iter_chunked(_CHUNK):
+            body += chunk
+            if len(body) > MAX_BODY:
+                answer.close()
+                raise BadResponse(
+                    f"the answer is larger than {MAX_BODY >> 20} MiB", where=where, status=answer.status
+                )
+    except aiohttp.ClientPayloadError as error:
+        # The same error as for a body that is cut, which is the connection's fault; this is the answer's.
+        if isinstance(error.__cause__, ContentEncodingError):
             raise BadResponse(
-                f"the answer is larger than {MAX_BODY >> 20} MiB", where=where, status=answer.status
-            )
+                "the answer cannot be unpacked",
+                where=where,
+                status=answer.status,
+                advice="check the endpoint, and any proxy on the way to it",
+            ) from None
+        raise
     return bytes(body)
 
 
@@ -167,7 +236,10 @@ def _translated(error: Exception, request: Request) -> Exception:
             return ConnectionFailed(
                 f"no connection to {origin}, or it broke: {_reason(error)}",
                 where=where,
-                advice="check endpoint, name resolution, proxy and firewall",
+                # What an https port does to a plain request: it hangs up without a word.
+                advice="is the endpoint https?"
+                if scheme == "http" and isinstance(error, aiohttp.ServerDisconnectedError)
+                else "check endpoint, name resolution, proxy and firewall",
             )
         case aiohttp.InvalidURL() | aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return ConnectionFailed(
@@ -185,4 +257,4 @@ def _translated(error: Exception, request: Request) -> Exception:
 def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error  # without what we say anyway
-    return str(error) or type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__  # on one line

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import asynccontextmanager
+from gzip import compress
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import pytest
 import trustme
-from aiohttp import ClientResponse, web
+from aiohttp import ClientPayloadError, ClientResponse, web
 from aioresponses import aioresponses
+from structlog.testing import capture_logs
 
 from exporter.errors import BadResponse, ConnectionFailed, PollError, RequestTimeout, TlsFailed
 from exporter.settings.regions import REGIONS
@@ -19,6 +21,10 @@ from exporter.transport import HttpTransport, Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+GZIP = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
 
 
 class Site:
@@ -77,17 +83,66 @@ async def test_a_connection_is_used_again() -> None:
         assert len(served.connections) == 1
 
 
-async def test_an_authority_nobody_trusts_is_refused_and_ca_file_is_the_cure() -> None:
+async def test_an_authority_nobody_trusts_is_refused_and_ca_file_is_the_cure(tmp_path: Path) -> None:
     """A private cloud's certificate fails without its authority and works with it."""
     authority = trustme.CA()
     serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(serving)
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
-    async with site(serving) as served, transport() as http, transport(tls=trusting) as trusted:
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    async with site(serving) as served, transport() as http, transport(ca_file=ca_file) as trusted:
         with pytest.raises(TlsFailed, match="set ca_file"):
             await http.send(Request("GET", served.url))
         assert (await trusted.send(Request("GET", served.url))).status == 200
+
+
+async def test_a_new_ca_file_is_trusted_at_the_next_request_and_the_old_one_no_longer(tmp_path: Path) -> None:
+    """Certificate and authority are rotated under a running transport; old connections are left."""
+    old, new = trustme.CA(), trustme.CA()
+    before, after = (ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) for _ in range(2))
+    old.issue_cert("127.0.0.1").configure_cert(before)
+    new.issue_cert("127.0.0.1").configure_cert(after)
+    ca_file = tmp_path / "ca.pem"
+    old.cert_pem.write_to_path(str(ca_file))
+    async with site(before) as left, site(after) as reached, transport(ca_file=ca_file) as http:
+        assert (await http.send(Request("GET", left.url))).status == 200
+        with pytest.raises(TlsFailed):
+            await http.send(Request("GET", reached.url))
+        replace(ca_file, new.cert_pem.bytes())
+        assert (await http.send(Request("GET", reached.url))).status == 200
+        with pytest.raises(TlsFailed):
+            await http.send(Request("GET", left.url))
+
+
+@pytest.mark.parametrize("content", [b"no certificate", b"", None], ids=["no PEM", "empty", "gone"])
+async def test_a_bad_new_ca_file_is_told_once_and_the_old_one_stays_trusted(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    """A half-done rotation stops no poll; the log says what is wrong, once for each change."""
+    authority = trustme.CA()
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(authority.cert_pem.bytes())
+    async with site(serving) as served, transport(ca_file=ca_file) as http:
+        if content is None:
+            ca_file.unlink()
+        else:
+            replace(ca_file, content)
+        with capture_logs() as logs:
+            for _ in range(3):
+                assert (await http.send(Request("GET", served.url))).status == 200
+            replace(ca_file, b"nor is this one")
+            assert (await http.send(Request("GET", served.url))).status == 200
+    assert [(entry["log_level"], entry["ca_file"]) for entry in logs] == [("warning", str(ca_file))] * 2
+    assert all(entry["problem"] and "\n" not in entry["problem"] for entry in logs)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """As rotation does it: another file takes the name, at once."""
+    other = path.with_suffix(".new")
+    other.write_bytes(content)
+    other.replace(path)
 
 
 @asynccontextmanager
@@ -111,15 +166,63 @@ async def raw_server(answer: bytes) -> AsyncIterator[str]:
         (b"SSH-2.0-OpenSSH_9.2\r\n", BadResponse),
         (b"", ConnectionFailed),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", ConnectionFailed),
-        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope", PollError),
+        (CHUNKED + b"64\r\nshort", ConnectionFailed),
+        (CHUNKED + b"zz\r\n", BadResponse),
+        (GZIP + b"Content-Length: 4\r\n\r\nnope", BadResponse),
+        (GZIP + b"Content-Length: 100\r\n\r\n" + compress(b"cut"), ConnectionFailed),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 4\r\n\r\nnope", BadResponse),
     ],
-    ids=["no HTTP", "nothing", "cut", "bad gzip"],
+    ids=[
+        "no HTTP",
+        "nothing",
+        "cut",
+        "cut chunk",
+        "bad chunk",
+        "bad gzip",
+        "cut gzip",
+        "unasked packing",
+    ],
 )
 async def test_what_is_no_whole_answer_is_an_error(answer: bytes, kind: type[PollError]) -> None:
-    """Every way in which an answer can be broken is one of our errors, with the address in it."""
+    """Every way in which an answer can be broken is one of our errors, on one line, with the address."""
     async with raw_server(answer) as url, transport() as http:
-        with pytest.raises(kind, match=r"127\.0\.0\.1"):
+        with pytest.raises(kind, match=r"127\.0\.0\.1") as caught:
             await http.send(Request("GET", f"{url}/x"))
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_corrupt_body_is_the_answers_fault_and_says_so() -> None:
+    """Gzip that breaks in the middle: the connection was good, the status is kept."""
+    packed = bytearray(compress(b'{"a": 1}' * 1000))
+    packed[15:40] = b"\xff" * 25
+    async with (
+        raw_server(GZIP + b"Content-Length: %d\r\n\r\n" % len(packed) + packed) as url,
+        transport() as http,
+    ):
+        with pytest.raises(BadResponse, match="the answer cannot be unpacked") as caught:
+            await http.send(Request("GET", url))
+    assert caught.value.status == 200
+
+
+async def test_an_explanation_in_several_lines_is_told_in_one() -> None:
+    """Some of aiohttp's errors have line breaks in them; a log line has none."""
+    with aioresponses() as mocked:
+        mocked.get("http://x.invalid/", exception=ClientPayloadError("400, message:\n  broken"))
+        async with transport() as http:
+            with pytest.raises(ConnectionFailed, match="400, message: broken"):
+                await http.send(Request("GET", "http://x.invalid/"))
+
+
+async def test_plain_http_to_an_https_port_asks_for_https() -> None:
+    """An https port hangs up on plain HTTP; the error says what that looks like, and only for http."""
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(serving)
+    async with site(serving) as served, transport() as http:
+        with pytest.raises(ConnectionFailed, match=r"is the endpoint https\?"):
+            await http.send(Request("GET", served.url.replace("https", "http")))
+        with pytest.raises(TlsFailed) as caught:
+            await http.send(Request("GET", served.url))
+        assert "is the endpoint https?" not in str(caught.value)
 
 
 async def test_a_token_of_twenty_kilobytes_arrives_and_an_endless_one_is_not_quoted() -> None:

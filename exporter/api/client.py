@@ -10,12 +10,20 @@ import tenacity
 from exporter.api.decode import Page, decode_page
 from exporter.api.listing import read_listing
 from exporter.api.refusal import refusal
-from exporter.api.wire import DISPLAY_NAME_LABEL, LISTING_QUERY, WirePools, pools_path, workloads_path
+from exporter.api.wire import (
+    DISPLAY_NAME_LABEL,
+    LISTING_QUERY,
+    WirePool,
+    WirePools,
+    pools_path,
+    workloads_path,
+)
 from exporter.credentials.signing import canonical_url
 from exporter.errors import (
     BadResponse,
     ConnectionFailed,
     CredentialsError,
+    HeldBack,
     PollError,
     RequestTimeout,
     ServerError,
@@ -90,14 +98,14 @@ class Client:
 
         async def fetch(offset: int) -> Page:
             body = await self._get("workloads", path, {**LISTING_QUERY, "offset": str(offset)})
-            page = decode_page(body, where=self._where(path), now=self._clock.wall())
-            for rejection in page.rejected:
-                self._telemetry.workloads_rejected.labels(rejection).inc()
-            for resource in page.unparsable:
-                self._telemetry.quantities_unparsable.labels(resource).inc()
-            return page
+            return decode_page(body, where=self._where(path), now=self._clock.wall())
 
-        return await read_listing(fetch)
+        listing = await read_listing(fetch)
+        for rejection, count in listing.rejected.items():
+            self._telemetry.workloads_rejected.labels(rejection).inc(count)
+        for resource, count in listing.unparsable.items():
+            self._telemetry.quantities_unparsable.labels(resource).inc(count)
+        return listing
 
     async def pools(self, workspace_id: str) -> dict[str, str]:
         """The display name of every pool of a workspace, by ID; the ID itself where a pool has none.
@@ -116,9 +124,8 @@ class Client:
                 status=_OK,
                 advice="check that the endpoint is ModelArts",
             ) from error
-        names = {
-            pool.metadata.name: (pool.metadata.labels or {}).get(DISPLAY_NAME_LABEL) for pool in answer.items
-        }
+        pools = [pool for item in answer.items if (pool := _pool(item))]
+        names = {pool.metadata.name: (pool.metadata.labels or {}).get(DISPLAY_NAME_LABEL) for pool in pools}
         return {pool: name if isinstance(name, str) and name else pool for pool, name in names.items()}
 
     async def _get(self, endpoint: str, path: str, query: Mapping[str, str]) -> bytes:
@@ -146,8 +153,10 @@ class Client:
             started = self._clock.monotonic()
             try:
                 response = await self._authenticator.send(request, self._transport)
-            except CredentialsError as held:  # nothing was sent
+            except HeldBack as held:
                 raise self._with_reason(held) from held
+            except CredentialsError:
+                raise  # nothing was sent
             except PollError as error:
                 self._count(endpoint, error.outcome, started)
                 raise
@@ -168,11 +177,11 @@ class Client:
             self._unauthorized = error
         return error
 
-    def _with_reason(self, held: CredentialsError) -> CredentialsError:
+    def _with_reason(self, held: HeldBack) -> HeldBack:
         """An error of credentials that are held back, with what the cloud said when it refused them."""
         if self._unauthorized is None:
             return held
-        return CredentialsError(
+        return HeldBack(
             f"{held.what}; it said: {self._unauthorized.what}",
             where=held.where,
             advice=self._unauthorized.advice,
@@ -205,3 +214,11 @@ class Client:
 
     def _where(self, path: str) -> str:
         return f"GET {self.endpoint}{path}"
+
+
+def _pool(item: msgspec.Raw) -> WirePool | None:
+    """One pool of the list; one that is odd costs nobody else the discovery."""
+    try:
+        return msgspec.json.decode(item, type=WirePool)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None

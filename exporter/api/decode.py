@@ -6,10 +6,11 @@ counted, never the page.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -29,6 +30,8 @@ from exporter.errors import BadResponse
 from exporter.snapshot.workload import CPU, MEMORY, OTHER_RESOURCE, RESOURCES, UNKNOWN, WAITING, Workload
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from exporter.snapshot.rejection import Rejection
 
 _page = msgspec.json.Decoder(WirePage)
@@ -46,16 +49,16 @@ class Page:
         workloads: those that were understood, in the answer's order.
         count: items in the answer, rejected ones included: how far the listing's offset moves.
         total: how many match in all; None where the API does not say.
-        rejected: why items were rejected, one entry each.
-        unparsable: the resource of each quantity in no known form.
+        rejected: why items were rejected, by their index in the answer.
+        unparsable: the resources whose quantity is in no known form, by the workload's uid.
         created: Unix seconds of every item, None where unknown: what proves that two pages join.
     """
 
     workloads: tuple[Workload, ...]
     count: int
     total: int | None = None
-    rejected: tuple[Rejection, ...] = ()
-    unparsable: tuple[str, ...] = ()
+    rejected: Mapping[int, Rejection] = field(default_factory=dict)
+    unparsable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     created: tuple[float | None, ...] = ()
 
 
@@ -73,11 +76,11 @@ def decode_page(body: bytes, *, where: str, now: float) -> Page:
     """
     try:
         answer: WirePage | RawPage = _page.decode(body)
-    except _UNREADABLE:
+    except _UNREADABLE as error:
         # Perhaps numbers are quoted, or only one item is odd; then only that one shall suffer.
         try:
-            answer = _raw_page.decode(body)
-        except _UNREADABLE as error:
+            answer = _raw_page.decode(_without_surrogates(body))
+        except (*_UNREADABLE, ValueError):
             raise _not_a_listing(f"is no readable JSON listing: {_described(body, error)}", where) from error
     if answer.kind != WORKLOAD_LIST:
         raise _not_a_listing(f"has kind {answer.kind[:40]!r} instead of {WORKLOAD_LIST!r}", where)
@@ -89,23 +92,25 @@ def decode_page(body: bytes, *, where: str, now: float) -> Page:
     return _understood(answer.items, total, now)
 
 
-def _understood(items: list[WireWorkload] | list[msgspec.Raw], total: int | None, now: float) -> Page:
+def _understood(items: Sequence[WireWorkload | msgspec.Raw], total: int | None, now: float) -> Page:
     workloads: list[Workload] = []
     created: list[float | None] = []
-    rejected: list[Rejection] = []
-    unparsable: list[str] = []
-    for item in items:
+    rejected: dict[int, Rejection] = {}
+    unparsable: dict[str, tuple[str, ...]] = {}
+    for index, item in enumerate(items):
         result = _from_item(item, now, unparsable)
         if isinstance(result, Workload):
             workloads.append(result)
             created.append(result.created)
         else:
-            rejected.append(result)
+            rejected[index] = result
             created.append(None)
-    return Page(tuple(workloads), len(items), total, tuple(rejected), tuple(unparsable), tuple(created))
+    return Page(tuple(workloads), len(items), total, rejected, unparsable, tuple(created))
 
 
-def _from_item(item: WireWorkload | msgspec.Raw, now: float, unparsable: list[str]) -> Workload | Rejection:
+def _from_item(
+    item: WireWorkload | msgspec.Raw, now: float, unparsable: dict[str, tuple[str, ...]]
+) -> Workload | Rejection:
     try:
         wire = item if isinstance(item, WireWorkload) else _tightened(_loose.decode(item))
         return _from_wire(wire, now, unparsable) if wire.uid else "no_uid"
@@ -114,7 +119,7 @@ def _from_item(item: WireWorkload | msgspec.Raw, now: float, unparsable: list[st
         return "malformed" if raw.lstrip().startswith(b"{") else "not_an_object"
 
 
-def _from_wire(wire: WireWorkload, now: float, unparsable: list[str]) -> Workload:
+def _from_wire(wire: WireWorkload, now: float, unparsable: dict[str, tuple[str, ...]]) -> Workload:
     created, pending = wire.create_time, wire.pending_duration
     position, running = wire.pending_position, wire.running_duration
     created = created / 1000 if created is not None and created > 0 else None
@@ -124,10 +129,11 @@ def _from_wire(wire: WireWorkload, now: float, unparsable: list[str]) -> Workloa
     if pending is None and created is not None and wire.status in WAITING:
         pending = max(0.0, now - created)
     requested = _requested(wire.resource_requirement)
+    uid = wire.uid or ""
     if requested.unparsable:
-        unparsable += requested.unparsable
+        unparsable[uid] = requested.unparsable
     return Workload(
-        uid=wire.uid or "",
+        uid=uid,
         name=wire.name or "",
         job_name=wire.job_name or "",
         job_uuid=wire.job_uuid or "",
@@ -148,6 +154,11 @@ def _from_wire(wire: WireWorkload, now: float, unparsable: list[str]) -> Workloa
     )
 
 
+_PLAIN = {str, int, float, type(None)}
+_ODD = "?"
+"""Stands for true, an object or an array where an amount should be: in no known form."""
+
+
 class _Requested(NamedTuple):
     """Requested amounts; None where not given, or in no known form (then `unparsable` names the resource)."""
 
@@ -160,11 +171,15 @@ class _Requested(NamedTuple):
 def _requested(requirement: Requirement) -> _Requested:
     """What a workload requests: an object in the real answer, an array of them in one documented table."""
     parts = requirement if isinstance(requirement, list) else [requirement or {}]
-    return _added_up(tuple([item for part in parts for item in part.items()]))
+    return _added_up(
+        tuple(
+            [(key, value if type(value) in _PLAIN else _ODD) for part in parts for key, value in part.items()]
+        )
+    )
 
 
 @lru_cache(maxsize=4096)
-def _added_up(items: tuple[tuple[str, int | float | str | None], ...]) -> _Requested:
+def _added_up(items: tuple[tuple[str, str | float | None], ...]) -> _Requested:
     # Cached: thousands of workloads ask for a handful of shapes.
     requested: dict[str, float] = {}
     unparsable: list[str] = []
@@ -210,8 +225,16 @@ def _tightened(loose: LooseWorkload) -> WireWorkload:
         running_duration=_number(loose.running_duration),
         host_ips=_text(loose.host_ips),
         nodes=loose.nodes,
-        resource_requirement=loose.resource_requirement,
+        resource_requirement=_requirement(loose.resource_requirement),
     )
+
+
+def _requirement(value: Any) -> Requirement:
+    """What is neither an object nor an array of objects asks for something that nobody understands."""
+    parts = value if isinstance(value, list) else [value]
+    if value is None or all(isinstance(part, dict) for part in parts):
+        return value  # type: ignore[no-any-return]  # just looked at
+    return {OTHER_RESOURCE: _ODD}
 
 
 def _text(value: Text) -> str | None:
@@ -232,6 +255,18 @@ def _number(value: Number) -> float | None:
     if not isfinite(number):
         raise ValueError(value)
     return number
+
+
+def _without_surrogates(body: bytes) -> bytes:
+    r"""The same JSON with half characters (`\ud800`), which no UTF-8 can hold, as question marks.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested too deeply.
+    """
+    if b"\\ud" not in body.lower():
+        return body
+    return json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace")
 
 
 def _total(value: Number) -> int | None:

@@ -18,18 +18,20 @@ asked for, and `total`, where given, is reached. Where one of them fails, the li
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from exporter.api.wire import PAGE_LIMIT
-from exporter.errors import AnswerError
+from exporter.errors import AnswerError, BadResponse
 from exporter.snapshot.pool import Listing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from exporter.api.decode import Page
+    from exporter.snapshot.rejection import Rejection
     from exporter.snapshot.workload import Workload
 
 MAX_REREADS = 12
@@ -48,7 +50,8 @@ async def read_listing(fetch: Callable[[int], Awaitable[Page]], *, limit: int = 
         limit: most items of a page.
 
     Raises:
-        PollError: a page could not be had; what was read so far is worth nothing then.
+        PollError: a page could not be had; what was read so far is worth nothing then. Or the first page is
+            empty though there should be workloads: no queue is empty on such evidence.
     """
     reading = _Reading(limit)
     while reading.offset is not None:
@@ -72,7 +75,9 @@ class _Reading:
     _found: dict[str, Workload] = field(default_factory=dict)
     _previous: Page | None = None
     _total: int | None = None
-    _rejected: int = 0
+    _rejected: Counter[Rejection] = field(default_factory=Counter)
+    _unparsable: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _end: int = 0
     _rereads: int = 0
     _step: int = _STEP_BACK
     _ordered: bool = True
@@ -87,6 +92,13 @@ class _Reading:
         assert self.offset is not None  # noqa: S101  (the caller stops there)
         self._total = page.total
         more = self._more_after(page)
+        if page.count == 0 and more and self.offset == 0:
+            raise BadResponse(
+                f"the answer is empty though {page.total} workloads are said to exist",
+                where="the listing",
+                status=200,
+                advice="the cloud contradicts itself; what was read before is kept for a while",
+            )
         if page.count == 0 and more:
             self.stop(f"the page at offset {self.offset} is empty though {page.total} are said to exist")
             return
@@ -95,7 +107,11 @@ class _Reading:
             return
         before = len(self._found)
         self._found.update((workload.uid, workload) for workload in page.workloads)
-        self._rejected += len(page.rejected)
+        self._unparsable.update(page.unparsable)
+        # What nothing identifies is told apart by its place: the overlap has been counted.
+        overlap = self._end - self.offset
+        self._rejected.update(reason for index, reason in page.rejected.items() if index >= overlap)
+        self._end = max(self._end, self.offset + page.count)
         first, self._previous = self._previous is None, page
         self._step = _STEP_BACK
         if not more:
@@ -145,10 +161,17 @@ class _Reading:
     def listing(self) -> Listing:
         shortfall = self._shortfall
         if not shortfall and self._rejected:
-            shortfall = f"{self._rejected} workloads could not be understood"
+            shortfall = f"{self._rejected.total()} workloads could not be understood"
         if not shortfall and not self._ordered and (self._total is None or len(self._found) < self._total):
             shortfall = "the API does not list by creation time, so jobs may be missed between pages"
-        return Listing(tuple(self._found.values()), not shortfall, self._total, shortfall)
+        return Listing(
+            tuple(self._found.values()),
+            not shortfall,
+            self._total,
+            shortfall,
+            self._rejected,
+            Counter(resource for resources in self._unparsable.values() for resource in resources),
+        )
 
 
 def _known(page: Page) -> list[float]:

@@ -69,9 +69,7 @@ def refusal(  # noqa: PLR0911  (one return per kind of answer reads best)
         case HTTPStatus.FORBIDDEN:
             return Forbidden(what, **parts, advice=_forbidden(code))
         case HTTPStatus.NOT_FOUND:
-            return NotFound(
-                what, **parts, advice="pools are named by ID (metadata.name), not by display name"
-            )
+            return NotFound(what, **parts, advice=_not_found(code))
         case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return ServerError(what, **parts, advice="the cloud's own trouble; it is asked again")
         case _ if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
@@ -94,6 +92,12 @@ def _unauthorized(source: str, response: Response, now: float) -> str:
             f"this machine's clock is {abs(skew):.0f} s {direction} the cloud's, 900 s are tolerated: set it"
         )
     return advice
+
+
+def _not_found(code: str) -> str:
+    if code.startswith("ModelArts."):
+        return "pools are named by ID (metadata.name), not by display name"
+    return "this is not ModelArts speaking, or it does not know the API: check endpoint and region"
 
 
 def _forbidden(code: str) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import structlog
+
+from exporter.errors import Throttled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+_HOUR = 3600.0
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 300.0
 """Seconds. How long the cloud wants to be left alone is unknown where it does not say."""
@@ -32,12 +36,22 @@ class Throttle:
         requests_per_second: the pace to begin with; the cloud may lower it, nothing raises it again.
         concurrency: requests in flight.
         clock: to wait with.
+        patience: seconds; who would have to wait longer is refused instead.
     """
 
-    def __init__(self, project: str, *, requests_per_second: float, concurrency: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        project: str,
+        *,
+        requests_per_second: float,
+        concurrency: int,
+        clock: Clock,
+        patience: float = math.inf,
+    ) -> None:
         self._project = project
         self._spacing = 1 / requests_per_second
         self._clock = clock
+        self._patience = patience
         self._in_flight = asyncio.Semaphore(concurrency)
         self._turn = asyncio.Lock()
         self._next = clock.monotonic()
@@ -46,11 +60,22 @@ class Throttle:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Wait for the right to send one request; it is in flight until the block ends."""
+        """Wait for the right to send one request; it is in flight until the block ends.
+
+        Raises:
+            Throttled: the wait would be longer than `patience`.
+        """
         async with self._in_flight:
             async with self._turn:
                 # A pause may begin while we wait, so look again.
-                while (wait := self._next - self._clock.monotonic()) > 0:
+                while (wait := self.paused_for()) > 0:
+                    if wait > self._patience:
+                        raise Throttled(
+                            f"the cloud wants to be left alone for another {wait:.0f} s",
+                            where=f"project {self._project}",
+                            advice="try again later",
+                            status=429,
+                        )
                     await self._clock.sleep(wait)
                 self._next = self._clock.monotonic() + self._spacing
             yield
@@ -63,8 +88,10 @@ class Throttle:
         """The cloud said that it is asked too often: leave the whole project alone for a while.
 
         Args:
-            retry_after: seconds, where the cloud says; else each refusal in a row doubles the pause.
-            limit: (requests, seconds) where the cloud names it; kept to from now on.
+            retry_after: seconds, where the cloud says; else each refusal in a row doubles the pause. Never
+                more than an hour: a figure beyond that is a mistake, and nobody would notice the silence.
+            limit: (requests, seconds) where the cloud names it; kept to from now on, but for one request in
+                five minutes at least.
         """
         if limit:
             self._slow_down(*limit)
@@ -76,7 +103,7 @@ class Throttle:
             # The exponent is bounded so that no number of refusals overflows.
             retry_after = min(longest, _FIRST_PAUSE * 2.0 ** min(self._refused_in_a_row, 20))
             self._refused_in_a_row += 1
-        self._paused_until = max(self._paused_until, now + retry_after)
+        self._paused_until = max(self._paused_until, now + min(retry_after, _HOUR))
         self._next = max(self._next, self._paused_until)
 
     def accepted(self) -> None:
@@ -84,7 +111,7 @@ class Throttle:
         self._refused_in_a_row = 0
 
     def _slow_down(self, requests: int, seconds: float) -> None:
-        spacing = seconds / requests
+        spacing = min(seconds / requests, _LONGEST_PAUSE)
         if spacing > self._spacing:
             self._spacing = spacing
             log.warning(

@@ -27,7 +27,7 @@ RENAMED_ACCELERATORS = {
 
 DISPLAY_NAME_LABEL = "os.modelarts/name"
 
-Resources = dict[str, int | float | str | None]
+Resources = dict[str, Any]
 Requirement = Resources | list[Resources] | None
 
 
@@ -76,7 +76,7 @@ class LooseWorkload(msgspec.Struct, rename="camel", gc=False):
     running_duration: Number = None
     host_ips: Text = None
     nodes: list[msgspec.Raw] | None = None
-    resource_requirement: Requirement = None
+    resource_requirement: Any = None
 
 
 class WirePage(msgspec.Struct):
@@ -109,9 +109,9 @@ class WirePool(msgspec.Struct):
 
 
 class WirePools(msgspec.Struct):
-    """`GET /v2/{project_id}/pools`."""
+    """`GET /v2/{project_id}/pools`; each item is a `WirePool`."""
 
-    items: list[WirePool]
+    items: list[msgspec.Raw]
 
 
 def workloads_path(project_id: str, pool: str) -> str:

@@ -47,7 +47,7 @@ async def check(settings: Settings, around: Surroundings) -> int:
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
     rows: list[_Row] = []
     well = True
-    async with Fetching(settings, around) as fetching:
+    async with await Fetching.opened(settings, around, patience=settings.poll.timeout) as fetching:
         for project in fetching.projects:
             progress.print(f"asking {project.client.endpoint} about project {project.project_id}")
             done = await project.once(lambda state: progress.print(f"  {state.key.pool}: {state.outcome}"))
@@ -66,7 +66,7 @@ def _rows(project: ProjectPoller, done: Round, chosen: Choice) -> list[_Row]:
         return [_Row(everything, done.undiscovered.outcome, advice=done.undiscovered.explanation)]
     if not done.states:
         advice = "no pool is discovered: look at discover.include, discover.exclude and discover.workspace_id"
-        return [_Row(everything, "ok", advice=advice)]
+        return [_Row(everything, "no pools", advice=advice)]
     return [_row(state, chosen) for state in done.states]
 
 

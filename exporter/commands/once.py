@@ -24,7 +24,7 @@ async def once(settings: Settings, around: Surroundings) -> int:
         around.store, clock=around.clock, telemetry=around.telemetry, choice=choice(settings.workloads)
     )
     exposition = Exposition(renderer, around.telemetry.registry, clock=around.clock)
-    async with Fetching(settings, around) as fetching:
+    async with await Fetching.opened(settings, around, patience=settings.poll.timeout) as fetching:
         results = [await project.once() for project in fetching.projects]
     await renderer.catch_up()
     sys.stdout.buffer.writelines(await exposition.scrape())

@@ -42,13 +42,14 @@ async def run(
     Raises:
         ConfigurationError: the web configuration is bad, or an address cannot be listened on.
     """
-    daemon = Daemon(settings, reread, around)
     web_config = LiveWebConfig(settings.web.config_file)
 
-    async def reload() -> None:
+    def reread_all() -> Settings:
+        reread_settings = reread()
         web_config.reload()
-        await daemon.reload()
+        return reread_settings
 
+    daemon = Daemon(settings, reread_all, around)
     server = Server(
         application(
             Services(
@@ -56,7 +57,7 @@ async def run(
                 alive=daemon.alive,
                 ready=daemon.ready,
                 pools=lambda: pool_views(daemon.pools.values(), around.clock),
-                reload=reload if settings.web.enable_lifecycle else None,
+                reload=daemon.reload if settings.web.enable_lifecycle else None,
             ),
             config=web_config,
             clock=around.clock,

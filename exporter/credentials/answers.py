@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from exporter.errors import CredentialsError, ServerError
+from exporter.errors import CredentialsError, ServerError, Throttled
 
 if TYPE_CHECKING:
     from exporter.transport import Request, Response
@@ -17,6 +17,7 @@ _Shape = TypeVar("_Shape")
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for a body of another shape, in another encoding, or nested too deeply."""
 
+_TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 
 
@@ -34,18 +35,32 @@ def decoded(response: Response, shape: type[_Shape], source: str) -> _Shape:
     raise CredentialsError(f"the answer is not the documented one: {problem}", where=source)
 
 
-def check_server(request: Request, response: Response) -> None:
+def check_server(request: Request, response: Response, source: str) -> None:
     """Tell a service that fails for now from one that refuses.
 
     Raises:
+        Throttled: 429.
         ServerError: 5xx.
     """
+    request_id = response.headers.get("x-request-id", "")
+    what = f"HTTP {response.status} instead of credentials from {request.where}"
+    if response.status == _TOO_MANY_REQUESTS:
+        seconds = response.headers.get("retry-after", "").strip()
+        raise Throttled(
+            what,
+            where=source,
+            advice="there were too many requests, not only from here perhaps; asked again after a pause",
+            status=response.status,
+            request_id=request_id,
+            retry_after=float(seconds) if seconds.isascii() and seconds.isdigit() else None,
+        )
     if response.status >= _SERVER_ERROR:
         raise ServerError(
-            f"HTTP {response.status} instead of credentials",
-            where=request.where,
+            what,
+            where=source,
+            advice="asked again after a pause; if it lasts, check that this is the right address",
             status=response.status,
-            request_id=response.headers.get("x-request-id", ""),
+            request_id=request_id,
         )
 
 

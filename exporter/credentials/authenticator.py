@@ -87,7 +87,7 @@ class Authenticator:
 
     async def _ask(self, credential: Credential, request: Request, transport: Transport) -> Response:
         bearing = _Bearing(credential, self._project_id, self._clock, transport)
-        return await self._guard.send(credential.identity, request, bearing)
+        return await self._guard.send(credential.identity, request, bearing, project_id=self._project_id)
 
 
 class _Bearing:

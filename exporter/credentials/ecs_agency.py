@@ -60,7 +60,7 @@ class EcsAgency:
         url = f"{self._endpoint}/openstack/latest/securitykey"
         request = Request("GET", url, headers, timeout=_TIMEOUT)
         response = await self._transport.send(request)
-        check_server(request, response)
+        check_server(request, response, self.name)
         if response.status != HTTPStatus.OK:
             raise CredentialsError(
                 f"the metadata service gives no keys (HTTP {response.status})",
@@ -83,7 +83,7 @@ class EcsAgency:
         response = await self._transport.send(request)
         if response.status in _NO_TOKENS:
             return {}
-        check_server(request, response)
+        check_server(request, response, self.name)
         if response.status != HTTPStatus.OK:
             raise CredentialsError(
                 f"the metadata service gives no token (HTTP {response.status})", where=self.name

@@ -83,7 +83,7 @@ class IamLogin:
         password = read_secret(self._password) if isinstance(self._password, Path) else self._password
         request = self._request(password)
         response = await self._guard.send(self._identity(password), request, self._transport)
-        check_server(request, response)
+        check_server(request, response, self.name)
         if response.status != HTTPStatus.CREATED:
             raise CredentialsError(
                 _refusal(response, password), where=self.name, advice=self._advice(response.status)

@@ -63,7 +63,7 @@ class PodIdentity:
         headers = {"Authorization": token, "Content-Type": "application/json"}
         request = Request("POST", self._uri, headers, b"{}", _TIMEOUT)
         response = await self._transport.send(request)
-        check_server(request, response)
+        check_server(request, response, self.name)
         if response.status != HTTPStatus.OK:
             raise CredentialsError(
                 f"the pod identity agent gives no keys (HTTP {response.status})",

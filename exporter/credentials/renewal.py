@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from exporter.errors import CredentialsError, PollError
+from exporter.errors import CredentialsError, HeldBack, PollError, Throttled
 
 if TYPE_CHECKING:
     from exporter.clock import Clock
@@ -19,6 +19,12 @@ EARLY = 600.0
 
 PAUSE = 60.0
 """Seconds between two early renewals when the first gave nothing new."""
+
+FIRST_RETRY = 10.0
+"""Seconds without a request after a failure that leaves no good credential; every further doubles them."""
+
+LAST_RETRY = 300.0
+"""Seconds without a request after a failure, at most."""
 
 _log = structlog.get_logger(__name__)
 
@@ -51,17 +57,28 @@ class _Lease:
     reported: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why there is no credential, and the monotonic moment until which that is the answer."""
+
+    error: PollError
+    pause: float
+    until: float
+
+
 class RenewedSource:
     """A source that holds an issuer's credential until shortly before its end.
 
-    While the held one is good, a renewal that fails is only logged, and holds up no more than the
-    one request that tried it.
+    Without a good one, a failure is everybody's answer for 10 s, then 20, 40, at most 5 minutes: each of a
+    hundred pools would otherwise ask again. While the held one is good, a renewal that fails is only
+    logged, and holds up no more than the one request that tried it.
     """
 
     def __init__(self, issuer: Issuer, clock: Clock) -> None:
         self._issuer = issuer
         self._clock = clock
         self._lease: _Lease | None = None
+        self._failure: _Failure | None = None
         self._renewal: asyncio.Future[Credential] | None = None
 
     @property
@@ -73,6 +90,9 @@ class RenewedSource:
         """The held credential, or a new one when that is due."""
         lease, now = self._lease, self._clock.monotonic()
         if lease is None or now >= lease.good_until:
+            if self._failure is not None and now < self._failure.until:
+                # Each raise would lengthen the traceback that it kept from the last one.
+                raise self._failure.error.with_traceback(None)
             return await self._renewed()
         if now < lease.renew_at or self._renewal is not None:
             return lease.credential
@@ -96,8 +116,10 @@ class RenewedSource:
         running = self._renewal = asyncio.get_running_loop().create_future()
         try:
             self._lease = self._leased(await self._issuer.issue())
+            self._failure = None
             running.set_result(self._lease.credential)
         except PollError as error:
+            self._failure = self._failed(error)
             running.set_exception(error)
             running.exception()  # counts as seen, also where nobody waits
             raise
@@ -121,6 +143,19 @@ class RenewedSource:
         # The pause keeps a credential that is given again unchanged from being asked for at every request.
         renew_in = max(PAUSE, remaining - min(EARLY, remaining / 3))
         return _Lease(credential, now + renew_in, now + remaining)
+
+    def _failed(self, error: PollError) -> _Failure | None:
+        """How long to leave the issuer alone; while the held credential is good, `_keep` sees to that."""
+        now = self._clock.monotonic()
+        if self._lease is not None and now < self._lease.good_until:
+            return None
+        if isinstance(error, HeldBack):
+            return None  # it cost no request, and a new password may come any time
+        pause = FIRST_RETRY if self._failure is None else 2 * self._failure.pause
+        if isinstance(error, Throttled) and error.retry_after is not None:
+            pause = max(pause, error.retry_after)
+        pause = min(pause, LAST_RETRY)
+        return _Failure(error, pause, now + pause)
 
     def _keep(self, lease: _Lease, error: PollError) -> None:
         if not lease.reported:

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from prometheus_client import CollectorRegistry
+    from prometheus_client.registry import Collector
 
     from exporter.clock import Clock
     from exporter.metrics.render import RenderedPool
     from exporter.metrics.renderer import Renderer
     from exporter.metrics.section import Chunk, Section
     from exporter.snapshot.pool import PoolKey
+
+_SUFFIXES = ("_total", "_bucket", "_count", "_sum")
+"""What prometheus_client's families add to their names; it selects by the names of samples alone."""
 
 _LARGE = 64 * 2**10
 
@@ -83,7 +87,10 @@ class Exposition:
         return (_GZIP_HEADER, *joined.pieces, deflated(own, last=True) + trailer)
 
     def _own(self, *, openmetrics: bool, names: frozenset[str]) -> bytes:
-        registry = self._registry.restricted_registry(names) if names else self._registry
+        registry: Collector = self._registry
+        if names:
+            of_samples = {f"{name}{suffix}" for name in names for suffix in ("", *_SUFFIXES)}
+            registry = self._registry.restricted_registry(of_samples)
         return generate_openmetrics(registry) if openmetrics else generate_latest(registry)  # type: ignore[no-untyped-call]
 
     async def _pools_part(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> _Joined:

@@ -61,7 +61,7 @@ class Summary:
         memory_bytes: likewise.
         accelerators: likewise, by (type, status, accelerator).
         ages: of the waiting, by type.
-        longest: seconds of the longest wait, by (type, priority); 0 where none waits.
+        longest: seconds of the longest wait, by (type, priority); 0 where none waits, missing where unknown.
         chosen: the workloads that get series of their own, most important first.
         omitted: how many more would, but for the limit.
         complete: whether all workloads that exist were read.
@@ -101,6 +101,7 @@ def summarise(listing: Listing, choice: Choice) -> Summary:
     accelerators = dict.fromkeys(((*key, name) for key in workloads for name in ACCELERATORS), 0.0)
     ages: defaultdict[str, Ages] = defaultdict(Ages, {kind: Ages() for kind in TYPES})
     longest = dict.fromkeys(((kind, priority) for kind in TYPES for priority in PRIORITIES), 0.0)
+    unknown: set[tuple[str, str]] = set()
     for workload in listing.workloads:
         key = (workload.type, workload.status)
         workloads[key] = workloads.get(key, 0) + 1
@@ -110,10 +111,16 @@ def summarise(listing: Listing, choice: Choice) -> Summary:
         memory_bytes[key] = memory_bytes.get(key, 0.0) + (workload.memory_bytes or 0.0)
         for name, cards in workload.accelerators:
             accelerators[*key, name] = accelerators.get((*key, name), 0.0) + cards
-        if workload.waiting and workload.pending is not None:
-            ages[workload.type].add(workload.pending)
+        if workload.waiting:
             queue = (workload.type, workload.priority)
-            longest[queue] = max(longest.get(queue, 0.0), workload.pending)
+            if workload.pending is None:
+                unknown.add(queue)
+            else:
+                ages[workload.type].add(workload.pending)
+                longest[queue] = max(longest.get(queue, 0.0), workload.pending)
+    for queue in unknown:
+        if not longest.get(queue):
+            longest.pop(queue, None)  # somebody waits, and nobody knows for how long: that is not 0
     chosen = _chosen(listing.workloads, choice.series)
     return Summary(
         workloads,

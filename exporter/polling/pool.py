@@ -82,7 +82,9 @@ class PoolPoller:
         return listing, "ok" if listing.complete else "incomplete", listing.shortfall
 
     def _explained(self, error: PollError) -> str:
-        if isinstance(error, NotFound) and (near := near_misses(self.key.pool, self.names())):
+        # Only ModelArts itself knows that the pool is missing; a gateway's 404 is about the endpoint.
+        missing = isinstance(error, NotFound) and error.code.startswith("ModelArts.")
+        if missing and (near := near_misses(self.key.pool, self.names())):
             return f"{error.explanation}; did you mean {near}?"
         return error.explanation
 

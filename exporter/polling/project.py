@@ -66,8 +66,8 @@ class Round:
 
     @property
     def well(self) -> bool:
-        """Whether every pool was read, completely."""
-        return self.undiscovered is None and all(state.outcome == "ok" for state in self.states)
+        """Whether there are pools, and every one was read completely."""
+        return bool(self.states) and all(state.outcome == "ok" for state in self.states)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,6 +122,12 @@ class ProjectPoller:
                         self._watch(self._wanted(self.pools), group)
                 self.settled = True
                 await self.clock.sleep(pause)
+
+    def watches(self, pool: str, name: str | None) -> bool:
+        """Whether a pool, with its display name where known, is one of those to watch."""
+        if isinstance(self.pools, Discovery):
+            return self.pools.wants(pool, name or pool)
+        return pool in self.pools
 
     async def once(self, polled: Callable[[PoolState], None] = lambda _: None) -> Round:
         """Poll every pool once, as many at a time as the project's throttle lets through.

@@ -19,13 +19,41 @@ from pydantic import (
     field_validator,
 )
 
-from exporter.settings.files import SecretFile  # noqa: TC001  (pydantic reads the annotations)
+from exporter.settings.files import SecretFile, read_file
 from exporter.settings.section import Section, SiblingError, Text, keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _Secret = Annotated[SecretStr, Field(min_length=1)]
+
+_NO_KEY = "holds a space or a character that no key has; was it cut or quoted wrongly?"
+
+
+def _is_key(text: str) -> bool:
+    """Whether it can go into a header; white space around it does not count."""
+    text = text.strip()
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def _key(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().strip():
+        raise ValueError("is empty")
+    if not _is_key(secret.get_secret_value()):
+        raise ValueError(_NO_KEY)
+    return secret
+
+
+def _key_file(path: Path) -> Path:
+    if not _is_key(read_file(path).decode("utf-8-sig", errors="replace")):
+        raise ValueError(f"'{path}' {_NO_KEY}")
+    return path
+
+
+_Key = Annotated[_Secret, AfterValidator(_key)]
+"""An access key, secret key or security token. A password may be anything."""
+
+_KeyFile = Annotated[SecretFile, AfterValidator(_key_file)]
 
 
 def _one_of_two(file: Path | None, info: ValidationInfo, *, required: bool = True) -> Path | None:
@@ -50,12 +78,12 @@ def _either(secret: SecretStr | None, file: Path | None) -> SecretStr | Path:
 class KeysForm(Section):
     """An access key and its secret key; with a security token when they are temporary."""
 
-    ak: _Secret | None = None
-    ak_file: SecretFile | None = Field(default=None, validate_default=True)
-    sk: _Secret | None = None
-    sk_file: SecretFile | None = Field(default=None, validate_default=True)
-    security_token: _Secret | None = None
-    security_token_file: SecretFile | None = Field(default=None, validate_default=True)
+    ak: _Key | None = None
+    ak_file: _KeyFile | None = Field(default=None, validate_default=True)
+    sk: _Key | None = None
+    sk_file: _KeyFile | None = Field(default=None, validate_default=True)
+    security_token: _Key | None = None
+    security_token_file: _KeyFile | None = Field(default=None, validate_default=True)
 
     @field_validator("ak_file", "sk_file")
     @classmethod

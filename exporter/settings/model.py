@@ -37,10 +37,13 @@ class Poll(Section):
     @field_validator("stale_after")
     @classmethod
     def _longer_than_interval(cls, stale_after: float, info: ValidationInfo) -> float:
-        """Otherwise the workload series would be gone before the next poll could bring new ones."""
+        """Otherwise the workload series would be gone before the next poll could bring new ones.
+
+        Polls of a pool are up to one and a half intervals apart, and a poll takes its time.
+        """
         interval = info.data.get("interval", 0.0)
-        if stale_after <= interval:
-            raise ValueError(f"must be longer than poll.interval ({interval:g} s), is {stale_after:g} s")
+        if stale_after < 2 * interval:
+            raise ValueError(f"must be at least twice poll.interval ({interval:g} s), is {stale_after:g} s")
         return stale_after
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exporter.errors import Outcome
+    from exporter.snapshot.rejection import Rejection
     from exporter.snapshot.workload import Workload
 
 
@@ -29,12 +30,16 @@ class Listing:
         complete: False where it is known that workloads exist that were not read or not understood.
         total: what the API says exists; None where it does not say.
         shortfall: why the listing is not complete, one clause; empty when it is.
+        rejected: how many items were not understood, by why.
+        unparsable: how many quantities were in no known form, by resource.
     """
 
     workloads: tuple[Workload, ...]
     complete: bool = True
     total: int | None = None
     shortfall: str = ""
+    rejected: Mapping[Rejection, int] = field(default_factory=dict)
+    unparsable: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
@@ -22,6 +23,10 @@ _ADVICE = {
 }
 
 
+_LOOK = 0.01
+"""Seconds between two looks at the connections that have yet to close."""
+
+
 class Server:
     """Serves one application on several addresses.
 
@@ -29,7 +34,8 @@ class Server:
         application: what to serve.
         listen: host and port of each; host None is every address of the machine, port 0 any free one.
         tls: the context to listen with; None for plain HTTP.
-        grace: seconds that requests in flight may take to end once it stops.
+        grace: seconds that requests in flight may take to end once it stops; it is over then, whatever
+            clients do.
 
     Attributes:
         addresses: host and port of each as really bound; empty before the start.
@@ -43,7 +49,9 @@ class Server:
         tls: ssl.SSLContext | None = None,
         grace: float = 5.0,
     ) -> None:
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=grace)
+        # Half of it: aiohttp waits twice, for a request's end and for its task's.
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=grace / 2)
+        self._grace = grace
         self._listen = listen
         self._tls = tls
         self.addresses: tuple[tuple[str, int], ...] = ()
@@ -68,7 +76,20 @@ class Server:
 
     async def stop(self) -> None:
         """Accept no more connections, let requests in flight end within the grace, cut off the rest."""
+        end = asyncio.get_running_loop().time() + self._grace
+        connections = self._runner.server.connections if self._runner.server else []
+        transports = [connection.transport for connection in connections if connection.transport]
+        sockets = [transport.get_extra_info("socket") for transport in transports]
         await self._runner.cleanup()
+        # By now aiohttp has closed every one, but a closed transport still sends what it holds: the end of an
+        # answer to a slow client, which is to arrive whole, or to a client that reads nothing for ever.
+        try:
+            async with asyncio.timeout_at(end):
+                while any(socket_.fileno() >= 0 for socket_ in sockets):  # noqa: ASYNC110  (only aiohttp is told)
+                    await asyncio.sleep(_LOOK)
+        except TimeoutError:
+            for transport in transports:
+                transport.abort()
 
 
 def _bound(listen: Sequence[tuple[str | None, int]]) -> list[socket.socket]:

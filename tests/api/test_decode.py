@@ -55,7 +55,9 @@ def test_the_real_answer_is_understood() -> None:
     """Every field of the documented example has its meaning; position -1 is unknown."""
     answer = decode_page(json.dumps(REAL).encode(), where="GET x", now=NOW)
     [one] = answer.workloads
-    assert (answer.count, answer.total, answer.rejected, answer.unparsable) == (1, 234, (), ())
+    assert (answer.count, answer.total) == (1, 234)
+    assert not answer.rejected
+    assert not answer.unparsable
     assert (one.uid, one.type, one.status, one.priority) == (
         "6715ceb5-df65-456f-b185-07e047c9745c",
         "train",
@@ -103,8 +105,38 @@ def test_requirements_may_be_an_array() -> None:
 def test_unparsable_quantities_are_left_out_and_named() -> None:
     """A quantity in no known form is neither 0 nor a reason to drop the workload."""
     answer = page({"uid": "u1", "resourceRequirement": {"cpu": "lots", "memory": "1Gi", "x.com/y": "?"}})
-    assert answer.unparsable == ("cpu", "other")
+    assert answer.unparsable == {"u1": ("cpu", "other")}
     assert (answer.workloads[0].cpu_cores, answer.workloads[0].memory_bytes) == (None, 2.0**30)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "resource"),
+    [
+        ({"cpu": True, "memory": "1Gi"}, "cpu"),
+        ({"cpu": [1], "memory": "1Gi"}, "cpu"),
+        ({"cpu": {"v": 1}, "memory": "1Gi"}, "cpu"),
+        ([{"memory": "1Gi"}, {"nvidia.com/gpu": {}}], "nvidia.com/gpu"),
+        ("8", "other"),
+        (["8"], "other"),
+        (8, "other"),
+    ],
+)
+def test_amounts_of_odd_types_cost_nobody_the_workload(requirement: Any, resource: str) -> None:
+    """What is no amount at all is left out and named, too; the job is there, and so is the rest of it."""
+    [one] = page({"uid": "before", "resourceRequirement": {"cpu": 1}}).workloads
+    assert one.cpu_cores == 1.0  # and true is not 1, though they are equal
+    answer = page({"uid": "u1", "status": "Queue", "resourceRequirement": requirement})
+    assert answer.unparsable == {"u1": (resource,)}
+    [one] = answer.workloads
+    assert (one.cpu_cores, one.memory_bytes) == (None, None if resource == "other" else 2.0**30)
+
+
+def test_half_a_character_costs_nobody_the_page() -> None:
+    """A lone surrogate in one name becomes a question mark; the other workloads do not notice."""
+    items = rb'[{"uid": "a", "jobName": "x\ud800y"}, {"uid": "b", "jobName": "\ud83d\ude00"}]'
+    body = b'{"kind": "WorkloadList", "items": ' + items + b"}"
+    answer = decode_page(body, where="GET x", now=NOW)
+    assert [one.job_name for one in answer.workloads] == ["x?y", "\U0001f600"]
 
 
 def test_nodes_are_counted_once() -> None:
@@ -139,7 +171,11 @@ def test_one_malformed_workload_is_rejected_never_the_page() -> None:
         {"uid": "also good"},
     )
     assert [one.uid for one in answer.workloads] == ["good", "also good"]
-    assert answer.rejected == (*["not_an_object"] * 3, "no_uid", "no_uid", "malformed", "malformed")
+    assert answer.rejected == {
+        **dict.fromkeys((1, 2, 3), "not_an_object"),
+        **dict.fromkeys((4, 5), "no_uid"),
+        **dict.fromkeys((6, 7), "malformed"),
+    }
     assert (answer.count, len(answer.created)) == (9, 9)
 
 
@@ -153,7 +189,7 @@ def test_a_number_out_of_range_never_gets_through(number: str) -> None:
         answer = decode_page(body.encode(), where="GET x", now=NOW)
     except BadResponse:
         return
-    assert answer.rejected == ("malformed",)
+    assert answer.rejected == {0: "malformed"}
 
 
 @pytest.mark.parametrize(

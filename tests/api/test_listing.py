@@ -207,10 +207,35 @@ async def test_a_workload_that_is_not_understood_makes_the_listing_short() -> No
     """The counts miss it, so they must not pass for complete."""
 
     async def with_rejected(_: int) -> Page:
-        return Page((Workload(uid="a"),), 2, 2, ("no_uid",), created=(None, None))
+        return Page((Workload(uid="a"),), 2, 2, {1: "no_uid"}, created=(None, None))
 
     listing = await read_listing(with_rejected, limit=LIMIT)
     assert (listing.complete, listing.shortfall) == (False, "1 workloads could not be understood")
+
+
+async def test_what_stands_in_the_overlap_of_two_pages_is_counted_once() -> None:
+    """A workload that is not understood, and one with an odd quantity, each count once however often read."""
+
+    async def odd_at_the_boundary(offset: int) -> Page:
+        jobs = steady(15)[offset : offset + LIMIT]
+        workloads = tuple(Workload(uid=uid, created=at) for uid, at in jobs if uid != "job-0008")
+        created = tuple(None if uid == "job-0008" else at for uid, at in jobs)
+        index = [uid for uid, _ in jobs].index("job-0008")
+        return Page(workloads, len(jobs), 15, {index: "malformed"}, {"job-0009": ("cpu",)}, created)
+
+    listing = await read_listing(odd_at_the_boundary, limit=LIMIT)
+    assert (dict(listing.rejected), dict(listing.unparsable)) == ({"malformed": 1}, {"cpu": 1})
+    assert len(listing.workloads) == 14
+
+
+async def test_no_items_where_there_should_be_some_are_no_empty_queue() -> None:
+    """An empty first page with a total is a contradiction, and no reason to replace figures by zeros."""
+
+    async def nothing(_: int) -> Page:
+        return Page((), 0, 5)
+
+    with pytest.raises(BadResponse, match="empty though 5 workloads are said to exist"):
+        await read_listing(nothing, limit=LIMIT)
 
 
 async def test_a_smaller_page_than_asked_for_is_followed_while_total_says_more() -> None:

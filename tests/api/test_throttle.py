@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.api.throttle import Throttle
+from exporter.errors import Throttled
 
 if TYPE_CHECKING:
     from fakes import FakeClock
@@ -77,6 +78,21 @@ async def test_pauses_double_until_a_request_goes_through(throttle: Throttle, cl
     throttle.accepted()
     throttle.refused(None, None)
     assert round(throttle.paused_for()) == 1
+
+
+async def test_a_pause_never_outlasts_an_hour(throttle: Throttle) -> None:
+    """A Retry-After or a limit beyond reason is a mistake that would silence a project for ever."""
+    throttle.refused(1e20, (1, 1e12))
+    assert throttle.paused_for() == 3600.0
+
+
+async def test_who_has_no_patience_is_refused(clock: FakeClock) -> None:
+    """A command that somebody waits for says so instead of waiting for half an hour."""
+    throttle = Throttle("p", requests_per_second=10, concurrency=2, patience=10.0, clock=clock)
+    throttle.refused(1800.0, None)
+    with pytest.raises(Throttled, match="left alone for another 1800 s"):
+        await moments(throttle, clock, 1)
+    assert clock.slept == []
 
 
 async def test_refusals_of_requests_under_way_count_once(throttle: Throttle) -> None:

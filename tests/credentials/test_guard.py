@@ -131,6 +131,80 @@ async def test_a_key_not_proven_yet_is_asked_with_one_by_one(guard: Guard, cloud
     assert [isinstance(result, CredentialsError) for result in results] == [False, True, True]
 
 
+async def test_slow_project_does_not_hold_up_another(guard: Guard, cloud: StubService) -> None:
+    """While one project does not answer, another with the same key proves it, for both."""
+    gate = Gate(cloud.transport)
+    slow = [
+        asyncio.ensure_future(guard.send(GOOD, request(cloud, 404), gate, project_id="slow"))
+        for _ in range(5)
+    ]
+    await gate.entered.wait()
+    assert gate.waiting == 1
+    answer = await guard.send(GOOD, request(cloud, 200), cloud.transport, project_id="healthy")
+    assert answer.status == 200
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert gate.waiting == 5
+    gate.open.set()
+    await asyncio.gather(*slow)
+
+
+async def test_projects_that_prove_nothing_take_turns_with_others(guard: Guard, cloud: StubService) -> None:
+    """With more projects than probes, none waits for a second request of another."""
+    order: list[str] = []
+
+    class Noted:
+        def __init__(self, project: str) -> None:
+            self._project = project
+
+        async def send(self, request: Request) -> Response:
+            order.append(self._project)
+            return await cloud.transport.send(request)
+
+    await asyncio.gather(
+        *(
+            guard.send(GOOD, request(cloud, 404), Noted(project), project_id=project)
+            for project in "abcd"
+            for _ in range(5)
+        )
+    )
+    assert sorted(order[:4]) == ["a", "b", "c", "d"]
+    assert len(order) == 20
+
+
+async def test_many_projects_with_a_wrong_key_make_three_requests(
+    guard: Guard, cloud: StubService, clock: FakeClock
+) -> None:
+    """Five refusals would lock the key: three at first, and one more after each pause."""
+    for sent in (3, 4):
+        gate = Gate(cloud.transport)
+        sends = [
+            asyncio.ensure_future(guard.send(WRONG, request(cloud, 401), gate, project_id=f"{n % 10}"))
+            for n in range(40)
+        ]
+        await gate.entered.wait()
+        gate.open.set()
+        results = await asyncio.gather(*sends, return_exceptions=True)
+        assert len(cloud.asked) == sent
+        assert sum(isinstance(result, CredentialsError) for result in results) in {37, 39}
+        clock.advance(60)
+
+
+async def test_refusal_in_one_project_is_told_to_all(guard: Guard, cloud: StubService) -> None:
+    """Who waits for a slow project's answer hears at once that the key was refused elsewhere."""
+    gate = Gate(cloud.transport)
+    slow, waiting = (
+        asyncio.ensure_future(guard.send(WRONG, request(cloud, 401), gate, project_id="slow"))
+        for _ in range(2)
+    )
+    await gate.entered.wait()
+    await guard.send(WRONG, request(cloud, 401), cloud.transport, project_id="other")
+    with pytest.raises(CredentialsError, match="asked again in 60 s"):
+        await waiting
+    gate.open.set()
+    assert (await slow).status == 401
+
+
 async def test_answers_to_requests_already_under_way_count_once(
     guard: Guard, cloud: StubService, clock: FakeClock
 ) -> None:

@@ -7,8 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.credentials.credential import KeyPair
-from exporter.credentials.renewal import EARLY, PAUSE, RenewedSource
-from exporter.errors import ConnectionFailed, CredentialsError
+from exporter.credentials.renewal import EARLY, FIRST_RETRY, LAST_RETRY, PAUSE, RenewedSource
+from exporter.errors import ConnectionFailed, CredentialsError, HeldBack, PollError, Throttled
 
 if TYPE_CHECKING:
     from fakes import FakeClock
@@ -26,6 +26,7 @@ class Office:
         self.asked = 0
         self.valid: float | None = HOUR
         self.closed = False
+        self.sign: PollError = ConnectionFailed("closed", where=self.name)
         self.gate = asyncio.Event()
         self.gate.set()
         self._clock = clock
@@ -35,7 +36,7 @@ class Office:
         await asyncio.sleep(0)  # as a real one would, others get their turn
         await self.gate.wait()
         if self.closed:
-            raise ConnectionFailed("closed", where=self.name)
+            raise self.sign
         self.issued += 1
         expires_at = None if self.valid is None else self._clock.wall() + self.valid
         return KeyPair(str(self.issued), "SK", None, expires_at, self.name)
@@ -108,14 +109,83 @@ async def test_requests_at_the_same_time_share_one_renewal(source: RenewedSource
     assert office.asked == 1
 
 
-async def test_requests_at_the_same_time_share_one_failure(source: RenewedSource, office: Office) -> None:
-    """They do not each wait for the same timeout in turn; the next one after them tries again."""
+async def test_requests_at_the_same_time_share_one_failure(
+    source: RenewedSource, office: Office, clock: FakeClock
+) -> None:
+    """They do not each wait for the same timeout in turn; the next one after a pause tries again."""
     office.closed = True
     results = await asyncio.gather(*(key(source) for _ in range(20)), return_exceptions=True)
     assert all(isinstance(result, ConnectionFailed) for result in results)
     assert office.asked == 1
     office.closed = False
+    clock.advance(FIRST_RETRY)
     assert await key(source) == "1"
+
+
+async def test_failure_is_the_answer_for_longer_and_longer(
+    source: RenewedSource, office: Office, clock: FakeClock
+) -> None:
+    """Ten, 20, 40 seconds, at most 5 minutes without a request; a success makes it begin anew."""
+    office.closed = True
+    for pause in (10, 20, 40, 80, 160, LAST_RETRY, LAST_RETRY):
+        asked = office.asked
+        for wait in (0, pause - 1):
+            clock.advance(wait)
+            with pytest.raises(ConnectionFailed, match="closed"):
+                await key(source)
+        assert office.asked == asked + 1
+        clock.advance(1)
+    office.closed = False
+    source.refused(await source.credential())
+    office.closed = True
+    with pytest.raises(ConnectionFailed):
+        await key(source)
+    office.closed = False
+    clock.advance(FIRST_RETRY)
+    assert await key(source) == "2"
+
+
+async def test_issuer_says_how_long_it_wants_to_be_left_alone(
+    source: RenewedSource, office: Office, clock: FakeClock
+) -> None:
+    """The pause of a throttled request is at least what the answer asks for."""
+    office.closed = True
+    office.sign = Throttled("slow down", where=office.name, status=429, retry_after=70.0)
+    for wait in (0, 69):
+        clock.advance(wait)
+        with pytest.raises(Throttled):
+            await key(source)
+    assert office.asked == 1
+    office.closed = False
+    clock.advance(1)
+    assert await key(source) == "1"
+
+
+async def test_held_back_request_makes_no_pause(source: RenewedSource, office: Office) -> None:
+    """The guard sent nothing; a new password in its file is used at once."""
+    office.closed = True
+    office.sign = HeldBack("refused lately", where=office.name)
+    with pytest.raises(HeldBack):
+        await key(source)
+    office.closed = False
+    assert await key(source) == "1"
+
+
+async def test_failed_early_renewals_make_no_pause_at_the_end(
+    source: RenewedSource, office: Office, clock: FakeClock
+) -> None:
+    """When the held credential ends, the issuer is asked at once, however often it failed before."""
+    await key(source)
+    office.closed = True
+    clock.advance(HOUR - EARLY)
+    for _ in range(9):
+        assert await key(source) == "1"
+        clock.advance(PAUSE)
+    clock.advance(PAUSE - 1)
+    assert await key(source) == "1"
+    office.closed = False
+    clock.advance(1)
+    assert await key(source) == "2"
 
 
 async def test_failed_early_renewal_keeps_the_held_one(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -149,17 +150,25 @@ async def test_only_the_named_families(scraped: Scraped, clock: FakeClock) -> No
     """`name[]` selects families by their name or that of their samples, own metrics included."""
     await scraped.show(pool("a", full("u1"), clock=clock))
     names = frozenset(
-        {"modelarts_pool_up", "modelarts_pool_pending_age_seconds_gcount", "modelarts_exporter_build_info"}
+        {
+            "modelarts_pool_up",
+            "modelarts_pool_pending_age_seconds_gcount",
+            "modelarts_exporter_build_info",
+            "modelarts_exporter_workloads_rejected",
+            "process_cpu_seconds_total",
+        }
     )
     for openmetrics in (False, True):
         text = (await scraped.scrape(openmetrics=openmetrics, names=names)).decode()
-        shown = {line.split("{")[0] for line in text.splitlines() if not line.startswith("#")}
+        shown = {re.split("[{ ]", line)[0] for line in text.splitlines() if not line.startswith("#")}
         assert shown == {
             "modelarts_pool_up",
             "modelarts_pool_pending_age_seconds_bucket",
             "modelarts_pool_pending_age_seconds_gcount",
             "modelarts_pool_pending_age_seconds_gsum",
             "modelarts_exporter_build_info",
+            "modelarts_exporter_workloads_rejected_total",
+            "process_cpu_seconds_total",
         }
 
 

@@ -157,6 +157,13 @@ def test_finished_workloads_are_counted_but_request_nothing() -> None:
     assert f'modelarts_pool_pending_age_seconds_gcount{{{IDENTITY},type="train"}} 0\n' in text
 
 
+def test_a_wait_of_unknown_length_is_not_0() -> None:
+    """Somebody waits, and the API does not say since when: there is no longest wait, and it is not 0."""
+    text = exposition(state(Workload(uid="u5", type="train", status="Queue", priority="2")))
+    assert f'modelarts_pool_longest_pending_seconds{{{IDENTITY},type="train",priority="2"}}' not in text
+    assert f'modelarts_pool_longest_pending_seconds{{{IDENTITY},type="train",priority="1"}} 0\n' in text
+
+
 def test_undocumented_types_and_statuses_come_as_they_are() -> None:
     """Open sets: nothing is dropped for being new."""
     text = exposition(state(Workload(uid="u4", type="warmUpTask", status="Suspended", cpu_cores=1.0)))

@@ -99,7 +99,7 @@ async def test_one_line_per_change_of_state(clock: FakeClock) -> None:
 
 async def test_a_missing_pool_is_explained_with_what_may_be_meant(clock: FakeClock) -> None:
     """The display name was configured instead of the ID: the ID is in the explanation."""
-    missing = NotFound("HTTP 404", where="GET x", advice="by ID", status=404)
+    missing = NotFound("HTTP 404", where="GET x", advice="by ID", status=404, code="ModelArts.50015001")
     state = await poller(clock, missing, names={"pool-0123": "pool-a"}).poll()
     assert state.outcome == "not_found"
     assert state.explanation.endswith("did you mean pool-0123 (pool-a)?")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -10,6 +12,12 @@ from serving import TEXT, FakeExposition, ask, services, serving
 
 from exporter.errors import ConfigurationError
 from exporter.web.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+LARGE = bytes(2**25)
+"""More than the system's buffers between two sockets of this machine hold."""
 
 FORBIDDEN = "is not permitted; ports below 1024 need a privilege, choose a higher one"
 
@@ -157,6 +165,88 @@ async def test_scrape_that_never_ends_is_cut_off() -> None:
     await server.stop()
     with pytest.raises(aiohttp.ClientError):
         await scrape
+
+
+@asynccontextmanager
+async def slow_client(*, packed_in: int) -> AsyncIterator[tuple[Server, socket.socket]]:
+    """A client that has asked for a large answer and reads nothing of it by itself.
+
+    Args:
+        packed_in: bytes the server's transport takes off the handler before that has to wait.
+    """
+    answering = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.set_write_buffer_limits(high=packed_in)
+        answering.set()
+        return web.Response(body=LARGE)
+
+    app = web.Application()
+    app.router.add_get("/", handler)
+    server = Server(app, [("127.0.0.1", 0)])
+    await server.start()
+    try:
+        with socket.create_connection(server.addresses[0]) as client:
+            client.setblocking(False)
+            client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await answering.wait()
+            yield server, client
+    finally:
+        await server.stop()
+
+
+async def everything(client: socket.socket) -> bytes:
+    """What there is to read until the other end is done or hangs up."""
+    loop, received = asyncio.get_running_loop(), bytearray()
+    with suppress(ConnectionResetError):
+        while part := await loop.sock_recv(client, 2**20):
+            received += part
+    return bytes(received)
+
+
+@pytest.mark.parametrize("packed_in", [2**16, 2**30], ids=["handler waits", "handler is done"])
+async def test_client_that_never_reads_is_cut_off_at_the_end_of_the_grace(
+    packed_in: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop takes the grace, once, and what is still to be sent is dropped."""
+    async with slow_client(packed_in=packed_in) as (server, client):
+        with monkeypatch.context() as patch:
+            passed = skip_waiting(patch)
+            await server.stop()
+            assert 0 < passed() <= 5.01
+        assert len(await everything(client)) < len(LARGE)
+
+
+async def test_answer_that_is_made_but_not_sent_arrives_whole() -> None:
+    """The handler has ended, its answer is still on this side: it is sent before the stop is over."""
+    async with slow_client(packed_in=2**30) as (server, client), asyncio.TaskGroup() as group:
+        stop = group.create_task(server.stop())
+        while not await refused(server):
+            pass
+        assert not stop.done()
+        assert (await everything(client)).endswith(LARGE)
+
+
+def skip_waiting(patch: pytest.MonkeyPatch) -> Callable[[], float]:
+    """Let the loop's time jump to the next timer whenever there is nothing else to do.
+
+    Returns:
+        How many seconds have been skipped.
+    """
+    loop: Any = asyncio.get_running_loop()
+    time, select, skipped = loop.time(), loop._selector.select, 0.0
+
+    def at_once(timeout: float | None) -> Any:
+        nonlocal skipped
+        events = select(0)
+        if not events and timeout:
+            skipped += timeout
+        return events
+
+    patch.setattr(loop, "time", lambda: time + skipped)
+    patch.setattr(loop._selector, "select", at_once)
+    return lambda: skipped
 
 
 async def test_idle_connection_does_not_hold_up_the_stop() -> None:
