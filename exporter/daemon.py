@@ -47,6 +47,7 @@ class Daemon:
         self.exposition = Exposition(self._renderer, around.telemetry.registry, clock=around.clock)
         self._fetching: Fetching | None = None
         self._generation: asyncio.Task[None] | None = None
+        self._reloading = asyncio.Lock()
         self._polling = False
         self._was_ready = False
         self._note_configured(success=True)
@@ -74,7 +75,7 @@ class Daemon:
         self._fetching = await Fetching.opened(self._settings, self._around)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renderer.run())
-            group.create_task(self._keep_fetching(self._fetching))
+            group.create_task(self._keep_fetching())
 
     async def reload(self) -> None:
         """Read the configuration again and go on with it; pools that stay keep what is known of them.
@@ -82,6 +83,10 @@ class Daemon:
         Raises:
             ConfigurationError: it has problems; the old one holds.
         """
+        async with self._reloading:  # a signal and a request may come together
+            await self._reload()
+
+    async def _reload(self) -> None:
         try:
             settings = self._reread()
             fetching = await Fetching.opened(settings, self._around)
@@ -103,12 +108,12 @@ class Daemon:
         self._note_configured(success=True)
         log.info("configuration reloaded", projects=len(settings.projects))
 
-    async def _keep_fetching(self, fetching: Fetching) -> None:
+    async def _keep_fetching(self) -> None:
         """Fetch with the newest configuration; a reload cancels one generation, and the next begins."""
         self._polling = True
         try:
-            while True:
-                self._generation = asyncio.create_task(_fetch(self._fetching or fetching))
+            while (fetching := self._fetching) is not None:
+                self._generation = asyncio.create_task(_fetch(fetching))
                 await asyncio.wait((self._generation,))
                 if not self._generation.cancelled():
                     self._generation.result()  # it never ends by itself, so this raises
