@@ -108,7 +108,6 @@ class Fetching:
 
     async def run(self) -> None:
         """Poll every project for ever."""
-        self.forget_unwatched()
         async with asyncio.TaskGroup() as group:
             for project in self.projects:
                 group.create_task(project.run())

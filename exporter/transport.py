@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
+import msgspec
 import structlog
 from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     _Mark = tuple[int, int, int]
+
+UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for a body of another shape, in another encoding, or nested too deeply."""
 
 MAX_BODY = 64 * 2**20
 """Bytes of a decompressed body. A page of 500 workloads is 340 KB; 64 MiB leaves room for any of them."""

@@ -30,7 +30,7 @@ from exporter.errors import (
     Throttled,
     Unauthorized,
 )
-from exporter.transport import Request, Response
+from exporter.transport import UNDECODABLE, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +117,7 @@ class Client:
         body = await self._get("pools", path, {"workspaceId": workspace_id})
         try:
             answer = msgspec.json.decode(body, type=WirePools)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        except UNDECODABLE as error:
             raise BadResponse(
                 f"the answer is no readable JSON list of pools: {error}",
                 where=self._where(path),
@@ -220,5 +220,5 @@ def _pool(item: msgspec.Raw) -> WirePool | None:
     """One pool of the list; one that is odd costs nobody else the discovery."""
     try:
         return msgspec.json.decode(item, type=WirePool)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNDECODABLE:
         return None

@@ -28,6 +28,7 @@ from exporter.api.wire import (
 )
 from exporter.errors import BadResponse
 from exporter.snapshot.workload import CPU, MEMORY, OTHER_RESOURCE, RESOURCES, UNKNOWN, WAITING, Workload
+from exporter.transport import UNDECODABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 _page = msgspec.json.Decoder(WirePage)
 _raw_page = msgspec.json.Decoder(RawPage)
 _loose = msgspec.json.Decoder(LooseWorkload)
-
-_UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +75,11 @@ def decode_page(body: bytes, *, where: str, now: float) -> Page:
     """
     try:
         answer: WirePage | RawPage = _page.decode(body)
-    except _UNREADABLE as error:
+    except UNDECODABLE as error:
         # Perhaps numbers are quoted, or only one item is odd; then only that one shall suffer.
         try:
             answer = _raw_page.decode(_without_surrogates(body))
-        except (*_UNREADABLE, ValueError):
+        except (*UNDECODABLE, ValueError):
             raise _not_a_listing(f"is no readable JSON listing: {_described(body, error)}", where) from error
     if answer.kind != WORKLOAD_LIST:
         raise _not_a_listing(f"has kind {answer.kind[:40]!r} instead of {WORKLOAD_LIST!r}", where)
@@ -114,7 +113,7 @@ def _from_item(
     try:
         wire = item if isinstance(item, WireWorkload) else _tightened(_loose.decode(item))
         return _from_wire(wire, now, unparsable) if wire.uid else "no_uid"
-    except (*_UNREADABLE, ValueError, OverflowError):
+    except (*UNDECODABLE, ValueError, OverflowError):
         raw = bytes(item) if isinstance(item, msgspec.Raw) else b"{"
         return "malformed" if raw.lstrip().startswith(b"{") else "not_an_object"
 

@@ -19,6 +19,7 @@ from exporter.errors import (
     Throttled,
     Unauthorized,
 )
+from exporter.transport import UNDECODABLE
 
 if TYPE_CHECKING:
     from exporter.transport import Response
@@ -142,7 +143,7 @@ def _code_and_message(body: bytes) -> tuple[str, str]:
     """The cloud's code and message, in any of its shapes; empty where the body has none of them."""
     try:
         answer = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except UNDECODABLE:
         return "", ""
     match answer:
         case {"error_code": str(code), "error_msg": str(message)}:

@@ -10,13 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exporter.assembly import Fetching, choice
-from exporter.metrics.summary import summarise
+from exporter.assembly import Fetching
+from exporter.metrics.summary import Choice, summarise
 from exporter.web.status import span
 
 if TYPE_CHECKING:
     from exporter.assembly import Surroundings
-    from exporter.metrics.summary import Choice
     from exporter.polling.project import ProjectPoller, Round
     from exporter.settings.model import Settings
     from exporter.snapshot.pool import PoolState
@@ -51,7 +50,7 @@ async def check(settings: Settings, around: Surroundings) -> int:
         for project in fetching.projects:
             progress.print(f"asking {project.client.endpoint} about project {project.project_id}")
             done = await project.once(lambda state: progress.print(f"  {state.key.pool}: {state.outcome}"))
-            rows += _rows(project, done, choice(settings.workloads))
+            rows += _rows(project, done)
             well = well and done.well
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -60,22 +59,22 @@ async def check(settings: Settings, around: Surroundings) -> int:
     return 0 if well else 1
 
 
-def _rows(project: ProjectPoller, done: Round, chosen: Choice) -> list[_Row]:
+def _rows(project: ProjectPoller, done: Round) -> list[_Row]:
     everything = f"all of project {project.project_id}"
     if done.undiscovered:
         return [_Row(everything, done.undiscovered.outcome, advice=done.undiscovered.explanation)]
     if not done.states:
         advice = "no pool is discovered: look at discover.include, discover.exclude and discover.workspace_id"
         return [_Row(everything, "no pools", advice=advice)]
-    return [_row(state, chosen) for state in done.states]
+    return [_row(state) for state in done.states]
 
 
-def _row(state: PoolState, chosen: Choice) -> _Row:
+def _row(state: PoolState) -> _Row:
     pool = state.key.pool if state.name in {None, state.key.pool} else f"{state.key.pool} ({state.name})"
     outcome = state.outcome or "-"
     if state.listing is None:
         return _Row(pool, outcome, advice=state.explanation)
-    summary = summarise(state.listing, chosen)
+    summary = summarise(state.listing, Choice("none", 0))
     longest = "-" if summary.longest_pending is None else span(summary.longest_pending)
     counts = str(len(state.listing.workloads)), str(summary.waiting)
     return _Row(pool, outcome, *counts, longest, state.explanation)

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from exporter.errors import CredentialsError, ServerError, Throttled
+from exporter.transport import UNDECODABLE
 
 if TYPE_CHECKING:
     from exporter.transport import Request, Response
 
 _Shape = TypeVar("_Shape")
-
-UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for a body of another shape, in another encoding, or nested too deeply."""
 
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from exporter.credentials.answers import UNDECODABLE, check_server, decoded, unix
+from exporter.credentials.answers import check_server, decoded, unix
 from exporter.credentials.credential import Identity, Token, fingerprint, usable
 from exporter.credentials.key_files import read_secret
 from exporter.errors import CredentialsError
-from exporter.transport import Request
+from exporter.transport import UNDECODABLE, Request
 
 if TYPE_CHECKING:
     from exporter.credentials.guard import Guard

@@ -17,7 +17,7 @@ from exporter.snapshot.pool import PoolKey
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from exporter.api.client import Client
     from exporter.clock import Clock
@@ -109,19 +109,17 @@ class ProjectPoller:
     async def run(self) -> None:
         """Poll for ever. What is not expected to go wrong ends this, and with it the process."""
         async with asyncio.TaskGroup() as group:
-            if not isinstance(self.pools, Discovery):
-                self._watch(self.pools, group)
+            if not self._discovering:
+                self._watch(self._wanted(), group)
                 self.settled = True
             while True:
-                pause = self.interval * CATALOGUE_INTERVALS
                 error = await self.look()
-                if isinstance(self.pools, Discovery):
-                    if error:
-                        pause = self.interval  # there may be nothing to watch until it works
-                    else:
-                        self._watch(self._wanted(self.pools), group)
+                if self._discovering and not error:
+                    self._watch(self._wanted(), group)
                 self.settled = True
-                await self.clock.sleep(pause)
+                # While pools cannot be discovered there may be nothing to watch.
+                soon = self._discovering and error
+                await self.clock.sleep(self.interval * (1 if soon else CATALOGUE_INTERVALS))
 
     def watches(self, pool: str, name: str | None) -> bool:
         """Whether a pool, with its display name where known, is one of those to watch."""
@@ -136,8 +134,6 @@ class ProjectPoller:
             polled: told of every pool as soon as its poll has ended.
         """
         error = await self.look()
-        discovery = self.pools if isinstance(self.pools, Discovery) else None
-        pools = self._wanted(self.pools) if isinstance(self.pools, Discovery) else self.pools
 
         async def poll(pool: str) -> PoolState:
             poller = self._poller(pool)
@@ -146,7 +142,8 @@ class ProjectPoller:
             polled(state)
             return state
 
-        return Round(tuple(await asyncio.gather(*map(poll, pools))), error if discovery else None)
+        states = await asyncio.gather(*map(poll, self._wanted()))
+        return Round(tuple(states), error if self._discovering else None)
 
     async def look(self) -> PollError | None:
         """Ask for the project's pools: their names and, for discovery, which they are.
@@ -165,12 +162,18 @@ class ProjectPoller:
                 self.store.publish(state.named(names[key.pool]))
         return None
 
-    def _wanted(self, discovery: Discovery) -> list[str]:
-        return [pool for pool, name in self._names.items() if discovery.wants(pool, name)]
+    @property
+    def _discovering(self) -> bool:
+        return isinstance(self.pools, Discovery)
 
-    def _watch(self, pools: Iterable[str], group: asyncio.TaskGroup) -> None:
+    def _wanted(self) -> Sequence[str]:
+        """The pools to watch, as far as known."""
+        if isinstance(self.pools, Discovery):
+            return [pool for pool, name in self._names.items() if self.pools.wants(pool, name)]
+        return self.pools
+
+    def _watch(self, wanted: Sequence[str], group: asyncio.TaskGroup) -> None:
         """Start a loop for every pool that has none; end those of pools that are gone."""
-        wanted = tuple(pools)
         known = [key for key in self.store.states if key[:2] == (self.region, self.project_id)]
         for key in known:  # also those that were watched before the configuration was read again
             if key.pool not in wanted:
@@ -183,7 +186,7 @@ class ProjectPoller:
                 continue
             poller = self._poller(pool)
             poller.watch()
-            if isinstance(self.pools, Discovery):
+            if self._discovering:
                 log.info("pool is discovered", **poller.key._asdict(), name=self._names.get(pool))
             self._tasks[pool] = group.create_task(self._keep_polling(poller))
 
@@ -214,8 +217,7 @@ class ProjectPoller:
 
     def _report_catalogue(self, outcome: str, reason: str) -> None:
         """Say when listing the project's pools begins to fail, or works again."""
-        discovering = isinstance(self.pools, Discovery)
-        if discovering:
+        if self._discovering:
             self.telemetry.discovery_up.labels(self.region, self.project_id).set(outcome == "ok")
         if outcome == self._catalogue_outcome:
             return
@@ -223,7 +225,7 @@ class ProjectPoller:
         report = log.bind(region=self.region, project_id=self.project_id, outcome=outcome)
         if outcome == "ok":
             report.info("the project's pools are listed again")
-        elif discovering:
+        elif self._discovering:
             report.error("the project's pools cannot be listed, so none can be discovered", reason=reason)
         else:
             report.warning("the project's pools cannot be listed; display names are not known", reason=reason)
