@@ -21,7 +21,6 @@ from exporter.api.wire import (
     LooseWorkload,
     Number,
     RawPage,
-    Requirement,
     Text,
     WirePage,
     WireWorkload,
@@ -31,7 +30,7 @@ from exporter.snapshot.workload import CPU, MEMORY, OTHER_RESOURCE, RESOURCES, U
 from exporter.transport import UNDECODABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from exporter.snapshot.rejection import Rejection
 
@@ -127,21 +126,20 @@ def _from_wire(wire: WireWorkload, now: float, unparsable: dict[str, tuple[str, 
         pending = None
     if pending is None and created is not None and wire.status in WAITING:
         pending = max(0.0, now - created)
-    requested = _requested(wire.resource_requirement)
-    uid = wire.uid or ""
+    requested = _requested(bytes(wire.resource_requirement))
     if requested.unparsable:
-        unparsable[uid] = requested.unparsable
+        unparsable[wire.uid] = requested.unparsable
     return Workload(
-        uid=uid,
-        name=wire.name or "",
-        job_name=wire.job_name or "",
-        job_uuid=wire.job_uuid or "",
+        uid=wire.uid,
+        name=wire.name,
+        job_name=wire.job_name,
+        job_uuid=wire.job_uuid,
         type=wire.type or UNKNOWN,
         status=wire.status or UNKNOWN,
-        flavor=wire.flavor or "",
-        priority=wire.priority or "",
-        user=wire.user_name or "",
-        gvk=wire.gvk or "",
+        flavor=wire.flavor,
+        priority=wire.priority,
+        user=wire.user_name,
+        gvk=wire.gvk,
         created=created,
         pending=pending,
         position=int(position) if position is not None and position >= 0 else None,
@@ -153,7 +151,7 @@ def _from_wire(wire: WireWorkload, now: float, unparsable: dict[str, tuple[str, 
     )
 
 
-_PLAIN = {str, int, float, type(None)}
+_PLAIN = {str, int, float}
 _ODD = "?"
 """Stands for true, an object or an array where an amount should be: in no known form."""
 
@@ -167,26 +165,27 @@ class _Requested(NamedTuple):
     unparsable: tuple[str, ...]
 
 
-def _requested(requirement: Requirement) -> _Requested:
-    """What a workload requests: an object in the real answer, an array of them in one documented table."""
-    parts = requirement if isinstance(requirement, list) else [requirement or {}]
-    return _added_up(
-        tuple(
-            [(key, value if type(value) in _PLAIN else _ODD) for part in parts for key, value in part.items()]
-        )
-    )
-
-
 @lru_cache(maxsize=4096)
-def _added_up(items: tuple[tuple[str, str | float | None], ...]) -> _Requested:
-    # Cached: thousands of workloads ask for a handful of shapes.
+def _requested(requirement: bytes) -> _Requested:
+    """What a workload requests: an object in the real answer, an array of them in one documented table.
+
+    Cached: see `WireWorkload`.
+    """
+    value = msgspec.json.decode(requirement)
+    parts = value if isinstance(value, list) else [{} if value is None else value]
+    if not all(isinstance(part, dict) for part in parts):
+        parts = [{OTHER_RESOURCE: _ODD}]  # it asks for something that nobody understands
+    return _added_up((key, amount) for part in parts for key, amount in part.items())
+
+
+def _added_up(amounts: Iterable[tuple[str, Any]]) -> _Requested:
     requested: dict[str, float] = {}
     unparsable: list[str] = []
-    for key, value in items:
+    for key, value in amounts:
         if value is None:
             continue
         resource = RENAMED_ACCELERATORS.get(key, key)
-        amount = quantity(value, resource)
+        amount = quantity(value if type(value) in _PLAIN else _ODD, resource)
         if amount is None:
             unparsable.append(resource if resource in RESOURCES else OTHER_RESOURCE)
         else:
@@ -197,7 +196,7 @@ def _added_up(items: tuple[tuple[str, str | float | None], ...]) -> _Requested:
 
 def _nodes(wire: WireWorkload) -> int:
     """How many nodes it runs on."""
-    hosts = {host.strip() for host in (wire.host_ips or "").split(",")} - {""}
+    hosts = {host.strip() for host in wire.host_ips.split(",")} - {""}
     return len(hosts) or len(wire.nodes or ())
 
 
@@ -224,22 +223,14 @@ def _tightened(loose: LooseWorkload) -> WireWorkload:
         running_duration=_number(loose.running_duration),
         host_ips=_text(loose.host_ips),
         nodes=loose.nodes,
-        resource_requirement=_requirement(loose.resource_requirement),
+        resource_requirement=loose.resource_requirement,
     )
 
 
-def _requirement(value: Any) -> Requirement:
-    """What is neither an object nor an array of objects asks for something that nobody understands."""
-    parts = value if isinstance(value, list) else [value]
-    if value is None or all(isinstance(part, dict) for part in parts):
-        return value  # type: ignore[no-any-return]  # just looked at
-    return {OTHER_RESOURCE: _ODD}
-
-
-def _text(value: Text) -> str | None:
+def _text(value: Text) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return None if value is None else str(value)
+    return "" if value is None else str(value)
 
 
 def _number(value: Number) -> float | None:

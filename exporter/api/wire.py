@@ -27,30 +27,32 @@ RENAMED_ACCELERATORS = {
 
 DISPLAY_NAME_LABEL = "os.modelarts/name"
 
-Resources = dict[str, Any]
-Requirement = Resources | list[Resources] | None
+NULL = msgspec.Raw(b"null")
 
 
 class WireWorkload(msgspec.Struct, rename="camel", gc=False):
-    """One item of a listing, in the types that the reference documents."""
+    """One item of a listing, in the types that the reference documents.
 
-    uid: str | None = None
-    name: str | None = None
-    job_name: str | None = None
-    job_uuid: str | None = msgspec.field(default=None, name="jobUUID")
-    type: str | None = None
-    status: str | None = None
-    flavor: str | None = None
-    priority: str | None = None
-    user_name: str | None = None
-    gvk: str | None = None
+    Requirements stay text: thousands of workloads ask for a handful of shapes, and each is understood once.
+    """
+
+    uid: str = ""
+    name: str = ""
+    job_name: str = ""
+    job_uuid: str = msgspec.field(default="", name="jobUUID")
+    type: str = ""
+    status: str = ""
+    flavor: str = ""
+    priority: str = ""
+    user_name: str = ""
+    gvk: str = ""
     create_time: float | None = None
     pending_duration: float | None = None
     pending_position: float | None = None
     running_duration: float | None = None
-    host_ips: str | None = None
+    host_ips: str = ""
     nodes: list[msgspec.Raw] | None = None
-    resource_requirement: Requirement = None
+    resource_requirement: msgspec.Raw = NULL
 
 
 Text = str | int | float | None
@@ -58,7 +60,7 @@ Number = int | float | str | None
 
 
 class LooseWorkload(msgspec.Struct, rename="camel", gc=False):
-    """One item of a listing whose texts may be bare numbers and whose numbers may be quoted."""
+    """One item of a listing whose texts may be bare numbers or null, and whose numbers may be quoted."""
 
     uid: Text = None
     name: Text = None
@@ -76,7 +78,7 @@ class LooseWorkload(msgspec.Struct, rename="camel", gc=False):
     running_duration: Number = None
     host_ips: Text = None
     nodes: list[msgspec.Raw] | None = None
-    resource_requirement: Any = None
+    resource_requirement: msgspec.Raw = NULL
 
 
 class WirePage(msgspec.Struct):

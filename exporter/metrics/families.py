@@ -5,14 +5,23 @@ A new metric is one entry here; `docs/metrics.md` is made from this table (`make
 
 from __future__ import annotations
 
+from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from exporter.errors import OUTCOMES
-from exporter.metrics.family import Family, GaugeHistogramFamily, LabelledFamily
+from exporter.metrics.family import Family, GaugeHistogramFamily, InfoFamily, LabelledFamily
 from exporter.metrics.summary import AGE_BUCKETS
 
 if TYPE_CHECKING:
     from exporter.metrics.family import AnyFamily, ListingFamily, StateFamily, WorkloadFamily
+
+
+@lru_cache(maxsize=4096)
+def _cards(accelerators: tuple[tuple[str, float], ...]) -> tuple[tuple[tuple[str], float], ...]:
+    """Samples by accelerator. Cached: thousands of workloads ask for a handful of shapes."""
+    return tuple(((name,), cards) for name, cards in accelerators)
+
 
 STATE_FAMILIES: tuple[StateFamily, ...] = (
     Family(
@@ -94,29 +103,17 @@ LISTING_FAMILIES: tuple[ListingFamily, ...] = (
 """Known while a pool's listing is fresh."""
 
 WORKLOAD_FAMILIES: tuple[WorkloadFamily, ...] = (
-    LabelledFamily(
+    InfoFamily(
         "modelarts_workload_info",
         "1; what else is known of the workload. Labels are empty where the API says nothing.",
         ("name", "job_uuid", "flavor", "priority", "user", "gvk"),
-        lambda workload: (
-            (
-                (
-                    workload.name,
-                    workload.job_uuid,
-                    workload.flavor,
-                    workload.priority,
-                    workload.user,
-                    workload.gvk,
-                ),
-                1,
-            ),
-        ),
+        attrgetter("name", "job_uuid", "flavor", "priority", "user", "gvk"),
     ),
-    LabelledFamily(
+    InfoFamily(
         "modelarts_workload_status",
         "1 for the workload's current status; other statuses have no series.",
         ("status",),
-        lambda workload: (((workload.status,), 1),),
+        lambda workload: (workload.status,),
     ),
     Family(
         "modelarts_workload_pending_duration_seconds",
@@ -153,7 +150,7 @@ WORKLOAD_FAMILIES: tuple[WorkloadFamily, ...] = (
         "modelarts_workload_requested_accelerators",
         "Cards that the workload requests, by accelerator.",
         ("accelerator",),
-        lambda workload: (((name,), cards) for name, cards in workload.accelerators),
+        lambda workload: _cards(workload.accelerators),
     ),
     Family(
         "modelarts_workload_nodes",

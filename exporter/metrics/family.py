@@ -45,6 +45,23 @@ class Family(Generic[Known]):
 
 
 @dataclass(frozen=True, slots=True)
+class InfoFamily(Generic[Known]):
+    """A family with one sample of value 1 for each thing that is known: what it says stands in its labels.
+
+    Attributes:
+        name, help, kind: as for `Family`.
+        labels: as for `LabelledFamily`.
+        texts: what is known -> the labels' values.
+    """
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    texts: Callable[[Known], tuple[str, ...]]
+    kind: Kind = "gauge"
+
+
+@dataclass(frozen=True, slots=True)
 class LabelledFamily(Generic[Known]):
     """A family with any number of samples for each thing that is known, told apart by labels of its own.
 
@@ -83,5 +100,5 @@ class GaugeHistogramFamily:
 
 StateFamily = Family[PoolState] | LabelledFamily[PoolState]
 ListingFamily = Family[Summary] | LabelledFamily[Summary] | GaugeHistogramFamily
-WorkloadFamily = Family[Workload] | LabelledFamily[Workload]
+WorkloadFamily = Family[Workload] | InfoFamily[Workload] | LabelledFamily[Workload]
 AnyFamily = StateFamily | ListingFamily | WorkloadFamily

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from exporter.metrics.block import Block, blocks
 from exporter.metrics.families import LISTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
-from exporter.metrics.family import (
-    POOL_LABELS,
-    WORKLOAD_LABELS,
-    Family,
-    GaugeHistogramFamily,
-    Known,
-    LabelledFamily,
-)
+from exporter.metrics.family import POOL_LABELS
+from exporter.metrics.lines import lines, summary_lines
 from exporter.metrics.section import Chunk
 from exporter.metrics.summary import Choice, Summary, summarise
-from exporter.metrics.text import bound, labelling, number
+from exporter.metrics.text import labelling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from exporter.snapshot.pool import PoolKey, PoolState
+    from exporter.snapshot.pool import PoolState
 
 Chunks = dict[str, tuple[Chunk, ...]]
 """By section key; a section without samples is missing."""
 
-_SLICE = 2000
-"""Lines of a chunk. Each holds the interpreter for about a millisecond, and scrapes come in between."""
-
-_INFINITY = float("inf")
-
 _of_pool = labelling(POOL_LABELS)
-_of_workload = labelling(WORKLOAD_LABELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +35,7 @@ class RenderedPool:
         state_chunks: what is known of every pool.
         stale_chunks: the same once the listing is too old.
         listing_chunks: what holds while the listing is fresh.
+        blocks: what the series of single workloads were made in.
     """
 
     state: PoolState
@@ -56,6 +44,7 @@ class RenderedPool:
     state_chunks: Mapping[str, tuple[Chunk, ...]]
     stale_chunks: Mapping[str, tuple[Chunk, ...]]
     listing_chunks: Mapping[str, tuple[Chunk, ...]]
+    blocks: tuple[Block, ...]
 
     def fresh(self, now: float) -> bool:
         """Whether the listing may be shown at this monotonic moment."""
@@ -72,98 +61,40 @@ def render_pool(state: PoolState, choice: Choice, previous: RenderedPool | None 
     Args:
         state: what is known of the pool.
         choice: which workloads get series of their own.
-        previous: what was made last; the listing's text is taken from it where the listing is the same.
+        previous: what was made last; text is taken from it where what it says is the same.
     """
     pool = _of_pool(state.key)
-    listing = state.listing
-    if previous is not None and previous.state.listing is listing and previous.choice == choice:
-        summary, listing_chunks = previous.summary, previous.listing_chunks
-    elif listing is None:
-        summary, listing_chunks = None, {}
-    else:
-        summary = summarise(listing, choice)
-        listing_chunks = _listing_chunks(state.key, summary)
     state_chunks = _state_chunks(pool, state)
     # A poll may be stuck when its listing gets too old; then the last outcome says nothing any more.
     stale_chunks = _state_chunks(pool, replace(state, outcome=None)) if state.up else state_chunks
-    return RenderedPool(state, choice, summary, state_chunks, stale_chunks, listing_chunks)
+    listing = state.listing
+    if listing is None:
+        return RenderedPool(state, choice, None, state_chunks, stale_chunks, {}, ())
+    if previous is not None and previous.state.listing is listing and previous.choice == choice:
+        return replace(previous, state=state, state_chunks=state_chunks, stale_chunks=stale_chunks)
+    summary = summarise(listing, choice)
+    made = blocks(pool, summary.chosen, previous.blocks if previous else ())
+    listing_chunks = {**_summary_chunks(pool, summary), **_workload_chunks(made)}
+    return RenderedPool(state, choice, summary, state_chunks, stale_chunks, listing_chunks, made)
 
 
 def _state_chunks(pool: str, state: PoolState) -> Chunks:
-    return _compressed((family.name, _lines(family, ((pool, state),))) for family in STATE_FAMILIES)
+    return _compressed((family.name, lines(family, (pool,), (state,))) for family in STATE_FAMILIES)
 
 
-def _listing_chunks(key: PoolKey, summary: Summary) -> Chunks:
-    return _compressed(_listing_lines(_of_pool(key), summary))
+def _summary_chunks(pool: str, summary: Summary) -> Chunks:
+    return _compressed(
+        text for family in LISTING_FAMILIES for text in summary_lines(family, pool, summary).items()
+    )
 
 
-def _listing_lines(pool: str, summary: Summary) -> Iterator[tuple[str, list[str]]]:
-    """Sample lines by section key; one family at a time, for those of many workloads are large."""
-    for family in LISTING_FAMILIES:
-        if isinstance(family, GaugeHistogramFamily):
-            yield from _histogram_lines(family, pool, summary).items()
-        else:
-            yield family.name, _lines(family, ((pool, summary),))
-    workloads = [
-        (f"{pool},{_of_workload((workload.uid, workload.job_name, workload.type))}", workload)
-        for workload in summary.chosen
-    ]
-    for one in WORKLOAD_FAMILIES:
-        yield one.name, _lines(one, workloads)
+def _workload_chunks(made: Sequence[Block]) -> Chunks:
+    by_family = (
+        (family.name, tuple(block.chunks[family.name] for block in made if family.name in block.chunks))
+        for family in WORKLOAD_FAMILIES
+    )
+    return {name: chunks for name, chunks in by_family if chunks}
 
 
 def _compressed(texts: Iterable[tuple[str, list[str]]]) -> Chunks:
-    return {
-        key: tuple(
-            Chunk.of("".join(lines[start : start + _SLICE]).encode())
-            for start in range(0, len(lines), _SLICE)
-        )
-        for key, lines in texts
-        if lines
-    }
-
-
-def _lines(family: Family[Known] | LabelledFamily[Known], known: Iterable[tuple[str, Known]]) -> list[str]:
-    """The sample lines of one family.
-
-    Args:
-        family: which.
-        known: identity labels as text, and what is known of what they identify.
-    """
-    name = family.name
-    if isinstance(family, Family):
-        value_of = family.value
-        return [
-            f"{name}{{{identity}}} {number(value)}\n"
-            for identity, one in known
-            if (value := value_of(one)) is not None
-        ]
-    labels, samples_of = labelling(family.labels), family.samples
-    return [
-        f"{name}{{{identity},{labels(values)}}} {number(value)}\n"
-        for identity, one in known
-        for values, value in samples_of(one)
-    ]
-
-
-def _histogram_lines(family: GaugeHistogramFamily, pool: str, summary: Summary) -> dict[str, list[str]]:
-    """The sample lines of a gauge histogram, by section key.
-
-    OpenMetrics wants one distribution's lines together, the text format one suffix's: both are made.
-    """
-    lines: defaultdict[str, list[str]] = defaultdict(list)
-    name, labels = family.name, labelling(family.labels)
-    for values, ages in family.samples(summary):
-        identity = f"{pool},{labels(values)}"
-        cumulative = list(accumulate(ages.buckets))
-        buckets = [
-            f'{name}_bucket{{{identity},le="{bound(upper)}"}} {count}\n'
-            for upper, count in zip((*family.buckets, _INFINITY), cumulative, strict=True)
-        ]
-        count = f"{name}_gcount{{{identity}}} {cumulative[-1]}\n"
-        total = f"{name}_gsum{{{identity}}} {number(ages.total)}\n"
-        lines[f"{name}_bucket"] += buckets
-        lines[f"{name}_gcount"].append(count)
-        lines[f"{name}_gsum"].append(total)
-        lines[name] += [*buckets, count, total]
-    return lines
+    return {key: (Chunk.of("".join(text).encode()),) for key, text in texts if text}

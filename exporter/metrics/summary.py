@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from heapq import nsmallest
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from exporter.snapshot.workload import ACCELERATORS, PRIORITIES, STATUSES, TYPES, WAITING, Workload
+from exporter.snapshot.workload import ACCELERATORS, FINISHED, PRIORITIES, STATUSES, TYPES, WAITING, Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from exporter.snapshot.pool import Listing
+
+_Counts = dict[tuple[str, str], int]
+_Amounts = dict[tuple[str, str], float]
+_Cards = dict[tuple[str, str, str], float]
 
 SeriesOf = Literal["none", "waiting", "active", "all"]
 
@@ -62,7 +68,7 @@ class Summary:
         accelerators: likewise, by (type, status, accelerator).
         ages: of the waiting, by type.
         longest: seconds of the longest wait, by (type, priority); 0 where none waits, missing where unknown.
-        chosen: the workloads that get series of their own, most important first.
+        chosen: the workloads that get series of their own, in the listing's order.
         omitted: how many more would, but for the limit.
         complete: whether all workloads that exist were read.
     """
@@ -95,44 +101,62 @@ def summarise(listing: Listing, choice: Choice) -> Summary:
         listing: what was read.
         choice: which workloads get series of their own.
     """
-    workloads = dict.fromkeys(((kind, status) for kind in TYPES for status in STATUSES), 0)
-    cpu_cores = dict.fromkeys(workloads, 0.0)
-    memory_bytes = dict.fromkeys(workloads, 0.0)
-    accelerators = dict.fromkeys(((*key, name) for key in workloads for name in ACCELERATORS), 0.0)
+    chosen, omitted = _chosen(listing.workloads, choice)
+    waiting = [workload for workload in listing.workloads if workload.waiting]
+    return Summary(
+        *_demand(listing.workloads),
+        ages=_ages(waiting),
+        longest=_longest(waiting),
+        chosen=chosen,
+        omitted=omitted,
+        complete=listing.complete,
+    )
+
+
+_shape = attrgetter("type", "status", "cpu_cores", "memory_bytes", "accelerators")
+
+
+def _demand(workloads: Iterable[Workload]) -> tuple[_Counts, _Amounts, _Amounts, _Cards]:
+    """How many there are; cores, bytes and cards that they request."""
+    counts = dict.fromkeys(((kind, status) for kind in TYPES for status in STATUSES), 0)
+    cpu_cores = dict.fromkeys(counts, 0.0)
+    memory_bytes = dict.fromkeys(counts, 0.0)
+    accelerators = dict.fromkeys(((*key, name) for key in counts for name in ACCELERATORS), 0.0)
+    # Thousands of workloads ask for a handful of shapes: these are counted first and added up then, which
+    # takes 0.4 us a workload instead of 1.
+    for (kind, status, cores, memory, cards), count in Counter(map(_shape, workloads)).items():
+        key = (kind, status)
+        counts[key] = counts.get(key, 0) + count
+        if status in FINISHED:
+            continue
+        cpu_cores[key] = cpu_cores.get(key, 0.0) + count * (cores or 0.0)
+        memory_bytes[key] = memory_bytes.get(key, 0.0) + count * (memory or 0.0)
+        for name, number in cards:
+            accelerators[*key, name] = accelerators.get((*key, name), 0.0) + count * number
+    return counts, cpu_cores, memory_bytes, accelerators
+
+
+def _ages(waiting: Iterable[Workload]) -> Mapping[str, Ages]:
     ages: defaultdict[str, Ages] = defaultdict(Ages, {kind: Ages() for kind in TYPES})
+    for workload in waiting:
+        if workload.pending is not None:
+            ages[workload.type].add(workload.pending)
+    return ages
+
+
+def _longest(waiting: Iterable[Workload]) -> Mapping[tuple[str, str], float]:
     longest = dict.fromkeys(((kind, priority) for kind in TYPES for priority in PRIORITIES), 0.0)
     unknown: set[tuple[str, str]] = set()
-    for workload in listing.workloads:
-        key = (workload.type, workload.status)
-        workloads[key] = workloads.get(key, 0) + 1
-        if workload.finished:
-            continue
-        cpu_cores[key] = cpu_cores.get(key, 0.0) + (workload.cpu_cores or 0.0)
-        memory_bytes[key] = memory_bytes.get(key, 0.0) + (workload.memory_bytes or 0.0)
-        for name, cards in workload.accelerators:
-            accelerators[*key, name] = accelerators.get((*key, name), 0.0) + cards
-        if workload.waiting:
-            queue = (workload.type, workload.priority)
-            if workload.pending is None:
-                unknown.add(queue)
-            else:
-                ages[workload.type].add(workload.pending)
-                longest[queue] = max(longest.get(queue, 0.0), workload.pending)
+    for workload in waiting:
+        queue = (workload.type, workload.priority)
+        if workload.pending is None:
+            unknown.add(queue)
+        else:
+            longest[queue] = max(longest.get(queue, 0.0), workload.pending)
     for queue in unknown:
         if not longest.get(queue):
             longest.pop(queue, None)  # somebody waits, and nobody knows for how long: that is not 0
-    chosen = _chosen(listing.workloads, choice.series)
-    return Summary(
-        workloads,
-        cpu_cores,
-        memory_bytes,
-        accelerators,
-        ages,
-        longest,
-        chosen[: choice.limit],
-        max(0, len(chosen) - choice.limit),
-        listing.complete,
-    )
+    return longest
 
 
 _QUALIFIES: Mapping[SeriesOf, Callable[[Workload], bool]] = {
@@ -143,8 +167,14 @@ _QUALIFIES: Mapping[SeriesOf, Callable[[Workload], bool]] = {
 }
 
 
-def _chosen(workloads: tuple[Workload, ...], series: SeriesOf) -> tuple[Workload, ...]:
-    return tuple(sorted(filter(_QUALIFIES[series], workloads), key=_importance))
+def _chosen(workloads: Iterable[Workload], choice: Choice) -> tuple[tuple[Workload, ...], int]:
+    """The workloads that get series of their own, in the listing's order; how many more would."""
+    qualified = tuple(filter(_QUALIFIES[choice.series], workloads))
+    omitted = max(0, len(qualified) - choice.limit)
+    if omitted:
+        kept = {workload.uid for workload in nsmallest(choice.limit, qualified, key=_importance)}
+        qualified = tuple(workload for workload in qualified if workload.uid in kept)
+    return qualified, omitted
 
 
 def _importance(workload: Workload) -> tuple[int, float, str]:

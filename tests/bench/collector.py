@@ -17,7 +17,7 @@ from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from bench.data import PROJECT, Size, variants
 from exporter.api.decode import decode_page
 from exporter.metrics.families import LISTING_FAMILIES, WORKLOAD_FAMILIES
-from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS, Family, GaugeHistogramFamily
+from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS, Family, GaugeHistogramFamily, InfoFamily
 from exporter.metrics.summary import Choice, SeriesOf, summarise
 from exporter.snapshot.pool import Listing
 
@@ -71,6 +71,8 @@ class Collector:
             if isinstance(family, Family):
                 if (only := family.value(one)) is not None:
                     gauge.add_metric(identity, only)
+            elif isinstance(family, InfoFamily):
+                gauge.add_metric((*identity, *family.texts(one)), 1)
             else:
                 for values, value in family.samples(one):
                     gauge.add_metric((*identity, *values), value)
