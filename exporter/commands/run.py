@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from exporter.settings.model import Settings
 
 log = structlog.get_logger(__name__)
+
+_SWITCH_INTERVAL = 0.001
+"""Seconds that rendering may hold the interpreter while the event loop wants it. With Python's own 5 ms a
+scrape that comes during a poll waits so long for each of its parts: the 99th of 100 (10,000 workloads, gzip)
+took 19 and 34 ms in two runs, with 1 ms 18 and 25; of 20 scrapers of 24 MB plain 112 and 210, then 78 and 54.
+"""
 
 
 async def run(
@@ -42,6 +49,7 @@ async def run(
     Raises:
         ConfigurationError: the web configuration is bad, or an address cannot be listened on.
     """
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     web_config = LiveWebConfig(settings.web.config_file)
 
     def reread_all() -> Settings:

@@ -1,7 +1,8 @@
 """Made-up workloads in the shape of the documented answer, as ready bytes.
 
-A listing is never the same twice: durations grow from one poll to the next, and a hundredth of the jobs gives
-way to new ones. There are a few such variants of each pool, served in turn.
+A listing is never the same twice: durations grow from one poll to the next, a hundredth of the jobs gives
+way to new ones, and one waiting job in a hundred starts, wherever it stands. There are a few such variants of
+each pool, served in turn.
 """
 
 from __future__ import annotations
@@ -85,15 +86,19 @@ def variants(pool: str, count: int) -> tuple[Variant, ...]:
 
 
 def _variant(jobs: list[dict[str, object]], number: int) -> Variant:
-    encoded = [msgspec.json.encode(_aged(job, number * SECONDS_BETWEEN)) for job in jobs]
+    encoded = [msgspec.json.encode(_aged(job, number)) for job in jobs]
     ends = accumulate((len(item) + 1 for item in encoded), initial=-1)
     return Variant(b",".join(encoded), tuple(ends)[1:])
 
 
-def _aged(job: dict[str, object], seconds: int) -> dict[str, object]:
-    growing = "pendingDuration" if job["status"] in {"Queue", "Pending"} else "runningDuration"
+def _aged(job: dict[str, object], number: int) -> dict[str, object]:
+    seconds = number * SECONDS_BETWEEN
     if job["status"] in {"Completed", "Failed"}:
         return job
+    waits = job["status"] in {"Queue", "Pending"}
+    if waits and int(str(job["uid"])[:8], 16) % 100 < number:
+        return job | {"status": "Running", "runningDuration": seconds, "hostIps": "192.168.0.1"}
+    growing = "pendingDuration" if waits else "runningDuration"
     before = job.get(growing, 0)
     assert isinstance(before, int)
     return {**job, growing: before + seconds}
