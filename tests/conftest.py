@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 from fakes import FakeClock
+from hypothesis import settings
+
+# Machines are slow and busy; no test is about how long it takes.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture

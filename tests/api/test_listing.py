@@ -78,7 +78,7 @@ jobs = st.lists(st.integers(0, 40), max_size=60).map(
 changes = st.lists(st.tuples(st.frozensets(st.integers(0, 59), max_size=15), st.integers(0, 4)), max_size=12)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(jobs=jobs, changes=changes, tells_total=st.booleans(), shuffle=st.integers(0, 5))
 def test_a_job_alive_throughout_is_never_missed_and_never_counted_twice(
     jobs: list[tuple[str, float]], changes: list[tuple[frozenset[int], int]], tells_total: bool, shuffle: int
@@ -96,7 +96,7 @@ def test_a_job_alive_throughout_is_never_missed_and_never_counted_twice(
         assert server.alive_throughout <= set(uids(listing))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(jobs=jobs, vanish=st.frozensets(st.integers(0, 59), max_size=15), births=st.integers(0, 4))
 def test_one_change_between_pages_does_not_cost_completeness(
     jobs: list[tuple[str, float]], vanish: frozenset[int], births: int

@@ -234,7 +234,7 @@ workloads = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(workloads, max_size=8, unique_by=lambda workload: workload.uid))
 async def test_every_listing_can_be_read_back(listed: list[Workload]) -> None:
     """Whatever the API lists, both formats parse, and the counts and sums come out as added up here."""
