@@ -27,7 +27,6 @@ UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 MAX_BODY = 64 * 2**20
 """Bytes of a decompressed body. A page of 500 workloads is 340 KB; 64 MiB leaves room for any of them."""
 
-_CHUNK = 64 * 2**10
 _LONGEST_HEADER = 64 * 2**10
 """IAM's tokens come in a header; with many permissions they outgrow aiohttp's 8 KiB."""
 
@@ -191,11 +190,13 @@ def _mark(path: Path) -> _Mark | None:
 
 
 async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:
-    body = bytearray()
+    chunks: list[bytes] = []
+    size = 0
     try:
-        async for chunk in answer.content.iter_chunked(_CHUNK):
-            body += chunk
-            if len(body) > MAX_BODY:
+        async for chunk in answer.content.iter_any():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BODY:
                 answer.close()
                 raise BadResponse(
                     f"the answer is larger than {MAX_BODY >> 20} MiB", where=where, status=answer.status
@@ -210,7 +211,7 @@ async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:
                 advice="check the endpoint, and any proxy on the way to it",
             ) from None
         raise
-    return bytes(body)
+    return b"".join(chunks)
 
 
 def _translated(error: Exception, request: Request) -> Exception:
