@@ -12,7 +12,7 @@ from exporter.metrics.family import Family, GaugeHistogramFamily, LabelledFamily
 from exporter.metrics.summary import AGE_BUCKETS
 
 if TYPE_CHECKING:
-    from exporter.metrics.family import AnyFamily, ListingFamily, StateFamily, WorkloadFamily
+    from exporter.metrics.family import AnyFamily, ListingFamily, SettingFamily, StateFamily, WorkloadFamily
 
 STATE_FAMILIES: tuple[StateFamily, ...] = (
     Family(
@@ -40,6 +40,17 @@ STATE_FAMILIES: tuple[StateFamily, ...] = (
     ),
 )
 """Known of every watched pool, also of one that cannot be read."""
+
+SETTING_FAMILIES: tuple[SettingFamily, ...] = (
+    LabelledFamily(
+        "modelarts_pool_pending_threshold_seconds",
+        "How long a workload may wait before the alert rules tell of it, from alerts.pending_after. "
+        "Type and priority other hold for what is not documented.",
+        ("type", "priority"),
+        lambda thresholds: thresholds.seconds.items(),
+    ),
+)
+"""Configured for every watched pool, also for one that cannot be read."""
 
 LISTING_FAMILIES: tuple[ListingFamily, ...] = (
     Family(
@@ -163,4 +174,4 @@ WORKLOAD_FAMILIES: tuple[WorkloadFamily, ...] = (
 )
 """Of the workloads that `workloads.series` chooses, while their pool's listing is fresh."""
 
-FAMILIES: tuple[AnyFamily, ...] = (*STATE_FAMILIES, *LISTING_FAMILIES, *WORKLOAD_FAMILIES)
+FAMILIES: tuple[AnyFamily, ...] = (*STATE_FAMILIES, *SETTING_FAMILIES, *LISTING_FAMILIES, *WORKLOAD_FAMILIES)
