@@ -96,6 +96,19 @@ LISTING_FAMILIES: tuple[ListingFamily, ...] = (
         ("type", "priority"),
         lambda summary: summary.longest.items(),
     ),
+    LabelledFamily(
+        "modelarts_pool_shortest_running_seconds",
+        "How long the workload that started last has run; absent where none is in status Running.",
+        ("type", "priority"),
+        lambda summary: summary.shortest_running.items(),
+    ),
+    LabelledFamily(
+        "modelarts_pool_longest_in_status_seconds",
+        "The longest that a workload has been in status Creating, Abnormal or Terminating, as far as this "
+        "exporter has seen since its start; 0 where none is.",
+        ("type", "status"),
+        lambda summary: summary.longest_in_status.items(),
+    ),
     Family(
         "modelarts_pool_workload_series_omitted",
         "Workloads that qualify for series of their own but are over workloads.limit.",

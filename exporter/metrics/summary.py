@@ -7,7 +7,16 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from exporter.snapshot.workload import ACCELERATORS, PRIORITIES, STATUSES, TYPES, WAITING, Workload
+from exporter.snapshot.workload import (
+    ACCELERATORS,
+    PASSING,
+    PRIORITIES,
+    RUNNING,
+    STATUSES,
+    TYPES,
+    WAITING,
+    Workload,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,6 +71,9 @@ class Summary:
         accelerators: likewise, by (type, status, accelerator).
         ages: of the waiting, by type.
         longest: seconds of the longest wait, by (type, priority); 0 where none waits, missing where unknown.
+        shortest_running: seconds that the last to start has run, by (type, priority); missing where none runs.
+        longest_in_status: seconds that a workload has been seen in a status that should pass, the longest by
+            (type, status); 0 where none is.
         chosen: the workloads that get series of their own, most important first.
         omitted: how many more would, but for the limit.
         complete: whether all workloads that exist were read.
@@ -73,6 +85,8 @@ class Summary:
     accelerators: Mapping[tuple[str, str, str], float]
     ages: Mapping[str, Ages]
     longest: Mapping[tuple[str, str], float]
+    shortest_running: Mapping[tuple[str, str], float]
+    longest_in_status: Mapping[tuple[str, str], float]
     chosen: tuple[Workload, ...]
     omitted: int
     complete: bool
@@ -129,10 +143,30 @@ def summarise(listing: Listing, choice: Choice) -> Summary:
         accelerators,
         ages,
         longest,
+        _shortest_running(listing.workloads),
+        _longest_in_status(listing.workloads),
         chosen[: choice.limit],
         max(0, len(chosen) - choice.limit),
         listing.complete,
     )
+
+
+def _shortest_running(workloads: tuple[Workload, ...]) -> dict[tuple[str, str], float]:
+    shortest: dict[tuple[str, str], float] = {}
+    for workload in workloads:
+        if workload.running is not None and workload.status == RUNNING:
+            queue = (workload.type, workload.priority)
+            shortest[queue] = min(shortest.get(queue, workload.running), workload.running)
+    return shortest
+
+
+def _longest_in_status(workloads: tuple[Workload, ...]) -> dict[tuple[str, str], float]:
+    longest = dict.fromkeys(((kind, status) for kind in TYPES for status in PASSING), 0.0)
+    for workload in workloads:
+        if workload.in_status is not None:
+            key = (workload.type, workload.status)
+            longest[key] = max(longest.get(key, 0.0), workload.in_status)
+    return longest
 
 
 _QUALIFIES: Mapping[SeriesOf, Callable[[Workload], bool]] = {
