@@ -71,9 +71,9 @@ class Summary:
         accelerators: likewise, by (type, status, accelerator).
         ages: of the waiting, by type.
         longest: seconds of the longest wait, by (type, priority); 0 where none waits, missing where unknown.
-        shortest_running: seconds that the last to start has run, by (type, priority); missing where none runs.
-        longest_in_status: seconds that a workload has been seen in a status that should pass, the longest by
-            (type, status); 0 where none is.
+        shortest_running: seconds that the last to start has run, by (type, priority); missing if none runs.
+        longest_in_status: seconds in a status that should pass, the longest, by (type, status); 0 where
+            none is.
         chosen: the workloads that get series of their own, most important first.
         omitted: how many more would, but for the limit.
         complete: whether all workloads that exist were read.

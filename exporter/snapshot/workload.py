@@ -68,8 +68,8 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         memory_bytes: requested.
         accelerators: requested cards by the accelerator's current name.
         nodes: how many nodes it runs on.
-        in_status: for how many seconds, at least, it has been in its status, for those of `PASSING`; the API does
-            not say, the exporter watches.
+        in_status: seconds that it has been in its status, at least, for those of `PASSING`: as watched, for
+            the API does not say.
     """
 
     uid: str
