@@ -20,7 +20,9 @@ from exporter.credentials.key_files import configured_keys
 from exporter.credentials.renewal import RenewedSource
 from exporter.errors import ConfigurationError, CredentialsError, Problem
 from exporter.metrics.summary import Choice
+from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.polling.project import Discovery, ProjectPoller
+from exporter.settings.alerts import DEFAULTS
 from exporter.settings.credentials import AgencyForm, KeysForm, PasswordForm
 from exporter.transport import HttpTransport
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from exporter.clock import Clock
     from exporter.credentials.credential import Credential, CredentialSource
     from exporter.credentials.guard import Guard
+    from exporter.settings.alerts import Alerts
     from exporter.settings.model import Settings, Workloads
     from exporter.settings.project import Project
     from exporter.snapshot.store import SnapshotStore
@@ -215,6 +218,13 @@ class Fetching:
 def choice(workloads: Workloads) -> Choice:
     """Which workloads get series of their own."""
     return Choice(workloads.series, workloads.limit)
+
+
+def thresholds(alerts: Alerts) -> Thresholds:
+    """How long workloads may wait: exceptions, then what holds for every pool, then the defaults."""
+    exceptions = [Rule(pools.match, pools.pending_after.named()) for pools in alerts.pools]
+    everywhere = [Rule(None, pending_after.named()) for pending_after in (alerts.pending_after, DEFAULTS)]
+    return Thresholds((*exceptions, *everywhere))
 
 
 def _plain(secret: SecretStr | Path) -> str | Path:

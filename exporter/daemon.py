@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.assembly import Fetching, choice
+from exporter.assembly import Fetching, choice, thresholds
 from exporter.errors import ConfigurationError
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.renderer import Renderer
@@ -42,7 +42,11 @@ class Daemon:
         self._reread = reread
         self._around = around
         self._renderer = Renderer(
-            around.store, clock=around.clock, telemetry=around.telemetry, choice=choice(settings.workloads)
+            around.store,
+            clock=around.clock,
+            telemetry=around.telemetry,
+            choice=choice(settings.workloads),
+            thresholds=thresholds(settings.alerts),
         )
         self.exposition = Exposition(self._renderer, around.telemetry.registry, clock=around.clock)
         self._fetching: Fetching | None = None
@@ -100,6 +104,7 @@ class Daemon:
             log.warning("changes of web and log take effect at the next start")
         self._settings, self._fetching = settings, fetching
         self._renderer.choice = choice(settings.workloads)
+        self._renderer.thresholds = thresholds(settings.alerts)
         if self._generation is not None:
             self._generation.cancel()
             await asyncio.wait((self._generation,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from exporter.assembly import Fetching, choice
+from exporter.assembly import Fetching, choice, thresholds
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.renderer import Renderer
 
@@ -21,7 +21,11 @@ async def once(settings: Settings, around: Surroundings) -> int:
         0, or 1 when some pool or project could not be read; what could be read is printed all the same.
     """
     renderer = Renderer(
-        around.store, clock=around.clock, telemetry=around.telemetry, choice=choice(settings.workloads)
+        around.store,
+        clock=around.clock,
+        telemetry=around.telemetry,
+        choice=choice(settings.workloads),
+        thresholds=thresholds(settings.alerts),
     )
     exposition = Exposition(renderer, around.telemetry.registry, clock=around.clock)
     async with await Fetching.opened(settings, around, patience=settings.poll.timeout) as fetching:

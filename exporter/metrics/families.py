@@ -14,7 +14,7 @@ from exporter.metrics.family import Family, GaugeHistogramFamily, InfoFamily, La
 from exporter.metrics.summary import AGE_BUCKETS
 
 if TYPE_CHECKING:
-    from exporter.metrics.family import AnyFamily, ListingFamily, StateFamily, WorkloadFamily
+    from exporter.metrics.family import AnyFamily, ListingFamily, SettingFamily, StateFamily, WorkloadFamily
 
 
 @lru_cache(maxsize=4096)
@@ -49,6 +49,17 @@ STATE_FAMILIES: tuple[StateFamily, ...] = (
     ),
 )
 """Known of every watched pool, also of one that cannot be read."""
+
+SETTING_FAMILIES: tuple[SettingFamily, ...] = (
+    LabelledFamily(
+        "modelarts_pool_pending_threshold_seconds",
+        "How long a workload may wait before the alert rules tell of it, from alerts.pending_after. "
+        "Type and priority other hold for what is not documented.",
+        ("type", "priority"),
+        lambda thresholds: thresholds.seconds.items(),
+    ),
+)
+"""Configured for every watched pool, also for one that cannot be read."""
 
 LISTING_FAMILIES: tuple[ListingFamily, ...] = (
     Family(
@@ -93,6 +104,19 @@ LISTING_FAMILIES: tuple[ListingFamily, ...] = (
         "The longest wait so far among workloads in status Queue or Pending; 0 where none waits.",
         ("type", "priority"),
         lambda summary: summary.longest.items(),
+    ),
+    LabelledFamily(
+        "modelarts_pool_shortest_running_seconds",
+        "How long the workload that started last has run; absent where none is in status Running.",
+        ("type", "priority"),
+        lambda summary: summary.shortest_running.items(),
+    ),
+    LabelledFamily(
+        "modelarts_pool_longest_in_status_seconds",
+        "The longest that a workload has been in status Creating, Abnormal or Terminating, as far as this "
+        "exporter has seen since its start; 0 where none is.",
+        ("type", "status"),
+        lambda summary: summary.longest_in_status.items(),
     ),
     Family(
         "modelarts_pool_workload_series_omitted",
@@ -160,4 +184,4 @@ WORKLOAD_FAMILIES: tuple[WorkloadFamily, ...] = (
 )
 """Of the workloads that `workloads.series` chooses, while their pool's listing is fresh."""
 
-FAMILIES: tuple[AnyFamily, ...] = (*STATE_FAMILIES, *LISTING_FAMILIES, *WORKLOAD_FAMILIES)
+FAMILIES: tuple[AnyFamily, ...] = (*STATE_FAMILIES, *SETTING_FAMILIES, *LISTING_FAMILIES, *WORKLOAD_FAMILIES)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from exporter.metrics.summary import Summary
+from exporter.metrics.thresholds import PendingThresholds
 from exporter.snapshot.pool import PoolState
 from exporter.snapshot.workload import Workload
 
@@ -22,7 +23,7 @@ POOL_LABELS = ("region", "project_id", "pool")
 WORKLOAD_LABELS = ("uid", "job_name", "type")
 """On every series of a single workload; added likewise."""
 
-Known = TypeVar("Known", PoolState, Summary, Workload)
+Known = TypeVar("Known", PoolState, PendingThresholds, Summary, Workload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class GaugeHistogramFamily:
 
 
 StateFamily = Family[PoolState] | LabelledFamily[PoolState]
+SettingFamily = Family[PendingThresholds] | LabelledFamily[PendingThresholds]
 ListingFamily = Family[Summary] | LabelledFamily[Summary] | GaugeHistogramFamily
 WorkloadFamily = Family[Workload] | InfoFamily[Workload] | LabelledFamily[Workload]
-AnyFamily = StateFamily | ListingFamily | WorkloadFamily
+AnyFamily = StateFamily | SettingFamily | ListingFamily | WorkloadFamily

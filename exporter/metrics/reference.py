@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from exporter.metrics.families import LISTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
+from exporter.metrics.families import LISTING_FAMILIES, SETTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
 from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS
 from exporter.telemetry import PREFIX, Telemetry
 
@@ -31,7 +31,7 @@ def reference() -> str:
         (
             _INTRODUCTION,
             f"## Of every watched pool\n\nAlso of one that cannot be read. Labels: {pool}, and\n",
-            *_table(map(_declared, STATE_FAMILIES)),
+            *_table(map(_declared, (*STATE_FAMILIES, *SETTING_FAMILIES))),
             f"\n## Of a pool's listing\n\nWhile it is younger than `poll.stale_after`. Labels: {pool}, and\n",
             *_table(map(_declared, LISTING_FAMILIES)),
             "\n## Of single workloads\n",

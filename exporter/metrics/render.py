@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exporter.metrics.block import Block, blocks
-from exporter.metrics.families import LISTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
+from exporter.metrics.families import LISTING_FAMILIES, SETTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
 from exporter.metrics.family import POOL_LABELS
 from exporter.metrics.lines import lines, summary_lines
 from exporter.metrics.section import Chunk
 from exporter.metrics.summary import Choice, Summary, summarise
 from exporter.metrics.text import labelling
+from exporter.metrics.thresholds import PendingThresholds, Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,8 +32,11 @@ class RenderedPool:
     Attributes:
         state: what it was made of.
         choice: which workloads were to get series of their own.
+        thresholds: how long workloads might wait, in whatever pool...
+        pending: ...and in this one.
         summary: the listing's figures; None where nothing was ever read.
-        state_chunks: what is known of every pool.
+        setting_chunks: what is configured.
+        state_chunks: what is known of every pool, and what is configured.
         stale_chunks: the same once the listing is too old.
         listing_chunks: what holds while the listing is fresh.
         blocks: what the series of single workloads were made in.
@@ -40,7 +44,10 @@ class RenderedPool:
 
     state: PoolState
     choice: Choice
+    thresholds: Thresholds
+    pending: PendingThresholds
     summary: Summary | None
+    setting_chunks: Mapping[str, tuple[Chunk, ...]]
     state_chunks: Mapping[str, tuple[Chunk, ...]]
     stale_chunks: Mapping[str, tuple[Chunk, ...]]
     listing_chunks: Mapping[str, tuple[Chunk, ...]]
@@ -55,31 +62,57 @@ class RenderedPool:
         return {**self.state_chunks, **self.listing_chunks} if self.fresh(now) else self.stale_chunks
 
 
-def render_pool(state: PoolState, choice: Choice, previous: RenderedPool | None = None) -> RenderedPool:
+def render_pool(
+    state: PoolState,
+    choice: Choice,
+    previous: RenderedPool | None = None,
+    thresholds: Thresholds = Thresholds(),  # noqa: B008  (it is immutable)
+) -> RenderedPool:
     """Make a pool's text.
 
     Args:
         state: what is known of the pool.
         choice: which workloads get series of their own.
-        previous: what was made last; text is taken from it where what it says is the same.
+        previous: what was made last; text is taken from it where what it was made of is the same.
+        thresholds: how long workloads may wait.
     """
     pool = _of_pool(state.key)
+    pending = thresholds.of(state.key.pool, state.name)
+    if previous is not None and previous.pending == pending:
+        setting_chunks = previous.setting_chunks
+    else:
+        setting_chunks = _setting_chunks(pool, pending)
     state_chunks = _state_chunks(pool, state)
     # A poll may be stuck when its listing gets too old; then the last outcome says nothing any more.
     stale_chunks = _state_chunks(pool, replace(state, outcome=None)) if state.up else state_chunks
-    listing = state.listing
-    if listing is None:
-        return RenderedPool(state, choice, None, state_chunks, stale_chunks, {}, ())
-    if previous is not None and previous.state.listing is listing and previous.choice == choice:
-        return replace(previous, state=state, state_chunks=state_chunks, stale_chunks=stale_chunks)
-    summary = summarise(listing, choice)
-    made = blocks(pool, summary.chosen, previous.blocks if previous else ())
-    listing_chunks = {**_summary_chunks(pool, summary), **_workload_chunks(made)}
-    return RenderedPool(state, choice, summary, state_chunks, stale_chunks, listing_chunks, made)
+    if previous is not None and previous.state.listing is state.listing and previous.choice == choice:
+        summary, made, listing_chunks = previous.summary, previous.blocks, previous.listing_chunks
+    elif state.listing is None:
+        summary, made, listing_chunks = None, (), {}
+    else:
+        summary = summarise(state.listing, choice)
+        made = blocks(pool, summary.chosen, previous.blocks if previous else ())
+        listing_chunks = {**_summary_chunks(pool, summary), **_workload_chunks(made)}
+    return RenderedPool(
+        state=state,
+        choice=choice,
+        thresholds=thresholds,
+        pending=pending,
+        summary=summary,
+        setting_chunks=setting_chunks,
+        state_chunks={**state_chunks, **setting_chunks},
+        stale_chunks={**stale_chunks, **setting_chunks},
+        listing_chunks=listing_chunks,
+        blocks=made,
+    )
 
 
 def _state_chunks(pool: str, state: PoolState) -> Chunks:
     return _compressed((family.name, lines(family, (pool,), (state,))) for family in STATE_FAMILIES)
+
+
+def _setting_chunks(pool: str, pending: PendingThresholds) -> Chunks:
+    return _compressed((family.name, lines(family, (pool,), (pending,))) for family in SETTING_FAMILIES)
 
 
 def _summary_chunks(pool: str, summary: Summary) -> Chunks:

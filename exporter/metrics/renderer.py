@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from exporter.metrics.render import RenderedPool, render_pool
+from exporter.metrics.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,15 +26,27 @@ class Renderer:
         store: whose states to render.
         clock: to time it.
         telemetry: where the time is counted.
-        choice: which workloads get series of their own; may be set to another at any time, which holds from
-            the next `catch_up` on.
+        choice: which workloads get series of their own.
+        thresholds: how long workloads may wait.
+
+    Attributes:
+        choice, thresholds: may be set to others at any time, which hold from the next `catch_up` on.
     """
 
-    def __init__(self, store: SnapshotStore, *, clock: Clock, telemetry: Telemetry, choice: Choice) -> None:
+    def __init__(
+        self,
+        store: SnapshotStore,
+        *,
+        clock: Clock,
+        telemetry: Telemetry,
+        choice: Choice,
+        thresholds: Thresholds = Thresholds(),  # noqa: B008  (it is immutable)
+    ) -> None:
         self._store = store
         self._clock = clock
         self._telemetry = telemetry
         self.choice = choice
+        self.thresholds = thresholds
         self._pools: Mapping[PoolKey, RenderedPool] = MappingProxyType({})
 
     @property
@@ -48,18 +61,22 @@ class Renderer:
             await self.catch_up()
 
     async def catch_up(self) -> None:
-        """Render every pool whose text was made of another state, or for another choice."""
+        """Render every pool whose text was made of another state, or as it was configured before."""
         states = self._store.states
         if self._pools.keys() - states.keys():
             self._swap({key: text for key, text in self._pools.items() if key in states})
         for key, state in states.items():
             previous = self._pools.get(key)
-            if previous is not None and previous.state is state and previous.choice == self.choice:
+            if previous is not None and previous.state is state and self._as_configured(previous):
                 continue
             started = self._clock.monotonic()
-            rendered = await asyncio.to_thread(render_pool, state, self.choice, previous)
+            rendered = await asyncio.to_thread(render_pool, state, self.choice, previous, self.thresholds)
             self._telemetry.render_duration.observe(self._clock.monotonic() - started)
             self._swap({**self._pools, key: rendered})
+
+    def _as_configured(self, pool: RenderedPool) -> bool:
+        # By identity: every pool is looked at whenever one changes, and a configuration makes them once.
+        return pool.choice == self.choice and pool.thresholds is self.thresholds
 
     def _swap(self, pools: dict[PoolKey, RenderedPool]) -> None:
         self._pools = MappingProxyType(pools)

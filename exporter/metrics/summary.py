@@ -9,7 +9,17 @@ from heapq import nsmallest
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from exporter.snapshot.workload import ACCELERATORS, FINISHED, PRIORITIES, STATUSES, TYPES, WAITING, Workload
+from exporter.snapshot.workload import (
+    ACCELERATORS,
+    FINISHED,
+    PASSING,
+    PRIORITIES,
+    RUNNING,
+    STATUSES,
+    TYPES,
+    WAITING,
+    Workload,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -68,6 +78,9 @@ class Summary:
         accelerators: likewise, by (type, status, accelerator).
         ages: of the waiting, by type.
         longest: seconds of the longest wait, by (type, priority); 0 where none waits, missing where unknown.
+        shortest_running: seconds that the last to start has run, by (type, priority); missing if none runs.
+        longest_in_status: seconds in a status that should pass, the longest, by (type, status); 0 where
+            none is.
         chosen: the workloads that get series of their own, in the listing's order.
         omitted: how many more would, but for the limit.
         complete: whether all workloads that exist were read.
@@ -79,6 +92,8 @@ class Summary:
     accelerators: Mapping[tuple[str, str, str], float]
     ages: Mapping[str, Ages]
     longest: Mapping[tuple[str, str], float]
+    shortest_running: Mapping[tuple[str, str], float]
+    longest_in_status: Mapping[tuple[str, str], float]
     chosen: tuple[Workload, ...]
     omitted: int
     complete: bool
@@ -107,6 +122,8 @@ def summarise(listing: Listing, choice: Choice) -> Summary:
         *_demand(listing.workloads),
         ages=_ages(waiting),
         longest=_longest(waiting),
+        shortest_running=_shortest_running(listing.workloads),
+        longest_in_status=_longest_in_status(listing.workloads),
         chosen=chosen,
         omitted=omitted,
         complete=listing.complete,
@@ -156,6 +173,24 @@ def _longest(waiting: Iterable[Workload]) -> Mapping[tuple[str, str], float]:
     for queue in unknown:
         if not longest.get(queue):
             longest.pop(queue, None)  # somebody waits, and nobody knows for how long: that is not 0
+    return longest
+
+
+def _shortest_running(workloads: tuple[Workload, ...]) -> dict[tuple[str, str], float]:
+    shortest: dict[tuple[str, str], float] = {}
+    for workload in workloads:
+        if workload.running is not None and workload.status == RUNNING:
+            queue = (workload.type, workload.priority)
+            shortest[queue] = min(shortest.get(queue, workload.running), workload.running)
+    return shortest
+
+
+def _longest_in_status(workloads: tuple[Workload, ...]) -> dict[tuple[str, str], float]:
+    longest = dict.fromkeys(((kind, status) for kind in TYPES for status in PASSING), 0.0)
+    for workload in workloads:
+        if workload.in_status is not None:
+            key = (workload.type, workload.status)
+            longest[key] = max(longest.get(key, 0.0), workload.in_status)
     return longest
 
 

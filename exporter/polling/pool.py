@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.errors import NotFound, PollError
+from exporter.polling.dwelling import watched
 from exporter.polling.nearmiss import near_misses
 from exporter.snapshot.pool import PoolState
 
@@ -67,8 +68,12 @@ class PoolPoller:
             polls=before.counted(outcome),
         )
         if listing is not None:
+            elapsed = max(0.0, self.clock.wall() - (before.succeeded_at or 0.0))
             state = replace(
-                state, succeeded_at=state.attempted_at, listing=listing, fresh_until=now + self.stale_after
+                state,
+                succeeded_at=state.attempted_at,
+                listing=watched(listing, before.listing, elapsed),
+                fresh_until=now + self.stale_after,
             )
         self._report(before, state)
         self.store.publish(state)

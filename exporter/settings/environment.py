@@ -5,28 +5,38 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from exporter.errors import Problem
 from exporter.settings.model import Settings
-from exporter.settings.section import Section, keys_of
+from exporter.settings.section import Section, keys_of, sections_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 PREFIX = "MODELARTS_EXPORTER_"
 
 PROJECT_VARIABLES = {PREFIX + key.upper(): key for key in ("region", "project_id", "pools", "endpoint")}
 """What describes the one project, by the key it has there."""
 
-SETTING_VARIABLES = {
-    f"{PREFIX}{section}__{key}".upper(): f"{section}.{key}"
-    for section, model in keys_of(Settings).items()
-    if isinstance(model, type) and issubclass(model, Section)
-    for key in keys_of(model)
-}
+
+def _paths(section: type[Section], above: str = "") -> Iterator[str]:
+    """The path of every setting but those in lists of sections, which a variable cannot hold."""
+    for key, annotation in keys_of(section).items():
+        if isinstance(annotation, type) and issubclass(annotation, Section):
+            yield from _paths(annotation, f"{above}{key}.")
+        elif get_origin(annotation) is not tuple or not any(sections_in(annotation)):
+            yield f"{above}{key}"
+
+
+def _variable(path: str) -> str:
+    return PREFIX + path.upper().replace(".", "__")
+
+
+# A shell cannot set a variable with a hyphen in its name.
+SETTING_VARIABLES = {_variable(path).replace("-", "_"): path for path in _paths(Settings)}
 """Any other setting, by its path."""
 
 _PROJECT_NAMES = {
@@ -53,7 +63,7 @@ class _Paths(Settings, BaseSettings):
 
 
 class _Source(EnvSettingsSource):
-    """pydantic-settings' own, over a given environment."""
+    """pydantic-settings' own, over a given environment; its variables are spelt as the keys are."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
@@ -91,12 +101,12 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         for name, value in environ.items()
         if value and name.upper().startswith(PREFIX) and not _KUBERNETES.fullmatch(name)
     }
-    settings = {name: ours[name] for name in SETTING_VARIABLES if name in ours}
+    settings = {path: ours[name] for name, path in SETTING_VARIABLES.items() if name in ours}
     project = tuple(name for name in PROJECT_VARIABLES if name in ours)
     return Environment(
-        content=_Source(settings)(),
+        content=_Source({_variable(path): value for path, value in settings.items()})(),
         project=_project({PROJECT_VARIABLES[name]: ours[name] for name in project}),
-        names={SETTING_VARIABLES[name]: name for name in settings},
+        names={path: name for name, path in SETTING_VARIABLES.items() if path in settings},
         project_names=_PROJECT_NAMES if project else {},
         project_variables=project,
         problems=tuple(_unknown(name) for name in ours if name not in _KNOWN),

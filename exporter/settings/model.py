@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from exporter.settings.addresses import ListenAddress, Listening
+from exporter.settings.alerts import Alerts
 from exporter.settings.durations import PositiveDuration  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.files import ReadableFile  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.project import Project  # noqa: TC001  (pydantic reads the annotations)
@@ -117,6 +118,7 @@ class Settings(Section):
 
     poll: Poll = Poll()
     workloads: Workloads = Workloads()
+    alerts: Alerts = Alerts()
     projects: Annotated[tuple[Project, ...], AfterValidator(_some)] = Field(default=(), validate_default=True)
     web: Web = Web()
     log: Log = Log()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING
 
 from exporter.errors import Problem
 from exporter.settings.model import Settings
-from exporter.settings.section import Section, SiblingError, keys_of
+from exporter.settings.section import Section, SiblingError, keys_of, sections_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,16 +96,8 @@ def _keys_at(location: Location) -> list[str]:
     sections: list[type[Section]] = [Settings]
     for part in location:
         if isinstance(part, str) and not _is_tag(part):
-            sections = [found for section in sections for found in _sections_in(keys_of(section).get(part))]
+            sections = [found for section in sections for found in sections_in(keys_of(section).get(part))]
     return [key for section in sections for key in keys_of(section)]
-
-
-def _sections_in(annotation: Any) -> Iterator[type[Section]]:
-    """The sections that a type is made of: one in `tuple[Project, ...]`, three in `Credentials | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _sections_in(part)
 
 
 def _is_tag(part: int | str) -> bool:

@@ -47,6 +47,10 @@ def _pattern(value: Any) -> re.Pattern[str]:
         raise ValueError(f"'{value}' is no regular expression: {error}") from None
 
 
+Pattern = Annotated[re.Pattern[str], PlainValidator(_pattern)]
+"""A regular expression; it is searched for, so ^ and $ are for the operator to write."""
+
+
 def _pattern_or_none(value: Any) -> re.Pattern[str] | None:
     """An empty pattern, which is found in everything, excludes nothing."""
     return None if value == "" else _pattern(value)
@@ -55,7 +59,7 @@ def _pattern_or_none(value: Any) -> re.Pattern[str] | None:
 class Discover(Section):
     """Watch the pools in whose ID or display name `include` is found, and `exclude`, if given, is not."""
 
-    include: Annotated[re.Pattern[str], PlainValidator(_pattern)] = re.compile(".*")
+    include: Pattern = re.compile(".*")
     exclude: Annotated[re.Pattern[str] | None, PlainValidator(_pattern_or_none)] = None
     workspace_id: Text = "0"
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Section(BaseModel):
@@ -24,6 +27,14 @@ class Section(BaseModel):
 def keys_of(section: type[Section]) -> dict[str, Any]:
     """The keys that a section knows, each with its type."""
     return {field.alias or name: field.annotation for name, field in section.model_fields.items()}
+
+
+def sections_in(annotation: Any) -> Iterator[type[Section]]:
+    """The sections that a type is made of: one in `tuple[Project, ...]`, three in `Credentials | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for part in get_args(annotation):
+        yield from sections_in(part)
 
 
 class SiblingError(ValueError):

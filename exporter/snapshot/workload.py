@@ -9,6 +9,10 @@ TYPES = ("train", "infer", "notebook", "x-infer")
 
 WAITING = frozenset({"Queue", "Pending"})
 FINISHED = frozenset({"Completed", "Terminated", "Failed"})
+RUNNING = "Running"
+PASSING = ("Creating", "Abnormal", "Terminating")
+"""Statuses that a workload should leave soon."""
+
 STATUSES = (
     "Queue",
     "Pending",
@@ -64,6 +68,8 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         memory_bytes: requested.
         accelerators: requested cards by the accelerator's current name.
         nodes: how many nodes it runs on.
+        in_status: seconds that it has been in its status, at least, for those of `PASSING`: as watched, for
+            the API does not say.
     """
 
     uid: str
@@ -84,6 +90,7 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     memory_bytes: float | None = None
     accelerators: tuple[tuple[str, float], ...] = ()
     nodes: int | None = None
+    in_status: float | None = None
 
     @property
     def waiting(self) -> bool:
