@@ -53,19 +53,21 @@ def stuck_job() -> dict[str, Any]:
 async def test_a_stuck_job_is_told_of_and_taken_back_when_it_starts(tmp_path: Path) -> None:
     """On-call service and chat hear of it with who, where and what to do; and again when it starts."""
     job = stuck_job()
+    told = {"alertname": ALERT, "uid": job["uid"]}
     pool = FixedPool(Profile(POOL, name="Training"), [job])
     async with everything(pool, tmp_path) as inbox:
-        firing = await inbox.first(lambda message: message.alert("firing", alertname=ALERT, uid=job["uid"]))
+        firing = await inbox.first(lambda message: message.alert("firing", **told))
         chat = await inbox.first(lambda message: message.form == "chat" and job["jobName"] in str(message))
         pool.workloads = [{**job, "status": "Running", "runningDuration": 1, "pendingPosition": -1}]
-        resolved = await inbox.first(lambda message: message.alert("resolved", uid=job["uid"]))
+        resolved = await inbox.first(lambda message: message.alert("resolved", **told))
         messages = [asdict(message) for message in inbox.messages]
+        # Kept for whoever wants to see what arrives, and when: pytest --basetemp=FOLDER
         (tmp_path / "messages.json").write_text(json.dumps(messages, indent=2, ensure_ascii=False))
 
     assert firing.receiver == "page"
     assert firing.authorization == f"Bearer {TOKEN}"
     assert firing.body["groupLabels"] == {"region": REGION, "project_id": PROJECT, "pool": POOL}
-    alert = firing.alert("firing", alertname=ALERT)
+    alert = firing.alert("firing", **told)
     assert alert is not None
     assert_names_the_job(alert, job)
     assert chat.receiver == "page"
@@ -73,7 +75,7 @@ async def test_a_stuck_job_is_told_of_and_taken_back_when_it_starts(tmp_path: Pa
     assert POOL in said["title"]
     assert alert["annotations"]["summary"] in said["text"]
     assert alert["annotations"]["runbook_url"] in said["text"]
-    taken_back = resolved.alert("resolved", alertname=ALERT)
+    taken_back = resolved.alert("resolved", **told)
     assert taken_back is not None
     assert taken_back["labels"] == alert["labels"]
     assert taken_back["startsAt"] == alert["startsAt"] < taken_back["endsAt"]
