@@ -39,18 +39,18 @@ def test_amtool_takes_the_configuration_with_its_templates() -> None:
 @pytest.mark.parametrize(
     ("labels", "receiver"),
     [
-        (["alertname=ModelArtsWorkloadWaitsTooLong", "severity=page", "pool=a"], "page"),
-        (["alertname=ModelArtsExporterDown", "severity=page"], "page"),
-        (["alertname=ModelArtsPoolUnreadable", "severity=ticket", "pool=a"], "ticket"),
-        (["alertname=ModelArtsSeriesOmitted", "severity=info", "pool=a"], "info"),
-        (["alertname=SomethingElse"], "ticket"),
-        (["alertname=SomethingElse", "severity=critical"], "ticket"),
+        ("alertname=ModelArtsWorkloadWaitsTooLong severity=page pool=a", "page"),
+        ("alertname=ModelArtsExporterDown severity=page", "page"),
+        ("alertname=ModelArtsPoolUnreadable severity=ticket pool=a", "ticket"),
+        ("alertname=ModelArtsSeriesOmitted severity=info pool=a", "info"),
+        ("alertname=SomethingElse", "ticket"),
+        ("alertname=SomethingElse severity=critical", "ticket"),
     ],
-    ids=" ".join,
 )
-def test_the_severity_says_who_is_told(labels: list[str], receiver: str) -> None:
+def test_the_severity_says_who_is_told(labels: str, receiver: str) -> None:
     """What has none, or one that is not known here, is a ticket: it is not lost and wakes nobody."""
-    assert amtool("config", "routes", "test", "--config.file=alertmanager.yml", *labels).strip() == receiver
+    told = amtool("config", "routes", "test", "--config.file=alertmanager.yml", *labels.split())
+    assert told.strip() == receiver
 
 
 def test_every_alert_has_a_severity_that_is_routed() -> None:
