@@ -85,22 +85,45 @@ async def running_prometheus(program: str, target: str, folder: Path) -> AsyncIt
         "global: {scrape_interval: 1s}\n"
         f"scrape_configs: [{{job_name: demo, static_configs: [{{targets: ['{address}']}}]}}]\n"
     )
+    async with configured_prometheus(program, config) as prometheus:
+        yield prometheus
+
+
+@asynccontextmanager
+async def configured_prometheus(program: str, config: Path) -> AsyncIterator[Prometheus]:
+    """Prometheus with a configuration of its own; its data go beside it."""
+    flags = (f"--config.file={config}", f"--storage.tsdb.path={config.parent / 'data'}")
+    async with listening(program, *flags) as url, aiohttp.ClientSession() as session:
+        yield Prometheus(url, session)
+
+
+@asynccontextmanager
+async def listening(*command: str, env: dict[str, str] | None = None) -> AsyncIterator[str]:
+    """A program that takes a free port and logs which; gives its URL, and ends it afterwards."""
     process = await asyncio.create_subprocess_exec(
-        program,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={folder / 'data'}",
-        "--web.listen-address=127.0.0.1:0",
-        stdout=-3,
-        stderr=-1,
+        *command, "--web.listen-address=127.0.0.1:0", stdout=-3, stderr=-1, env=env
     )
     assert process.stderr is not None
     try:
-        while not (found := re.search(rb"address=(127\.0\.0\.1:[1-9]\d*)", await process.stderr.readline())):
-            pass
-        drain = asyncio.create_task(process.stderr.read())
-        async with aiohttp.ClientSession() as session:
-            yield Prometheus(f"http://{found[1].decode()}", session)
+        url = await _logged_url(process.stderr)
+    except BaseException:
+        process.kill()
+        await process.wait()
+        raise
+    drain = asyncio.create_task(process.stderr.read())
+    try:
+        yield url
     finally:
         process.terminate()
-        await process.wait()
         await drain
+        await process.wait()
+
+
+async def _logged_url(log: asyncio.StreamReader) -> str:
+    said = b""
+    while True:
+        line = await log.readline()
+        assert line, f"it ended instead of listening: {said.decode()}"
+        said += line
+        if found := re.search(rb"(?:address=|http://)(127\.0\.0\.1:[1-9]\d*)", line):
+            return f"http://{found[1].decode()}"
