@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import yaml
-from chart import PROJECT, objects_of, of_kind, only
+from chart import CHART, EXAMPLES, PROJECT, objects_of, of_kind, only, rendered
 from programs import program
 
 if TYPE_CHECKING:
@@ -25,10 +26,26 @@ def test_every_rule_file_is_a_prometheus_rule() -> None:
     prefix = "watch-modelarts-exporter-"
     found = {
         rule["metadata"]["name"].removeprefix(prefix): rule["spec"]
-        for rule in of_kind("PrometheusRule", objects_of("production"))
+        for rule in of_kind("PrometheusRule", objects_of("demo"))
     }
     assert found == RULES
     assert "{{ $labels." in json.dumps(found)
+
+
+def test_links_in_alerts_lead_where_the_values_say(tmp_path: Path) -> None:
+    """Rules are written for somebody's own machine; in a cluster, localhost is nobody's."""
+    copy = tmp_path / "modelarts-exporter"
+    shutil.copytree(CHART, copy)
+    shutil.rmtree(copy / "files/prometheus")
+    (copy / "files/prometheus/rules").mkdir(parents=True)
+    text = "groups: [{name: links, rules: [{record: a:b, expr: '1', labels: {d: '%s/d', s: '%s/'}}]}]"
+    (copy / "files/prometheus/rules/links.yml").write_text(
+        text % ("http://localhost:3000", "http://localhost:10310")
+    )
+    spec = only("PrometheusRule", rendered(EXAMPLES["production"], copy))["spec"]
+    wanted = ("https://grafana.example.com", "https://modelarts-exporter.example.com")
+    assert spec == yaml.safe_load(text % wanted)
+    assert "http://localhost" not in json.dumps(of_kind("PrometheusRule", objects_of("production")))
 
 
 def test_promtool_takes_the_rules(tmp_path: Path) -> None:
