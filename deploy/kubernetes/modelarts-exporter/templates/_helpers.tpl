@@ -1,0 +1,106 @@
+{{- define "modelarts-exporter.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "modelarts-exporter.selector" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "modelarts-exporter.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "modelarts-exporter.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{/* Ends with the labels, so that an object can go on with its own. */}}
+{{- define "modelarts-exporter.metadata" -}}
+name: {{ include "modelarts-exporter.fullname" . }}
+namespace: {{ .Release.Namespace }}
+labels:
+  {{- include "modelarts-exporter.labels" . | nindent 2 }}
+{{- end -}}
+
+{{- define "modelarts-exporter.serviceAccount" -}}
+{{- if .Values.serviceAccount.name -}}
+{{- .Values.serviceAccount.name -}}
+{{- else if .Values.serviceAccount.create -}}
+{{- include "modelarts-exporter.fullname" . -}}
+{{- else -}}
+default
+{{- end -}}
+{{- end -}}
+
+{{- define "modelarts-exporter.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{- printf "%s@%s" .repository .digest -}}
+{{- else -}}
+{{- printf "%s:%s" .repository (default $.Chart.AppVersion .tag) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "modelarts-exporter.scheme" -}}
+{{- ternary "https" "http" .Values.webConfig.tls -}}
+{{- end -}}
+
+{{- define "modelarts-exporter.telemetryPath" -}}
+{{- ternary "/metrics" (dig "web" "telemetry_path" "/metrics" .Values.config) .Values.demo -}}
+{{- end -}}
+
+{{/* The restricted Pod Security Standard; the user is the image's. */}}
+{{- define "modelarts-exporter.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+# Makes the Secrets' files readable for the exporter, and for nobody else.
+fsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "modelarts-exporter.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/*
+How to ask a path, as the body of a probe. A password or a certificate stands in no manifest: for a password, the
+image's own probe takes 401 for an answer; with client certificates, an open port has to do.
+*/}}
+{{- define "modelarts-exporter.probe" -}}
+{{- $web := .root.Values.webConfig -}}
+{{- if $web.clientCertificates -}}
+tcpSocket:
+  port: metrics
+{{- else if $web.basicAuth -}}
+exec:
+  command: [python, -m, exporter.probe, {{ printf "%s://127.0.0.1:10310%s" (include "modelarts-exporter.scheme" .root) .path | quote }}]
+{{- else -}}
+httpGet:
+  path: {{ .path }}
+  port: metrics
+  scheme: {{ include "modelarts-exporter.scheme" .root | upper }}
+{{- end -}}
+{{- end -}}
+
+{{/* What is wrong with the values taken together, which a schema cannot say as plainly. */}}
+{{- define "modelarts-exporter.check" -}}
+{{- if not (or .Values.demo .Values.config.projects .Values.env) -}}
+{{- fail "config.projects is empty: list the projects to watch, or look around with demo: true" -}}
+{{- end -}}
+{{- if and .Values.webConfig.secret (not (has .Values.webConfig.secret .Values.secrets)) -}}
+{{- fail (printf "webConfig.secret: %s is not among the secrets" .Values.webConfig.secret) -}}
+{{- end -}}
+{{- end -}}

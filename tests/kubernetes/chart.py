@@ -1,0 +1,67 @@
+"""The Helm chart, rendered by Helm's own library: no cluster, no network, no helm command."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+PROJECT = Path(__file__).parents[2]
+CHART = PROJECT / "deploy/kubernetes/modelarts-exporter"
+EXAMPLES: dict[str, dict[str, Any]] = {
+    file.stem: yaml.safe_load(file.read_text()) for file in (CHART.parent / "examples").iterdir()
+}
+
+every_example = pytest.mark.parametrize("example", sorted(EXAMPLES))
+
+
+def helm() -> ModuleType:
+    """Helm's library; skips the test where there is no build of it, but fails it in CI."""
+    try:
+        import helm_python  # noqa: PLC0415
+    except ImportError:
+        message = "helm-python-sdk is missing; it is built for Linux on x86_64"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    return helm_python
+
+
+def rendered(values: dict[str, Any], chart: Path = CHART) -> list[dict[str, Any]]:
+    """Every object of a release named watch in the namespace monitoring."""
+    with helm().Chart.load(chart) as loaded:
+        files = loaded.render(values, name="watch", namespace="monitoring")
+    manifests = [text for path, text in sorted(files.items()) if path.endswith(".yaml")]
+    return [document for text in manifests for document in yaml.safe_load_all(text) if document]
+
+
+@cache
+def objects_of(example: str) -> list[dict[str, Any]]:
+    """What one of the examples makes. Not to be changed: it is shared."""
+    return rendered(EXAMPLES[example])
+
+
+def of_kind(kind: str, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [document for document in objects if document["kind"] == kind]
+
+
+def only(kind: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
+    [document] = of_kind(kind, objects)
+    return document
+
+
+def container(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    """The exporter's container."""
+    [found] = only("Deployment", objects)["spec"]["template"]["spec"]["containers"]
+    return dict(found)
+
+
+def configuration(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    """The ConfigMap with the exporter's configuration; the others hold dashboards."""
+    [found] = [document for document in of_kind("ConfigMap", objects) if "exporter.yml" in document["data"]]
+    return found
