@@ -216,8 +216,9 @@ class Fetching:
 
 
 def choice(workloads: Workloads) -> Choice:
-    """Which workloads get series of their own."""
-    return Choice(workloads.series, workloads.limit)
+    """How much detail is shown."""
+    users = workloads.user_limit if workloads.user_metrics else None
+    return Choice(workloads.series, workloads.limit, users)
 
 
 def thresholds(alerts: Alerts) -> Thresholds:

@@ -118,6 +118,19 @@ LISTING_FAMILIES: tuple[ListingFamily, ...] = (
         ("type", "status"),
         lambda summary: summary.longest_in_status.items(),
     ),
+    LabelledFamily(
+        "modelarts_pool_user_workloads",
+        "Workloads by the user who created them; empty where the API does not say. With "
+        "workloads.user_metrics; other stands for all but the workloads.user_limit who ask for most cards.",
+        ("user", "status"),
+        lambda summary: summary.users.workloads.items(),
+    ),
+    LabelledFamily(
+        "modelarts_pool_user_requested_accelerators",
+        "Cards requested by workloads that are not finished, by user likewise.",
+        ("user", "status", "accelerator"),
+        lambda summary: summary.users.accelerators.items(),
+    ),
     Family(
         "modelarts_pool_workload_series_omitted",
         "Workloads that qualify for series of their own but are over workloads.limit.",

@@ -9,6 +9,7 @@ from heapq import nsmallest
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from exporter.metrics.users import Users, by_user
 from exporter.snapshot.workload import (
     ACCELERATORS,
     FINISHED,
@@ -34,10 +35,17 @@ SeriesOf = Literal["none", "waiting", "active", "all"]
 
 
 class Choice(NamedTuple):
-    """Which workloads get series of their own, and how many of them at most per pool."""
+    """How much detail is shown of a pool.
+
+    Attributes:
+        series: which workloads get series of their own...
+        limit: ...and how many of them at most.
+        users: how many users are shown by name; None for no figures by user at all.
+    """
 
     series: SeriesOf
     limit: int
+    users: int | None = None
 
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -84,6 +92,7 @@ class Summary:
         chosen: the workloads that get series of their own, in the listing's order.
         omitted: how many more would, but for the limit.
         complete: whether all workloads that exist were read.
+        users: who asks for what; empty where that is not chosen.
     """
 
     workloads: Mapping[tuple[str, str], int]
@@ -97,6 +106,7 @@ class Summary:
     chosen: tuple[Workload, ...]
     omitted: int
     complete: bool
+    users: Users = field(default_factory=Users)
 
     @property
     def waiting(self) -> int:
@@ -127,6 +137,7 @@ def summarise(listing: Listing, choice: Choice) -> Summary:
         chosen=chosen,
         omitted=omitted,
         complete=listing.complete,
+        users=Users() if choice.users is None else by_user(listing.workloads, choice.users),
     )
 
 

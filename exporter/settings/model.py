@@ -49,15 +49,19 @@ class Poll(Section):
 
 
 class Workloads(Section):
-    """Which workloads get series of their own.
+    """How much detail is shown of a pool.
 
     Attributes:
-        series: the kind of workload.
-        limit: per pool.
+        series: which workloads get series of their own.
+        limit: how many of them per pool.
+        user_metrics: whether there are figures by user.
+        user_limit: how many users per pool are shown by name.
     """
 
     series: Literal["none", "waiting", "active", "all"] = "waiting"
     limit: Annotated[int, Field(ge=0)] = 200
+    user_metrics: bool = False
+    user_limit: Annotated[int, Field(ge=0)] = 20
 
 
 def _each_once(addresses: tuple[ListenAddress, ...]) -> tuple[ListenAddress, ...]:
