@@ -126,6 +126,17 @@ async def test_a_hangup_reloads_too(tmp_path: Path) -> None:
         assert B not in await daemon.lacks(B)
 
 
+async def test_a_reload_changes_thresholds(tmp_path: Path) -> None:
+    """They are there before and after, for every pool that is watched, though nothing else has changed."""
+    threshold = r'modelarts_pool_pending_threshold_seconds\{{.*pool="{}",type="train",priority="1"\}} {}$'
+    async with running(tmp_path, interval="1h", stale_after="2h") as daemon:
+        await daemon.shows(up(A, 1), threshold.format(A, 14400), threshold.format(B, 14400))
+        exception = {"match": "^pool-b-", "pending_after": {"train": "1d"}}
+        daemon.write([A, B], alerts={"pending_after": {"train": {"1": "5m"}}, "pools": [exception]})
+        assert (await daemon.reload())[0] == 200
+        await daemon.shows(up(A, 1), threshold.format(A, 300), threshold.format(B, 86400))
+
+
 async def test_a_bad_configuration_is_refused_and_the_old_one_holds(tmp_path: Path) -> None:
     """400 with every reason; polling goes on as before, and a metric tells."""
     async with running(tmp_path) as daemon:

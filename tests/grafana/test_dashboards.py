@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from exposed import metrics
 from programs import program
 from running import running_demo, running_prometheus
 
-from exporter.metrics.families import FAMILIES, WORKLOAD_FAMILIES
-from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS
-from exporter.telemetry import Telemetry
 from grafana.boards import documents
 
 if TYPE_CHECKING:
@@ -26,9 +24,6 @@ FOLDER = Path(__file__).parents[2] / "grafana"
 BOARDS: dict[str, dict[str, Any]] = {
     path.name: json.loads(path.read_text(encoding="utf-8")) for path in (FOLDER / "dashboards").glob("*.json")
 }
-TARGET_LABELS = {"instance", "job"}
-"""Prometheus gives them to every series."""
-
 every_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
 
 
@@ -39,28 +34,6 @@ def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
 def expressions(board: dict[str, Any]) -> Iterable[str]:
     for panel in panels(board):
         yield from (target["expr"] for target in panel["targets"])
-
-
-def metrics() -> dict[str, set[str]]:
-    """Name as in PromQL -> labels, of everything that the exporter exposes."""
-    known = {
-        family.name: {
-            *POOL_LABELS,
-            *(WORKLOAD_LABELS if family in WORKLOAD_FAMILIES else ()),
-            *family.labels,
-            *TARGET_LABELS,
-        }
-        for family in FAMILIES
-    }
-    telemetry = Telemetry()
-    for metric in vars(telemetry).values():
-        if hasattr(metric, "_labelnames"):
-            [described] = metric.describe()
-            suffix = "_total" if described.type == "counter" else ""
-            known[described.name + suffix] = {*metric._labelnames, *TARGET_LABELS}
-    for family in telemetry.registry.collect():
-        known |= {sample.name: TARGET_LABELS for sample in family.samples if sample.name not in known}
-    return known | {name + "_bucket": {*labels, "le"} for name, labels in known.items()}
 
 
 def test_the_committed_dashboards_are_current() -> None:

@@ -19,6 +19,7 @@ from exporter.metrics.exposition import Exposition
 from exporter.metrics.families import FAMILIES
 from exporter.metrics.renderer import Renderer
 from exporter.metrics.summary import Choice
+from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import STATUSES, TYPES, Workload
@@ -49,7 +50,7 @@ def full(uid: str) -> Workload:
         name="n",
         job_name=NAUGHTY,
         type="train",
-        status="Queue",
+        status="Running" if uid == "u2" else "Queue",
         priority="3",
         user=NAUGHTY,
         created=1.7e9,
@@ -69,7 +70,13 @@ class Scraped:
     def __init__(self, clock: FakeClock) -> None:
         self.store = SnapshotStore()
         self.telemetry = Telemetry()
-        self.renderer = Renderer(self.store, clock=clock, telemetry=self.telemetry, choice=Choice("all", 100))
+        self.renderer = Renderer(
+            self.store,
+            clock=clock,
+            telemetry=self.telemetry,
+            choice=Choice("all", 100),
+            thresholds=Thresholds((Rule(None, {("train", "default"): 14400.0}),)),
+        )
         self.exposition = Exposition(self.renderer, self.telemetry.registry, clock=clock)
 
     async def scrape(self, **wanted: Any) -> bytes:

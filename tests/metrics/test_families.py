@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.metrics.render import render_pool
 from exporter.metrics.section import SECTIONS
 from exporter.metrics.summary import Choice, SeriesOf
+from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload
 
@@ -63,10 +66,11 @@ def state(*workloads: Workload, complete: bool = True) -> PoolState:
 
 
 ALL = Choice("all", 200)
+THRESHOLDS = Thresholds((Rule(None, {("train", "3"): 3600.0, ("train", "default"): 14400.0}),))
 
 
 def exposition(pool: PoolState, *, now: float = 0.0) -> str:
-    chunks = render_pool(pool, ALL).chunks(now)
+    chunks = render_pool(pool, ALL, thresholds=THRESHOLDS).chunks(now)
     return "".join(
         chunk.plain.decode() for section in SECTIONS[False] for chunk in chunks.get(section.key, ())
     )
@@ -114,6 +118,9 @@ def exposition(pool: PoolState, *, now: float = 0.0) -> str:
         f"modelarts_workload_requested_memory_bytes{{{JOB}}} 68719476736",
         f'modelarts_workload_requested_accelerators{{{JOB},accelerator="huawei.com/ascend-1980"}} 16',
         f"modelarts_workload_nodes{{{SERVICE}}} 2",
+        f'modelarts_pool_pending_threshold_seconds{{{IDENTITY},type="train",priority="other"}} 14400',
+        f'modelarts_pool_shortest_running_seconds{{{IDENTITY},type="infer",priority=""}} 7200',
+        f'modelarts_pool_longest_in_status_seconds{{{IDENTITY},type="train",status="Terminating"}} 0',
     ],
     ids=lambda line: line.partition("{")[0],
 )
@@ -155,6 +162,43 @@ def test_finished_workloads_are_counted_but_request_nothing() -> None:
     assert f'modelarts_pool_workloads{{{IDENTITY},type="train",status="Completed"}} 1\n' in text
     assert f'modelarts_pool_requested_cpu_cores{{{IDENTITY},type="train",status="Completed"}} 0\n' in text
     assert f'modelarts_pool_pending_age_seconds_gcount{{{IDENTITY},type="train"}} 0\n' in text
+
+
+def test_of_several_that_run_the_last_to_start_counts() -> None:
+    """Per type and priority; one that does not run, or does not say how long, is none of them."""
+    running = [
+        ("1", "Running", 60.0),
+        ("1", "Running", 30.0),
+        ("2", "Running", None),
+        ("1", "Completed", 1.0),
+    ]
+    text = exposition(
+        state(
+            *(
+                Workload(uid=f"u{index}", type="train", priority=priority, status=status, running=seconds)
+                for index, (priority, status, seconds) in enumerate(running)
+            )
+        )
+    )
+    name = "modelarts_pool_shortest_running_seconds"
+    assert [line for line in text.splitlines() if line.startswith(name)] == [
+        f'{name}{{{IDENTITY},type="train",priority="1"}} 30'
+    ]
+
+
+def test_of_several_in_a_status_that_should_pass_the_longest_counts() -> None:
+    """Per type and status; who takes turns with others does not add up."""
+    text = exposition(
+        state(
+            *(
+                Workload(uid=f"u{seconds}", type="train", status="Creating", in_status=seconds)
+                for seconds in (60.0, 120.0)
+            )
+        )
+    )
+    name = "modelarts_pool_longest_in_status_seconds"
+    assert f'{name}{{{IDENTITY},type="train",status="Creating"}} 120\n' in text
+    assert text.count(f"\n{name}{{") == 4 * 3
 
 
 def test_a_wait_of_unknown_length_is_not_0() -> None:
@@ -216,6 +260,7 @@ def test_a_stale_pool_keeps_only_what_is_still_true() -> None:
     assert f"modelarts_pool_up{{{IDENTITY}}} 0\n" in text
     assert "modelarts_pool_last_success_timestamp_seconds" in text
     assert "modelarts_exporter_polls_total" in text
+    assert "modelarts_pool_pending_threshold_seconds" in text
     assert "modelarts_pool_workloads" not in text
     assert "modelarts_workload_" not in text
     assert "modelarts_pool_listing_complete" not in text
@@ -228,8 +273,10 @@ def test_a_pool_never_read_is_down_and_nothing_else() -> None:
     assert "modelarts_pool_workloads" not in text
     assert "modelarts_pool_last_success_timestamp_seconds" not in text
     assert "modelarts_pool_info" not in text
+    assert f'modelarts_pool_pending_threshold_seconds{{{IDENTITY},type="train",priority="3"}} 3600\n' in text
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_any_text_survives_as_a_label_value(job_name: str, user: str) -> None:
     """Quotes, backslashes, newlines and every script read back as they were."""
@@ -251,3 +298,20 @@ def test_the_listing_is_rendered_once_however_often_its_state_changes() -> None:
     assert second.listing_chunks is first.listing_chunks
     assert render_pool(failed, Choice("none", 0), first).listing_chunks is not first.listing_chunks
     assert second.state_chunks["modelarts_pool_up"][0].plain.endswith(b" 0\n")
+
+
+def test_thresholds_are_rendered_only_when_they_change() -> None:
+    """A poll takes their text over; another name or configuration makes it anew where it differs."""
+    first = render_pool(state(WAITING), ALL, None, THRESHOLDS)
+    assert render_pool(state(), ALL, first, THRESHOLDS).setting_chunks is first.setting_chunks
+    assert (
+        render_pool(state(), ALL, first, Thresholds(THRESHOLDS.rules)).setting_chunks is first.setting_chunks
+    )
+    changed = Thresholds((Rule(re.compile("^Team A$"), {("train", "3"): 60.0}), *THRESHOLDS.rules))
+    second = render_pool(first.state, ALL, first, changed)
+    assert b'priority="3"} 60\n' in second.state_chunks["modelarts_pool_pending_threshold_seconds"][0].plain
+    assert second.listing_chunks is first.listing_chunks
+    renamed = render_pool(second.state.named("Team B"), ALL, second, changed)
+    assert (
+        b'priority="3"} 3600\n' in renamed.stale_chunks["modelarts_pool_pending_threshold_seconds"][0].plain
+    )

@@ -105,6 +105,25 @@ async def test_a_missing_pool_is_explained_with_what_may_be_meant(clock: FakeClo
     assert state.explanation.endswith("did you mean pool-0123 (pool-a)?")
 
 
+async def test_time_in_a_status_that_should_pass_is_watched(clock: FakeClock) -> None:
+    """It counts from the first poll that saw the workload so, over failed polls too, until that changes."""
+
+    def listing(status: str) -> Listing:
+        return Listing((Workload(uid="u", status=status), Workload(uid="v", status="Running")))
+
+    statuses = ("Running", "Terminating", "Terminating", "Abnormal", "Abnormal", "Completed", "Abnormal")
+    first, *others = map(listing, statuses)
+    polls = poller(clock, first, others[0], TIMEOUT, *others[1:])
+    seen = []
+    for _ in range(8):
+        state = await polls.poll()
+        assert state.listing is not None
+        seen.append([workload.in_status for workload in state.listing.workloads])
+        clock.advance(60.0)
+    assert [times[0] for times in seen] == [None, 0.0, 0.0, 120.0, 0.0, 60.0, None, 0.0]
+    assert {times[1] for times in seen} == {None}
+
+
 async def test_durations_are_counted(clock: FakeClock) -> None:
     """The poll's time, waits included, is in the state and in the histogram."""
     polls = poller(clock, Throttled("HTTP 429", where="GET x", status=429))

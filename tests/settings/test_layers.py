@@ -149,6 +149,18 @@ def test_problem_is_told_where_the_value_was_set() -> None:
     ]
 
 
+def test_a_setting_with_a_hyphen_is_told_by_its_variable() -> None:
+    """Its variable has none: no shell could set it."""
+    name = "MODELARTS_EXPORTER_ALERTS__PENDING_AFTER__X_INFER"
+    assert problems(None, {**PROJECT, name: "soon"}, {})[0].startswith(f"{name}: 'soon' is no duration")
+
+
+def test_a_list_of_sections_has_no_variable() -> None:
+    """Exceptions of pools are for the file."""
+    name = "MODELARTS_EXPORTER_ALERTS__POOLS"
+    assert problems(None, {**PROJECT, name: "x"}, {})[0].startswith(f"{name}: unknown variable")
+
+
 def test_pool_twice_in_the_environment() -> None:
     """A pool that is listed twice is told by the variable's name."""
     (problem,) = problems(None, {**PROJECT, "MODELARTS_EXPORTER_POOLS": f"{POOL_A},{POOL_A}"}, {})
