@@ -74,7 +74,7 @@ class Scraped:
             self.store,
             clock=clock,
             telemetry=self.telemetry,
-            choice=Choice("all", 100),
+            choice=Choice("all", 100, users=5),
             thresholds=Thresholds((Rule(None, {("train", "default"): 14400.0}),)),
         )
         self.exposition = Exposition(self.renderer, self.telemetry.registry, clock=clock)
