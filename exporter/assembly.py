@@ -20,6 +20,7 @@ from exporter.credentials.key_files import configured_keys
 from exporter.credentials.renewal import RenewedSource
 from exporter.errors import ConfigurationError, CredentialsError, Problem
 from exporter.metrics.summary import Choice
+from exporter.polling.capacity import CapacityPoller
 from exporter.polling.project import Discovery, ProjectPoller
 from exporter.settings.credentials import AgencyForm, KeysForm, PasswordForm
 from exporter.transport import HttpTransport
@@ -127,6 +128,9 @@ class Fetching:
                 self._around.telemetry.forget_project(key.region, key.project_id)
             if project is None or not project.watches(key.pool, state.name):
                 self._around.store.forget(key)
+            elif project.capacity is None:
+                self._around.telemetry.forget_capacity(key.region, key.project_id)
+                self._around.store.publish(state.without_capacity())
 
     def _project(self, project: Project, where: str) -> ProjectPoller:
         poll, around = self._settings.poll, self._around
@@ -165,6 +169,22 @@ class Fetching:
             store=around.store,
             interval=poll.interval,
             stale_after=poll.stale_after,
+            clock=around.clock,
+            telemetry=around.telemetry,
+            capacity=self._capacity(project, client),
+        )
+
+    def _capacity(self, project: Project, client: Client) -> CapacityPoller | None:
+        capacity, around = self._settings.capacity, self._around
+        if capacity.read == "none":
+            return None
+        return CapacityPoller(
+            region=project.region,
+            project_id=project.project_id,
+            client=client,
+            store=around.store,
+            interval=capacity.interval,
+            stale_after=self._settings.poll.stale_after,
             clock=around.clock,
             telemetry=around.telemetry,
         )

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from exporter.api.quantity import quantity
+from exporter.api.amounts import ODD, added_up
 from exporter.api.wire import (
-    RENAMED_ACCELERATORS,
     WORKLOAD_LIST,
     LooseWorkload,
     Number,
@@ -27,7 +25,7 @@ from exporter.api.wire import (
     WireWorkload,
 )
 from exporter.errors import BadResponse
-from exporter.snapshot.workload import CPU, MEMORY, OTHER_RESOURCE, RESOURCES, UNKNOWN, WAITING, Workload
+from exporter.snapshot.workload import OTHER_RESOURCE, UNKNOWN, WAITING, Workload
 from exporter.transport import UNDECODABLE
 
 if TYPE_CHECKING:
@@ -127,10 +125,10 @@ def _from_wire(wire: WireWorkload, now: float, unparsable: dict[str, tuple[str, 
         pending = None
     if pending is None and created is not None and wire.status in WAITING:
         pending = max(0.0, now - created)
-    requested = _requested(wire.resource_requirement)
+    requested, not_understood = added_up(wire.resource_requirement)
     uid = wire.uid or ""
-    if requested.unparsable:
-        unparsable[uid] = requested.unparsable
+    if not_understood:
+        unparsable[uid] = not_understood
     return Workload(
         uid=uid,
         name=wire.name or "",
@@ -150,49 +148,8 @@ def _from_wire(wire: WireWorkload, now: float, unparsable: dict[str, tuple[str, 
         memory_bytes=requested.memory_bytes,
         accelerators=requested.accelerators,
         nodes=_nodes(wire) if wire.host_ips or wire.nodes else None,
+        sized=not not_understood,
     )
-
-
-_PLAIN = {str, int, float, type(None)}
-_ODD = "?"
-"""Stands for true, an object or an array where an amount should be: in no known form."""
-
-
-class _Requested(NamedTuple):
-    """Requested amounts; None where not given, or in no known form (then `unparsable` names the resource)."""
-
-    cpu_cores: float | None
-    memory_bytes: float | None
-    accelerators: tuple[tuple[str, float], ...]
-    unparsable: tuple[str, ...]
-
-
-def _requested(requirement: Requirement) -> _Requested:
-    """What a workload requests: an object in the real answer, an array of them in one documented table."""
-    parts = requirement if isinstance(requirement, list) else [requirement or {}]
-    return _added_up(
-        tuple(
-            [(key, value if type(value) in _PLAIN else _ODD) for part in parts for key, value in part.items()]
-        )
-    )
-
-
-@lru_cache(maxsize=4096)
-def _added_up(items: tuple[tuple[str, str | float | None], ...]) -> _Requested:
-    # Cached: thousands of workloads ask for a handful of shapes.
-    requested: dict[str, float] = {}
-    unparsable: list[str] = []
-    for key, value in items:
-        if value is None:
-            continue
-        resource = RENAMED_ACCELERATORS.get(key, key)
-        amount = quantity(value, resource)
-        if amount is None:
-            unparsable.append(resource if resource in RESOURCES else OTHER_RESOURCE)
-        else:
-            requested[resource] = requested.get(resource, 0.0) + amount
-    cpu_cores, memory_bytes = requested.pop(CPU, None), requested.pop(MEMORY, None)
-    return _Requested(cpu_cores, memory_bytes, tuple(sorted(requested.items())), tuple(unparsable))
 
 
 def _nodes(wire: WireWorkload) -> int:
@@ -233,7 +190,7 @@ def _requirement(value: Any) -> Requirement:
     parts = value if isinstance(value, list) else [value]
     if value is None or all(isinstance(part, dict) for part in parts):
         return value  # type: ignore[no-any-return]  # just looked at
-    return {OTHER_RESOURCE: _ODD}
+    return {OTHER_RESOURCE: ODD}
 
 
 def _text(value: Text) -> str | None:

@@ -8,11 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.errors import OUTCOMES
+from exporter.metrics.capacity import CAPACITY_FAMILIES, CATALOGUE_FAMILIES, FITTING_FAMILIES
 from exporter.metrics.family import Family, GaugeHistogramFamily, LabelledFamily
 from exporter.metrics.summary import AGE_BUCKETS
 
 if TYPE_CHECKING:
     from exporter.metrics.family import AnyFamily, ListingFamily, StateFamily, WorkloadFamily
+    from exporter.snapshot.pool import PoolState
+
+
+def _kind(state: PoolState) -> tuple[str, str]:
+    """A pool's type and queue strategy. Like its name they hardly ever change, and so do not get old."""
+    return (state.entry.value.type, state.entry.value.queue_strategy) if state.entry else ("", "")
+
 
 STATE_FAMILIES: tuple[StateFamily, ...] = (
     Family(
@@ -27,9 +35,10 @@ STATE_FAMILIES: tuple[StateFamily, ...] = (
     ),
     LabelledFamily(
         "modelarts_pool_info",
-        "1; pool_name is the pool's display name. Absent while the name is not known.",
-        ("pool_name",),
-        lambda state: () if state.name is None else (((state.name,), 1),),
+        "1; pool_name is the pool's display name. The other labels are empty where the API says nothing. "
+        "Absent while the name is not known.",
+        ("pool_name", "pool_type", "queue_strategy"),
+        lambda state: () if state.name is None else (((state.name, *_kind(state)), 1),),
     ),
     LabelledFamily(
         "modelarts_exporter_polls_total",
@@ -163,4 +172,11 @@ WORKLOAD_FAMILIES: tuple[WorkloadFamily, ...] = (
 )
 """Of the workloads that `workloads.series` chooses, while their pool's listing is fresh."""
 
-FAMILIES: tuple[AnyFamily, ...] = (*STATE_FAMILIES, *LISTING_FAMILIES, *WORKLOAD_FAMILIES)
+FAMILIES: tuple[AnyFamily, ...] = (
+    *STATE_FAMILIES,
+    *CATALOGUE_FAMILIES,
+    *CAPACITY_FAMILIES,
+    *LISTING_FAMILIES,
+    *FITTING_FAMILIES,
+    *WORKLOAD_FAMILIES,
+)

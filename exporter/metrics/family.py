@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from exporter.metrics.summary import Summary
+from exporter.snapshot.capacity import Capacity
+from exporter.snapshot.catalogue import CatalogueEntry
+from exporter.snapshot.fitting import Fitting
 from exporter.snapshot.pool import PoolState
 from exporter.snapshot.workload import Workload
 
@@ -22,7 +25,7 @@ POOL_LABELS = ("region", "project_id", "pool")
 WORKLOAD_LABELS = ("uid", "job_name", "type")
 """On every series of a single workload; added likewise."""
 
-Known = TypeVar("Known", PoolState, Summary, Workload)
+Known = TypeVar("Known", PoolState, CatalogueEntry, Capacity, Fitting, Summary, Workload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,9 @@ class GaugeHistogramFamily:
 
 
 StateFamily = Family[PoolState] | LabelledFamily[PoolState]
+CatalogueFamily = Family[CatalogueEntry] | LabelledFamily[CatalogueEntry]
+CapacityFamily = Family[Capacity] | LabelledFamily[Capacity]
+FittingFamily = Family[Fitting] | LabelledFamily[Fitting]
 ListingFamily = Family[Summary] | LabelledFamily[Summary] | GaugeHistogramFamily
 WorkloadFamily = Family[Workload] | LabelledFamily[Workload]
-AnyFamily = StateFamily | ListingFamily | WorkloadFamily
+AnyFamily = StateFamily | CatalogueFamily | CapacityFamily | FittingFamily | ListingFamily | WorkloadFamily

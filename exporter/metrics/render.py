@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from exporter.metrics.capacity import CAPACITY_FAMILIES, CATALOGUE_FAMILIES, FITTING_FAMILIES
 from exporter.metrics.families import LISTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
 from exporter.metrics.family import (
     POOL_LABELS,
@@ -23,6 +24,7 @@ from exporter.metrics.text import bound, labelling, number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from exporter.snapshot.dated import Dated
     from exporter.snapshot.pool import PoolKey, PoolState
 
 Chunks = dict[str, tuple[Chunk, ...]]
@@ -38,6 +40,21 @@ _of_workload = labelling(WORKLOAD_LABELS)
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Text that is shown as long as what it was made of is fresh.
+
+    Attributes:
+        of: what it was made of; None where that is not known.
+        fresh_until: the monotonic moment from which on it is not shown.
+        chunks: the text.
+    """
+
+    of: object
+    fresh_until: float
+    chunks: Mapping[str, tuple[Chunk, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class RenderedPool:
     """A pool's state with everything that is made of it.
 
@@ -48,6 +65,7 @@ class RenderedPool:
         state_chunks: what is known of every pool.
         stale_chunks: the same once the listing is too old.
         listing_chunks: what holds while the listing is fresh.
+        parts: what else is known, each with its own age.
     """
 
     state: PoolState
@@ -56,6 +74,7 @@ class RenderedPool:
     state_chunks: Mapping[str, tuple[Chunk, ...]]
     stale_chunks: Mapping[str, tuple[Chunk, ...]]
     listing_chunks: Mapping[str, tuple[Chunk, ...]]
+    parts: tuple[Part, ...]
 
     def fresh(self, now: float) -> bool:
         """Whether the listing may be shown at this monotonic moment."""
@@ -63,7 +82,18 @@ class RenderedPool:
 
     def chunks(self, now: float) -> Mapping[str, tuple[Chunk, ...]]:
         """What to show at this monotonic moment, by section."""
-        return {**self.state_chunks, **self.listing_chunks} if self.fresh(now) else self.stale_chunks
+        shown = {**self.state_chunks, **self.listing_chunks} if self.fresh(now) else {**self.stale_chunks}
+        for part in self.parts:
+            if now < part.fresh_until:
+                shown |= part.chunks
+        return shown
+
+    def fresh_until(self, now: float) -> float:
+        """The monotonic moment at which the first of what is shown now gets too old."""
+        moments = [part.fresh_until for part in self.parts]
+        if self.summary is not None:
+            moments.append(self.state.fresh_until)
+        return min((moment for moment in moments if now < moment), default=_INFINITY)
 
 
 def render_pool(state: PoolState, choice: Choice, previous: RenderedPool | None = None) -> RenderedPool:
@@ -86,7 +116,31 @@ def render_pool(state: PoolState, choice: Choice, previous: RenderedPool | None 
     state_chunks = _state_chunks(pool, state)
     # A poll may be stuck when its listing gets too old; then the last outcome says nothing any more.
     stale_chunks = _state_chunks(pool, replace(state, outcome=None)) if state.up else state_chunks
-    return RenderedPool(state, choice, summary, state_chunks, stale_chunks, listing_chunks)
+    parts = _parts(pool, state, previous.parts if previous else (None, None, None))
+    return RenderedPool(state, choice, summary, state_chunks, stale_chunks, listing_chunks, parts)
+
+
+def _parts(pool: str, state: PoolState, before: tuple[Part | None, ...]) -> tuple[Part, ...]:
+    catalogue, capacity, fitting = before
+    return (
+        _part(pool, CATALOGUE_FAMILIES, state.entry, catalogue),
+        _part(pool, CAPACITY_FAMILIES, state.capacity, capacity),
+        _part(pool, FITTING_FAMILIES, state.fitting, fitting),
+    )
+
+
+def _part(
+    pool: str,
+    families: Iterable[Family[Known] | LabelledFamily[Known]],
+    known: Dated[Known] | None,
+    before: Part | None,
+) -> Part:
+    if known is None:
+        return Part(None, 0.0, {})
+    if before is not None and before.of == known.value:
+        return Part(before.of, known.fresh_until, before.chunks)
+    lines = ((family.name, _lines(family, ((pool, known.value),))) for family in families)
+    return Part(known.value, known.fresh_until, _compressed(lines))
 
 
 def _state_chunks(pool: str, state: PoolState) -> Chunks:

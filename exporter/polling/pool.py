@@ -9,6 +9,7 @@ import structlog
 
 from exporter.errors import NotFound, PollError
 from exporter.polling.nearmiss import near_misses
+from exporter.snapshot.fitting import refitted
 from exporter.snapshot.pool import PoolState
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class PoolPoller:
             state = replace(
                 state, succeeded_at=state.attempted_at, listing=listing, fresh_until=now + self.stale_after
             )
+            state = refitted(state, now)
         self._report(before, state)
         self.store.publish(state)
         return state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,8 @@ import structlog
 
 from exporter.errors import PollError
 from exporter.polling.pool import PoolPoller
-from exporter.polling.schedule import Schedule, phases
+from exporter.polling.schedule import Schedule, lifetime, phases
+from exporter.snapshot.dated import Dated
 from exporter.snapshot.pool import PoolKey
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from exporter.api.client import Client
     from exporter.clock import Clock
+    from exporter.polling.capacity import CapacityPoller
+    from exporter.snapshot.catalogue import CatalogueEntry
     from exporter.snapshot.pool import PoolState
     from exporter.snapshot.store import SnapshotStore
     from exporter.telemetry import Telemetry
@@ -85,6 +88,7 @@ class ProjectPoller:
         stale_after: seconds that a listing may be shown after the last success.
         clock: the time, and waits.
         telemetry: where things are counted.
+        capacity: asks what the pools have to give; None where nobody wants to know.
         rng: for jitter.
     """
 
@@ -98,10 +102,11 @@ class ProjectPoller:
     stale_after: float
     clock: Clock
     telemetry: Telemetry
+    capacity: CapacityPoller | None = None
     rng: random.Random = field(default_factory=random.Random)
     settled: bool = False
     """Whether it is known which pools there are, or it was tried once to find out."""
-    _names: dict[str, str] = field(default_factory=dict)
+    _catalogue: dict[str, CatalogueEntry] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _phases: Iterator[float] = field(default_factory=phases)
     _catalogue_outcome: str = "ok"
@@ -112,14 +117,14 @@ class ProjectPoller:
             if not self._discovering:
                 self._watch(self._wanted(), group)
                 self.settled = True
+            error = await self._look_around(group)
+            if self.capacity:
+                group.create_task(self.capacity.run())
             while True:
-                error = await self.look()
-                if self._discovering and not error:
-                    self._watch(self._wanted(), group)
-                self.settled = True
                 # While pools cannot be discovered there may be nothing to watch.
                 soon = self._discovering and error
                 await self.clock.sleep(self.interval * (1 if soon else CATALOGUE_INTERVALS))
+                error = await self._look_around(group)
 
     def watches(self, pool: str, name: str | None) -> bool:
         """Whether a pool, with its display name where known, is one of those to watch."""
@@ -143,24 +148,45 @@ class ProjectPoller:
             return state
 
         states = await asyncio.gather(*map(poll, self._wanted()))
+        if self.capacity:
+            await self.capacity.poll()
         return Round(tuple(states), error if self._discovering else None)
 
     async def look(self) -> PollError | None:
-        """Ask for the project's pools: their names and, for discovery, which they are.
+        """Ask for the project's pools: what there is to say of them and, for discovery, which they are.
 
         Returns why it could not be done, if it could not; what was known before holds on then.
         """
         try:
-            names = await self.client.pools(self.workspace_id)
+            self._catalogue = await self.client.pools(self.workspace_id)
         except PollError as error:
             self._report_catalogue(error.outcome, str(error))
             return error
-        self._names = names
         self._report_catalogue("ok", "")
-        for key, state in self.store.states.items():
-            if key[:2] == (self.region, self.project_id) and state.name != names.get(key.pool, state.name):
-                self.store.publish(state.named(names[key.pool]))
+        self._describe()
         return None
+
+    async def _look_around(self, group: asyncio.TaskGroup) -> PollError | None:
+        """Look, and watch what is there now."""
+        error = await self.look()
+        if self._discovering and not error:
+            self._watch(self._wanted(), group)
+            self._describe()
+        self.settled = True
+        return error
+
+    def _describe(self) -> None:
+        """Tell of the watched pools what the project's list says of them."""
+        asked_every = self.interval * CATALOGUE_INTERVALS
+        fresh_until = self.clock.monotonic() + lifetime(self.stale_after, asked_every)
+        for key in self._watched():
+            entry, state = self._catalogue.get(key.pool), self.store.states[key]
+            if entry is not None and (state.entry is None or state.entry.value is not entry):
+                self.store.publish(replace(state, name=entry.name, entry=Dated(entry, fresh_until)))
+
+    def _watched(self) -> list[PoolKey]:
+        """The project's pools in the store, also those that were watched before a reload."""
+        return [key for key in self.store.states if key[:2] == (self.region, self.project_id)]
 
     @property
     def _discovering(self) -> bool:
@@ -169,13 +195,12 @@ class ProjectPoller:
     def _wanted(self) -> Sequence[str]:
         """The pools to watch, as far as known."""
         if isinstance(self.pools, Discovery):
-            return [pool for pool, name in self._names.items() if self.pools.wants(pool, name)]
+            return [pool for pool, entry in self._catalogue.items() if self.pools.wants(pool, entry.name)]
         return self.pools
 
     def _watch(self, wanted: Sequence[str], group: asyncio.TaskGroup) -> None:
         """Start a loop for every pool that has none; end those of pools that are gone."""
-        known = [key for key in self.store.states if key[:2] == (self.region, self.project_id)]
-        for key in known:  # also those that were watched before the configuration was read again
+        for key in self._watched():
             if key.pool not in wanted:
                 if task := self._tasks.pop(key.pool, None):
                     task.cancel()
@@ -187,7 +212,7 @@ class ProjectPoller:
             poller = self._poller(pool)
             poller.watch()
             if self._discovering:
-                log.info("pool is discovered", **poller.key._asdict(), name=self._names.get(pool))
+                log.info("pool is discovered", **poller.key._asdict(), name=self._catalogue[pool].name)
             self._tasks[pool] = group.create_task(self._keep_polling(poller))
 
     async def _keep_polling(self, poller: PoolPoller) -> None:
@@ -205,7 +230,7 @@ class ProjectPoller:
         return PoolPoller(
             key=self._key(pool),
             read=partial(self.client.listing, pool),
-            names=lambda: self._names,
+            names=lambda: {other: entry.name for other, entry in self._catalogue.items()},
             store=self.store,
             stale_after=self.stale_after,
             clock=self.clock,

@@ -59,6 +59,18 @@ class Workloads(Section):
     limit: Annotated[int, Field(ge=0)] = 200
 
 
+class Capacity(Section):
+    """Whether and how often the cloud is asked what the pools have to give.
+
+    Attributes:
+        read: none; pools: one request for all pools of a project.
+        interval: seconds between two requests. The cloud averages over a minute: faster gains nothing.
+    """
+
+    read: Literal["none", "pools"] = "pools"
+    interval: PositiveDuration = 60.0
+
+
 def _each_once(addresses: tuple[ListenAddress, ...]) -> tuple[ListenAddress, ...]:
     for index, address in enumerate(addresses):
         if address in addresses[:index]:
@@ -117,6 +129,7 @@ class Settings(Section):
 
     poll: Poll = Poll()
     workloads: Workloads = Workloads()
+    capacity: Capacity = Capacity()
     projects: Annotated[tuple[Project, ...], AfterValidator(_some)] = Field(default=(), validate_default=True)
     web: Web = Web()
     log: Log = Log()

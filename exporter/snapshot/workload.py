@@ -64,6 +64,7 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         memory_bytes: requested.
         accelerators: requested cards by the accelerator's current name.
         nodes: how many nodes it runs on.
+        sized: whether all that it requests is known: False where an amount is in no known form.
     """
 
     uid: str
@@ -84,6 +85,7 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     memory_bytes: float | None = None
     accelerators: tuple[tuple[str, float], ...] = ()
     nodes: int | None = None
+    sized: bool = True
 
     @property
     def waiting(self) -> bool:

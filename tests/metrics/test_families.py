@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
+from supply import supply
 
 from exporter.metrics.render import render_pool
 from exporter.metrics.section import SECTIONS
@@ -59,6 +60,7 @@ def state(*workloads: Workload, complete: bool = True) -> PoolState:
         listing=Listing(workloads, complete),
         fresh_until=100.0,
         polls={"ok": 3},
+        **supply(100.0),
     )
 
 
@@ -77,9 +79,24 @@ def exposition(pool: PoolState, *, now: float = 0.0) -> str:
     [
         f"modelarts_pool_up{{{IDENTITY}}} 1",
         f"modelarts_pool_last_success_timestamp_seconds{{{IDENTITY}}} 1700000100",
-        f'modelarts_pool_info{{{IDENTITY},pool_name="Team A"}} 1',
+        (
+            f'modelarts_pool_info{{{IDENTITY},pool_name="Team A",pool_type="Dedicate",'
+            'queue_strategy="priority"} 1'
+        ),
         f'modelarts_exporter_polls_total{{{IDENTITY},outcome="ok"}} 3',
         f'modelarts_exporter_polls_total{{{IDENTITY},outcome="throttled"}} 0',
+        f'modelarts_pool_phase{{{IDENTITY},phase="Running"}} 1',
+        f'modelarts_pool_phase{{{IDENTITY},phase="Abnormal"}} 0',
+        f'modelarts_pool_nodes{{{IDENTITY},flavor="8snt9b",state="available"}} 4',
+        f"modelarts_pool_capacity_cpu_cores{{{IDENTITY}}} 768",
+        f"modelarts_pool_capacity_memory_bytes{{{IDENTITY}}} 6597069766656",
+        f'modelarts_pool_capacity_accelerators{{{IDENTITY},accelerator="huawei.com/ascend-1980"}} 32',
+        f"modelarts_pool_allocated_cpu_cores{{{IDENTITY}}} 5.5",
+        f"modelarts_pool_allocated_memory_bytes{{{IDENTITY}}} 16303259648",
+        f'modelarts_pool_allocated_accelerators{{{IDENTITY},accelerator="huawei.com/ascend-1980"}} 8',
+        f'modelarts_pool_fitting_workloads{{{IDENTITY},type="train"}} 2',
+        f'modelarts_pool_fitting_workloads{{{IDENTITY},type="infer"}} 0',
+        f"modelarts_pool_oldest_fitting_seconds{{{IDENTITY}}} 60",
         f"modelarts_pool_listing_complete{{{IDENTITY}}} 1",
         f'modelarts_pool_workloads{{{IDENTITY},type="train",status="Queue"}} 1',
         f'modelarts_pool_workloads{{{IDENTITY},type="x-infer",status="Failed"}} 0',

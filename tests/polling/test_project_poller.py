@@ -11,6 +11,7 @@ from fakes import FakeClock
 
 from exporter.errors import Forbidden, PollError
 from exporter.polling.project import CATALOGUE_INTERVALS, Discovery, ProjectPoller
+from exporter.snapshot.catalogue import CatalogueEntry
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from exporter.telemetry import Telemetry
@@ -38,10 +39,10 @@ class Cloud:
         self.listed: list[tuple[str, float]] = []
         self.crash: Exception | None = None
 
-    async def pools(self, _: str) -> dict[str, str]:
+    async def pools(self, _: str) -> dict[str, CatalogueEntry]:
         if isinstance(self.names, PollError):
             raise self.names
-        return self.names
+        return {pool: CatalogueEntry(name) for pool, name in self.names.items()}
 
     async def listing(self, pool: str) -> Listing:
         self.listed.append((pool, self.clock.monotonic()))

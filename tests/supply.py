@@ -1,0 +1,39 @@
+"""A pool of which everything is known that is not in its listing, for tests of what is shown."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from exporter.snapshot.capacity import Amounts, Capacity
+from exporter.snapshot.catalogue import CatalogueEntry
+from exporter.snapshot.dated import Dated
+from exporter.snapshot.fitting import Fitting
+
+CAPACITY = Capacity(
+    Amounts(768.0, 6144.0 * 2**30, (("huawei.com/ascend-1980", 32.0),)),
+    Amounts(5.5, 15548.0 * 2**20, (("huawei.com/ascend-1980", 8.0),)),
+)
+ENTRY = CatalogueEntry(
+    "Team A",
+    phase="Running",
+    type="Dedicate",
+    queue_strategy="priority",
+    nodes={("8snt9b", "available"): 4.0, ("8snt9b", "abnormal"): 0.0},
+)
+
+
+class Supply(TypedDict):
+    """Fields of a PoolState."""
+
+    entry: Dated[CatalogueEntry]
+    capacity: Dated[Capacity]
+    fitting: Dated[Fitting]
+
+
+def supply(fresh_until: float) -> Supply:
+    """What fields of a PoolState may hold."""
+    return {
+        "entry": Dated(ENTRY, fresh_until),
+        "capacity": Dated(CAPACITY, fresh_until),
+        "fitting": Dated(Fitting({"train": 2, "infer": 0}, {"u1": 40.0, "u9": 90.0}, 60.0), fresh_until),
+    }
