@@ -184,6 +184,7 @@ class Fetching:
             client=client,
             store=around.store,
             interval=capacity.interval,
+            nodes=capacity.read == "nodes",
             stale_after=self._settings.poll.stale_after,
             clock=around.clock,
             telemetry=around.telemetry,

@@ -10,8 +10,16 @@ from exporter.api.capacity import decode_capacities
 from exporter.api.catalogue import decode_catalogue
 from exporter.api.decode import Page, decode_page
 from exporter.api.listing import read_listing
+from exporter.api.nodes import read_free_cards
 from exporter.api.refusal import refusal
-from exporter.api.wire import LISTING_QUERY, pools_path, runtime_path, workloads_path
+from exporter.api.wire import (
+    LISTING_QUERY,
+    NODES_LIMIT,
+    nodes_path,
+    pools_path,
+    runtime_path,
+    workloads_path,
+)
 from exporter.credentials.signing import canonical_url
 from exporter.errors import (
     ConnectionFailed,
@@ -31,7 +39,7 @@ if TYPE_CHECKING:
     from exporter.api.throttle import Throttle
     from exporter.clock import Clock
     from exporter.credentials.authenticator import Authenticator
-    from exporter.snapshot.capacity import Capacity
+    from exporter.snapshot.capacity import Capacity, FreeCards
     from exporter.snapshot.catalogue import CatalogueEntry
     from exporter.snapshot.pool import Listing
     from exporter.telemetry import Telemetry
@@ -122,6 +130,26 @@ class Client:
         capacities = decode_capacities(await self._get("runtime", path, {}), where=self._where(path))
         self._count_unparsable(capacities.unparsable)
         return capacities.pools
+
+    async def free_cards(self, pool: str) -> FreeCards:
+        """The free cards of a pool, node by node.
+
+        Args:
+            pool: the pool's ID.
+
+        Raises:
+            NotFound: there is no such pool, or this region does not have the endpoint.
+            PollError: they could not be read.
+        """
+        path = nodes_path(self._project_id, pool)
+
+        async def fetch(cursor: str) -> bytes:
+            query = {"limit": str(NODES_LIMIT), **({"continue": cursor} if cursor else {})}
+            return await self._get("nodes", path, query)
+
+        cards = await read_free_cards(fetch, where=self._where(path))
+        self._count_unparsable(cards.unparsable)
+        return cards.free
 
     async def _get(self, endpoint: str, path: str, query: Mapping[str, str]) -> bytes:
         """The body of a 200.

@@ -47,6 +47,7 @@ async def demo(flags: Mapping[str, object], around: Surroundings) -> int:
         settings = {
             "poll.interval": _INTERVAL,
             "capacity.interval": _INTERVAL,
+            "capacity.read": "nodes",
             "workloads.series": "active",
             "projects": [project],
         }

@@ -8,7 +8,7 @@ from exporter.metrics.family import Family, LabelledFamily
 from exporter.snapshot.catalogue import PHASES
 
 if TYPE_CHECKING:
-    from exporter.metrics.family import CapacityFamily, CatalogueFamily, FittingFamily
+    from exporter.metrics.family import CapacityFamily, CatalogueFamily, FittingFamily, FreeCardsFamily
 
 CATALOGUE_FAMILIES: tuple[CatalogueFamily, ...] = (
     LabelledFamily(
@@ -67,6 +67,23 @@ CAPACITY_FAMILIES: tuple[CapacityFamily, ...] = (
     ),
 )
 """Known while the pool's capacity is fresh. The cloud averages it over a minute."""
+
+FREE_CARDS_FAMILIES: tuple[FreeCardsFamily, ...] = (
+    LabelledFamily(
+        "modelarts_pool_free_accelerators",
+        "Cards that no workload holds on the pool's available nodes. With capacity.read: nodes.",
+        ("accelerator",),
+        lambda cards: (((name,), count) for name, count in cards.total.items()),
+    ),
+    LabelledFamily(
+        "modelarts_pool_free_accelerators_max_per_node",
+        "Free cards on the available node that has most of them. Many free cards, and few on every node: the "
+        "pool is fragmented; few free cards: it is full. With capacity.read: nodes.",
+        ("accelerator",),
+        lambda cards: (((name,), count) for name, count in cards.most_on_a_node.items()),
+    ),
+)
+"""Known while the pool's nodes are fresh."""
 
 FITTING_FAMILIES: tuple[FittingFamily, ...] = (
     LabelledFamily(

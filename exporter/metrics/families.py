@@ -8,7 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.errors import OUTCOMES
-from exporter.metrics.capacity import CAPACITY_FAMILIES, CATALOGUE_FAMILIES, FITTING_FAMILIES
+from exporter.metrics.capacity import (
+    CAPACITY_FAMILIES,
+    CATALOGUE_FAMILIES,
+    FITTING_FAMILIES,
+    FREE_CARDS_FAMILIES,
+)
 from exporter.metrics.family import Family, GaugeHistogramFamily, LabelledFamily
 from exporter.metrics.summary import AGE_BUCKETS
 
@@ -176,6 +181,7 @@ FAMILIES: tuple[AnyFamily, ...] = (
     *STATE_FAMILIES,
     *CATALOGUE_FAMILIES,
     *CAPACITY_FAMILIES,
+    *FREE_CARDS_FAMILIES,
     *LISTING_FAMILIES,
     *FITTING_FAMILIES,
     *WORKLOAD_FAMILIES,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from exporter.metrics.summary import Summary
-from exporter.snapshot.capacity import Capacity
+from exporter.snapshot.capacity import Capacity, FreeCards
 from exporter.snapshot.catalogue import CatalogueEntry
 from exporter.snapshot.fitting import Fitting
 from exporter.snapshot.pool import PoolState
@@ -25,7 +25,7 @@ POOL_LABELS = ("region", "project_id", "pool")
 WORKLOAD_LABELS = ("uid", "job_name", "type")
 """On every series of a single workload; added likewise."""
 
-Known = TypeVar("Known", PoolState, CatalogueEntry, Capacity, Fitting, Summary, Workload)
+Known = TypeVar("Known", PoolState, CatalogueEntry, Capacity, FreeCards, Fitting, Summary, Workload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,16 @@ class GaugeHistogramFamily:
 StateFamily = Family[PoolState] | LabelledFamily[PoolState]
 CatalogueFamily = Family[CatalogueEntry] | LabelledFamily[CatalogueEntry]
 CapacityFamily = Family[Capacity] | LabelledFamily[Capacity]
+FreeCardsFamily = Family[FreeCards] | LabelledFamily[FreeCards]
 FittingFamily = Family[Fitting] | LabelledFamily[Fitting]
 ListingFamily = Family[Summary] | LabelledFamily[Summary] | GaugeHistogramFamily
 WorkloadFamily = Family[Workload] | LabelledFamily[Workload]
-AnyFamily = StateFamily | CatalogueFamily | CapacityFamily | FittingFamily | ListingFamily | WorkloadFamily
+AnyFamily = (
+    StateFamily
+    | CatalogueFamily
+    | CapacityFamily
+    | FreeCardsFamily
+    | FittingFamily
+    | ListingFamily
+    | WorkloadFamily
+)

@@ -5,7 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from exporter.metrics.capacity import CAPACITY_FAMILIES, CATALOGUE_FAMILIES, FITTING_FAMILIES
+from exporter.metrics.capacity import (
+    CAPACITY_FAMILIES,
+    CATALOGUE_FAMILIES,
+    FITTING_FAMILIES,
+    FREE_CARDS_FAMILIES,
+)
 from exporter.metrics.families import LISTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
 from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS
 from exporter.telemetry import PREFIX, Telemetry
@@ -29,7 +34,7 @@ _GIVES = """
 
 Phase and nodes come with the project's list of pools, every five poll intervals. Capacities are asked for
 once in `capacity.interval`, unless `capacity.read` is `none`; a region may not have them. The cloud averages
-them over a minute.
+them over a minute. Free cards come node by node where `capacity.read` is `nodes`.
 """
 
 
@@ -44,7 +49,7 @@ def reference() -> str:
             f"\n## Of a pool's listing\n\nWhile it is younger than `poll.stale_after`. Labels: {pool}, and\n",
             *_table(map(_declared, LISTING_FAMILIES)),
             f"{_GIVES}\nLabels: {pool}, and\n",
-            *_table(map(_declared, (*CATALOGUE_FAMILIES, *CAPACITY_FAMILIES))),
+            *_table(map(_declared, (*CATALOGUE_FAMILIES, *CAPACITY_FAMILIES, *FREE_CARDS_FAMILIES))),
             f"\n## Of what would fit\n\nWhile listing and capacity are known. Labels: {pool}, and\n",
             *_table(map(_declared, FITTING_FAMILIES)),
             "\n## Of single workloads\n",

@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from exporter.metrics.capacity import CAPACITY_FAMILIES, CATALOGUE_FAMILIES, FITTING_FAMILIES
+from exporter.metrics.capacity import (
+    CAPACITY_FAMILIES,
+    CATALOGUE_FAMILIES,
+    FITTING_FAMILIES,
+    FREE_CARDS_FAMILIES,
+)
 from exporter.metrics.families import LISTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
 from exporter.metrics.family import (
     POOL_LABELS,
@@ -116,15 +121,16 @@ def render_pool(state: PoolState, choice: Choice, previous: RenderedPool | None 
     state_chunks = _state_chunks(pool, state)
     # A poll may be stuck when its listing gets too old; then the last outcome says nothing any more.
     stale_chunks = _state_chunks(pool, replace(state, outcome=None)) if state.up else state_chunks
-    parts = _parts(pool, state, previous.parts if previous else (None, None, None))
+    parts = _parts(pool, state, previous.parts if previous else (None,) * 4)
     return RenderedPool(state, choice, summary, state_chunks, stale_chunks, listing_chunks, parts)
 
 
 def _parts(pool: str, state: PoolState, before: tuple[Part | None, ...]) -> tuple[Part, ...]:
-    catalogue, capacity, fitting = before
+    catalogue, capacity, free_cards, fitting = before
     return (
         _part(pool, CATALOGUE_FAMILIES, state.entry, catalogue),
         _part(pool, CAPACITY_FAMILIES, state.capacity, capacity),
+        _part(pool, FREE_CARDS_FAMILIES, state.free_cards, free_cards),
         _part(pool, FITTING_FAMILIES, state.fitting, fitting),
     )
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.errors import PollError
+from exporter.errors import NotFound, PollError
 from exporter.polling.endpoint import OptionalEndpoint
-from exporter.polling.schedule import lifetime
+from exporter.polling.schedule import Schedule, lifetime
 from exporter.snapshot.dated import Dated
 from exporter.snapshot.fitting import refitted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from exporter.api.client import Client
     from exporter.clock import Clock
-    from exporter.snapshot.capacity import Capacity
     from exporter.snapshot.pool import PoolKey
     from exporter.snapshot.store import SnapshotStore
     from exporter.telemetry import Telemetry
@@ -39,9 +38,11 @@ class CapacityPoller:
         client: asks the cloud.
         store: where the pools' states are.
         interval: seconds between two requests.
+        nodes: whether to ask for the pools' nodes too, one request a pool.
         stale_after: seconds that a capacity may be shown after the last success.
         clock: the time, and waits.
         telemetry: where it is told whether it works.
+        rng: for jitter.
     """
 
     region: str
@@ -49,37 +50,47 @@ class CapacityPoller:
     client: Client
     store: SnapshotStore
     interval: float
+    nodes: bool
     stale_after: float
     clock: Clock
     telemetry: Telemetry
+    rng: random.Random = field(default_factory=random.Random)
     _runtime: OptionalEndpoint = field(init=False)
+    _nodes: OptionalEndpoint = field(init=False)
     _outcome: str = "ok"
 
     def __post_init__(self) -> None:
         self._runtime = OptionalEndpoint(self.clock)
+        self._nodes = OptionalEndpoint(self.clock)
 
     async def run(self) -> None:
         """Ask for ever."""
+        schedule = Schedule(self.clock.monotonic(), self.interval, 0.0, self.rng)
         while True:
             await self.poll()
-            await self.clock.sleep(self.interval)
+            await self.clock.sleep(schedule.wait(self.clock.monotonic()))
 
     async def poll(self) -> None:
         """Ask once, if there is anybody to ask for."""
         if not self._watched():
             return
-        try:
-            await self._take(await self._runtime.ask(self.client.capacities))
-        except PollError as error:
-            self._report(error.outcome, str(error))
-        else:
-            self._report("ok", "")
+        error = await self._read_capacities()
+        if self.nodes:
+            # One after the other: a listing that is due meanwhile waits for one request, not for all.
+            for key in self._watched():
+                error = await self._read_free_cards(key) or error
+        self._report(error)
 
     def _watched(self) -> list[PoolKey]:
         return [key for key in self.store.states if key[:2] == (self.region, self.project_id)]
 
-    async def _take(self, capacities: Mapping[str, Capacity]) -> None:
-        fresh_until = self.clock.monotonic() + lifetime(self.stale_after, self.interval)
+    async def _read_capacities(self) -> PollError | None:
+        """Give every watched pool its capacity; returns why that could not be done."""
+        try:
+            capacities = await self._runtime.ask(self.client.capacities)
+        except PollError as error:
+            return error
+        fresh_until = self._fresh_until()
         for key in self._watched():
             state = self.store.states.get(key)
             if state is not None and (capacity := capacities.get(key.pool)):
@@ -87,21 +98,43 @@ class CapacityPoller:
                 self.store.publish(refitted(state, self.clock.monotonic()))
                 # Thousands of workloads are looked at for each pool; others get their turn in between.
                 await asyncio.sleep(0)
+        return None
 
-    def _report(self, outcome: str, reason: str) -> None:
+    async def _read_free_cards(self, key: PoolKey) -> PollError | None:
+        """Give a pool its free cards; returns why that could not be done.
+
+        A pool that cannot be read says so itself, and is not asked for its nodes.
+        """
+        state = self.store.states.get(key)
+        if state is None or (state.outcome is not None and not state.up):
+            return None
+        try:
+            free_cards = await self._nodes.ask(partial(self.client.free_cards, key.pool))
+        except PollError as error:
+            return error
+        if (state := self.store.states.get(key)) is not None:  # it may be gone by now
+            self.store.publish(replace(state, free_cards=Dated(free_cards, self._fresh_until())))
+        return None
+
+    def _fresh_until(self) -> float:
+        return self.clock.monotonic() + lifetime(self.stale_after, self.interval)
+
+    def _report(self, error: PollError | None) -> None:
         """Say when capacities cannot be had any more, or can again."""
-        self.telemetry.capacity_up.labels(self.region, self.project_id).set(outcome == "ok")
+        outcome = error.outcome if error else "ok"
+        self.telemetry.capacity_up.labels(self.region, self.project_id).set(error is None)
         if outcome == self._outcome:
             return
         self._outcome = outcome
         report = log.bind(region=self.region, project_id=self.project_id, outcome=outcome)
-        if outcome == "ok":
-            report.info("the pools' capacities are read again")
-        elif outcome == "not_found":
-            report.warning(
-                "the pools' capacities are not to be had here; asked again once an hour, "
-                "or never with capacity.read: none",
-                reason=reason,
-            )
-        else:
-            report.warning("the pools' capacities cannot be read", reason=reason)
+        match error:
+            case None:
+                report.info("the pools' capacities are read again")
+            case NotFound():
+                report.warning(
+                    "not all of the pools' capacities are to be had here; what is missing is asked for again "
+                    "once an hour; capacity.read says what to ask for",
+                    reason=str(error),
+                )
+            case _:
+                report.warning("the pools' capacities cannot all be read", reason=str(error))

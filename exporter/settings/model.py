@@ -63,11 +63,12 @@ class Capacity(Section):
     """Whether and how often the cloud is asked what the pools have to give.
 
     Attributes:
-        read: none; pools: one request for all pools of a project.
+        read: none; pools: one request for all pools of a project; nodes: besides, one request for each
+            pool, for its free cards node by node.
         interval: seconds between two requests. The cloud averages over a minute: faster gains nothing.
     """
 
-    read: Literal["none", "pools"] = "pools"
+    read: Literal["none", "pools", "nodes"] = "pools"
     interval: PositiveDuration = 60.0
 
 

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.endpoint import HOUR
 from exporter.simulator import faults
+from exporter.snapshot.capacity import FreeCards
 from exporter.snapshot.pool import PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from cloud import Cloud
     from fakes import FakeClock
 
+CARD = "huawei.com/ascend-1980"
 KEY = PoolKey(REGION, PROJECT, POOL)
 
 
-def poller(cloud: Cloud, clock: FakeClock, *, watched: bool = True) -> CapacityPoller:
+def poller(cloud: Cloud, clock: FakeClock, *, watched: bool = True, nodes: bool = False) -> CapacityPoller:
     store = SnapshotStore()
     if watched:
         store.publish(PoolState(KEY))
@@ -31,6 +33,7 @@ def poller(cloud: Cloud, clock: FakeClock, *, watched: bool = True) -> CapacityP
         client=cloud.client,
         store=store,
         interval=60.0,
+        nodes=nodes,
         stale_after=300.0,
         clock=clock,
         telemetry=cloud.telemetry,
@@ -112,3 +115,66 @@ async def test_a_slow_pace_does_not_make_capacities_stale(clock: FakeClock) -> N
         capacity = capacities.store.states[KEY].capacity
         assert capacity is not None
         assert capacity.fresh_until == clock.monotonic() + 7200.0
+
+
+async def test_free_cards_node_by_node(clock: FakeClock) -> None:
+    """One request a pool, several where it has many nodes; the pool that most are free on is told."""
+    async with cloud_of(clock) as cloud:
+        whole = cloud.pool.profile.whole_node
+        cloud.pool.free = (*(whole._replace(cards=0b11),) * 700, whole._replace(cards=0b1111_0111))
+        capacities = poller(cloud, clock, nodes=True)
+        await capacities.poll()
+        free_cards = capacities.store.states[KEY].free_cards
+        assert free_cards is not None
+        assert free_cards.value == FreeCards({CARD: 1407.0}, {CARD: 7.0})
+        assert (cloud.requests("nodes"), cloud.requests("runtime"), capacity_up(cloud)) == (2, 1, 1.0)
+
+
+async def test_nodes_are_asked_for_only_where_wanted(clock: FakeClock) -> None:
+    """Not by default; and not of a pool that cannot be read, which says so itself."""
+    async with cloud_of(clock) as cloud:
+        await poller(cloud, clock).poll()
+        failing = poller(cloud, clock, nodes=True)
+        failing.store.publish(PoolState(KEY, outcome="not_found"))
+        await failing.poll()
+        assert (cloud.requests("nodes"), capacity_up(cloud)) == (0, 1.0)
+
+
+async def test_a_region_without_nodes_still_has_capacities(clock: FakeClock) -> None:
+    """404: told once and left alone for an hour, for all pools of the project."""
+    async with cloud_of(clock) as cloud:
+        cloud.simulator.faults.plant(faults.html(404), endpoint="nodes")
+        capacities = poller(cloud, clock, nodes=True)
+        capacities.store.publish(PoolState(KEY._replace(pool="pool-other")))
+        await capacities.poll()
+        await capacities.poll()
+        assert (cloud.requests("nodes"), cloud.requests("runtime"), capacity_up(cloud)) == (1, 2, 0.0)
+        assert capacities.store.states[KEY].capacity is not None
+        cloud.simulator.faults.clear()
+        clock.advance(HOUR)
+        await capacities.poll()
+        assert cloud.requests("nodes") == 3
+        assert capacities.store.states[KEY].free_cards is not None
+
+
+async def test_it_asks_at_its_own_pace(clock: FakeClock) -> None:
+    """At once, then once an interval, with some jitter; a reload or a slow answer does not add up."""
+
+    class Stop(Exception):
+        pass
+
+    async with cloud_of(clock) as cloud:
+        capacities = poller(cloud, clock)
+        waits: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            clock.advance(seconds)
+            if len(waits) == 10:
+                raise Stop
+
+        clock.sleep = sleep  # type: ignore[method-assign]  # the throttle never waits at this rate
+        with pytest.raises(Stop):
+            await capacities.run()
+        assert cloud.requests("runtime") == 10
+        assert all(54.0 <= wait <= 66.0 for wait in waits)
