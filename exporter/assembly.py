@@ -171,6 +171,7 @@ class Fetching:
             stale_after=poll.stale_after,
             clock=around.clock,
             telemetry=around.telemetry,
+            cross_check=poll.cross_check,
             capacity=self._capacity(project, client),
         )
 

@@ -12,12 +12,14 @@ from exporter.api.decode import Page, decode_page
 from exporter.api.listing import read_listing
 from exporter.api.nodes import read_free_cards
 from exporter.api.refusal import refusal
+from exporter.api.statistics import decode_statistics
 from exporter.api.wire import (
     LISTING_QUERY,
     NODES_LIMIT,
     nodes_path,
     pools_path,
     runtime_path,
+    statistics_path,
     workloads_path,
 )
 from exporter.credentials.signing import canonical_url
@@ -150,6 +152,16 @@ class Client:
         cards = await read_free_cards(fetch, where=self._where(path))
         self._count_unparsable(cards.unparsable)
         return cards.free
+
+    async def statistics(self, pool: str) -> Mapping[tuple[str, str], int]:
+        """The cloud's own count of a pool's workloads, by (type, status).
+
+        Raises:
+            NotFound: there is no such pool, or this region does not have the endpoint.
+            PollError: it could not be read.
+        """
+        path = statistics_path(self._project_id, pool)
+        return decode_statistics(await self._get("statistics", path, {}), where=self._where(path))
 
     async def _get(self, endpoint: str, path: str, query: Mapping[str, str]) -> bytes:
         """The body of a 200.

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.errors import PollError
+from exporter.polling.crosscheck import CheckedReader
+from exporter.polling.endpoint import OptionalEndpoint
 from exporter.polling.pool import PoolPoller
 from exporter.polling.schedule import Schedule, lifetime, phases
 from exporter.snapshot.dated import Dated
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     from exporter.api.client import Client
     from exporter.clock import Clock
     from exporter.polling.capacity import CapacityPoller
+    from exporter.polling.crosscheck import CrossCheck
     from exporter.snapshot.catalogue import CatalogueEntry
-    from exporter.snapshot.pool import PoolState
+    from exporter.snapshot.pool import Listing, PoolState
     from exporter.snapshot.store import SnapshotStore
     from exporter.telemetry import Telemetry
 
@@ -88,6 +91,7 @@ class ProjectPoller:
         stale_after: seconds that a listing may be shown after the last success.
         clock: the time, and waits.
         telemetry: where things are counted.
+        cross_check: which listings are held against the cloud's own count.
         capacity: asks what the pools have to give; None where nobody wants to know.
         rng: for jitter.
     """
@@ -102,6 +106,7 @@ class ProjectPoller:
     stale_after: float
     clock: Clock
     telemetry: Telemetry
+    cross_check: CrossCheck = "paged"
     capacity: CapacityPoller | None = None
     rng: random.Random = field(default_factory=random.Random)
     settled: bool = False
@@ -110,6 +115,10 @@ class ProjectPoller:
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _phases: Iterator[float] = field(default_factory=phases)
     _catalogue_outcome: str = "ok"
+    _statistics: OptionalEndpoint = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._statistics = OptionalEndpoint(self.clock)
 
     async def run(self) -> None:
         """Poll for ever. What is not expected to go wrong ends this, and with it the process."""
@@ -227,18 +236,27 @@ class ProjectPoller:
             await self.clock.sleep(schedule.wait(self.clock.monotonic()))
 
     def _poller(self, pool: str) -> PoolPoller:
+        key = PoolKey(self.region, self.project_id, pool)
+
+        def before() -> Listing | None:
+            state = self.store.states.get(key)
+            return state.listing if state else None
+
+        reader = CheckedReader(
+            listing=partial(self.client.listing, pool),
+            counts=partial(self._statistics.ask, partial(self.client.statistics, pool)),
+            before=before,
+            when=self.cross_check,
+        )
         return PoolPoller(
-            key=self._key(pool),
-            read=partial(self.client.listing, pool),
+            key=key,
+            read=reader.read,
             names=lambda: {other: entry.name for other, entry in self._catalogue.items()},
             store=self.store,
             stale_after=self.stale_after,
             clock=self.clock,
             telemetry=self.telemetry,
         )
-
-    def _key(self, pool: str) -> PoolKey:
-        return PoolKey(self.region, self.project_id, pool)
 
     def _report_catalogue(self, outcome: str, reason: str) -> None:
         """Say when listing the project's pools begins to fail, or works again."""

@@ -26,6 +26,8 @@ class Poll(Section):
         stale_after: seconds after which a pool that was not read loses its workload series.
         requests_per_second: per project.
         concurrency: requests in flight per project.
+        cross_check: which listings are held against the cloud's own count of the pool's workloads, one more
+            request each: off; paged: those of more than one page; always.
     """
 
     interval: PositiveDuration = 60.0
@@ -33,6 +35,7 @@ class Poll(Section):
     stale_after: PositiveDuration = Field(default=300.0, validate_default=True)
     requests_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
     concurrency: Annotated[int, Field(ge=1)] = 8
+    cross_check: Literal["off", "paged", "always"] = "paged"
 
     @field_validator("stale_after")
     @classmethod
