@@ -91,6 +91,24 @@ class Telemetry:
             ["region", "project_id"],
             registry=registry,
         )
+        self.pools = Gauge(
+            PREFIX + "pools",
+            "Pools that are watched; 0 where discover finds none.",
+            ["region", "project_id"],
+            registry=registry,
+        )
+        self.pools_discovered = Counter(
+            PREFIX + "pools_discovered_total",
+            "Pools that discover found, those at the start included.",
+            ["region", "project_id"],
+            registry=registry,
+        )
+        self.pools_gone = Counter(
+            PREFIX + "pools_gone_total",
+            "Pools that discover does not find any more.",
+            ["region", "project_id"],
+            registry=registry,
+        )
         self.capacity_up = Gauge(
             PREFIX + "capacity_up",
             "1 if the capacities of a project's pools could be read the last time, else 0; absent where "
@@ -125,7 +143,10 @@ class Telemetry:
     def forget_project(self, region: str, project_id: str) -> None:
         """Drop the series of a project that is not watched any more."""
         self.forget_capacity(region, project_id)
-        for metric in (self.credentials_expiry, self.discovery_up):
+        for metric in (
+            *(self.credentials_expiry, self.discovery_up),
+            *(self.pools, self.pools_discovered, self.pools_gone),
+        ):
             with suppress(KeyError):  # it may have none
                 metric.remove(region, project_id)
 

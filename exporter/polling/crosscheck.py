@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-CrossCheck = Literal["off", "paged", "always"]
+When = Literal["paged", "always"]
+CrossCheck = Literal["off"] | When
 """Which listings are checked; paged: where the one before had more than a page.
 
 A listing of one page rests on nothing but that page. One of several rests on what is not promised, and one
@@ -66,13 +67,13 @@ class CheckedReader:
         listing: brings the listing.
         counts: brings the cloud's count.
         before: gives the listing before; None where there is none.
-        when: whether every listing is checked, or which.
+        when: which listings are checked.
     """
 
     listing: Callable[[], Awaitable[Listing]]
     counts: Callable[[], Awaitable[Mapping[tuple[str, str], int]]]
     before: Callable[[], Listing | None]
-    when: CrossCheck
+    when: When
     _short_before: bool = False
 
     async def read(self) -> Listing:
@@ -98,7 +99,7 @@ class CheckedReader:
         )
 
     def _wanted(self, before: Listing) -> bool:
-        return self.when == "always" or (self.when == "paged" and len(before.workloads) > PAGE_LIMIT)
+        return self.when == "always" or len(before.workloads) > PAGE_LIMIT
 
     async def _counted(self) -> Mapping[tuple[str, str], int] | None:
         try:

@@ -20,7 +20,8 @@ from exporter.snapshot.pool import PoolKey
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from exporter.api.client import Client
     from exporter.clock import Clock
@@ -106,7 +107,7 @@ class ProjectPoller:
     stale_after: float
     clock: Clock
     telemetry: Telemetry
-    cross_check: CrossCheck = "paged"
+    cross_check: CrossCheck
     capacity: CapacityPoller | None = None
     rng: random.Random = field(default_factory=random.Random)
     settled: bool = False
@@ -209,6 +210,8 @@ class ProjectPoller:
 
     def _watch(self, wanted: Sequence[str], group: asyncio.TaskGroup) -> None:
         """Start a loop for every pool that has none; end those of pools that are gone."""
+        known = {key.pool for key in self._watched()}
+        self._count(set(wanted), known)
         for key in self._watched():
             if key.pool not in wanted:
                 if task := self._tasks.pop(key.pool, None):
@@ -220,9 +223,16 @@ class ProjectPoller:
                 continue
             poller = self._poller(pool)
             poller.watch()
-            if self._discovering:
+            if self._discovering and pool not in known:
                 log.info("pool is discovered", **poller.key._asdict(), name=self._catalogue[pool].name)
             self._tasks[pool] = group.create_task(self._keep_polling(poller))
+
+    def _count(self, wanted: AbstractSet[str], known: AbstractSet[str]) -> None:
+        project = self.region, self.project_id
+        self.telemetry.pools.labels(*project).set(len(wanted))
+        if self._discovering:
+            self.telemetry.pools_discovered.labels(*project).inc(len(wanted - known))
+            self.telemetry.pools_gone.labels(*project).inc(len(known - wanted))
 
     async def _keep_polling(self, poller: PoolPoller) -> None:
         schedule = Schedule(self.clock.monotonic(), self.interval, next(self._phases), self.rng)
@@ -237,26 +247,28 @@ class ProjectPoller:
 
     def _poller(self, pool: str) -> PoolPoller:
         key = PoolKey(self.region, self.project_id, pool)
-
-        def before() -> Listing | None:
-            state = self.store.states.get(key)
-            return state.listing if state else None
-
-        reader = CheckedReader(
-            listing=partial(self.client.listing, pool),
-            counts=partial(self._statistics.ask, partial(self.client.statistics, pool)),
-            before=before,
-            when=self.cross_check,
-        )
         return PoolPoller(
             key=key,
-            read=reader.read,
+            read=self._reader(key),
             names=lambda: {other: entry.name for other, entry in self._catalogue.items()},
             store=self.store,
             stale_after=self.stale_after,
             clock=self.clock,
             telemetry=self.telemetry,
         )
+
+    def _reader(self, key: PoolKey) -> Callable[[], Awaitable[Listing]]:
+        """What brings a pool's listing."""
+        listing = partial(self.client.listing, key.pool)
+        if self.cross_check == "off":
+            return listing
+
+        def before() -> Listing | None:
+            state = self.store.states.get(key)
+            return state.listing if state else None
+
+        counts = partial(self._statistics.ask, partial(self.client.statistics, key.pool))
+        return CheckedReader(listing=listing, counts=counts, before=before, when=self.cross_check).read
 
     def _report_catalogue(self, outcome: str, reason: str) -> None:
         """Say when listing the project's pools begins to fail, or works again."""
