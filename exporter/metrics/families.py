@@ -1,6 +1,7 @@
 """The table of metric families: everything that is exposed about pools and workloads, one entry each.
 
-A new metric is one entry here, or in `exporter.metrics.capacity` for what a pool has to give; `docs/metrics.md` is made from this table (`make docs`).
+A new metric is one entry here, or in `exporter.metrics.capacity` for what a pool has to give;
+`docs/metrics.md` is made from these tables (`make docs`).
 """
 
 from __future__ import annotations

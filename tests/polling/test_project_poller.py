@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fakes import FakeClock
+from structlog.testing import capture_logs
 
 from exporter.errors import Forbidden, PollError
 from exporter.polling.project import CATALOGUE_INTERVALS, Discovery, ProjectPoller
@@ -181,7 +182,9 @@ async def test_pools_that_a_reload_keeps_are_not_discovered_again() -> None:
     store = SnapshotStore()
     store.publish(PoolState(PoolKey("r", "p", "pool-a"), name="A"))
     poller = project(Cloud(clock, {"pool-a": "A", "pool-b": "B"}), EVERYTHING, store)
-    await run(poller, clock)
+    with capture_logs() as logs:
+        await run(poller, clock)
+    assert [line["pool"] for line in logs if line["event"] == "pool is discovered"] == ["pool-b"]
     assert counted(poller) == {"pools": 2.0, "pools_discovered_total": 1.0, "pools_gone_total": 0.0}
 
     clock = StepClock(until=1.0)
