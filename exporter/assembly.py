@@ -133,11 +133,29 @@ class Fetching:
                 self._around.store.publish(state.without_capacity())
 
     def _project(self, project: Project, where: str) -> ProjectPoller:
+        poll, around, discover = self._settings.poll, self._around, project.discover
+        client = self._client(project, where)
+        return ProjectPoller(
+            region=project.region,
+            project_id=project.project_id,
+            pools=Discovery(discover.include, discover.exclude) if discover else project.pools,
+            workspace_id=discover.workspace_id if discover else "0",
+            client=client,
+            store=around.store,
+            interval=poll.interval,
+            stale_after=poll.stale_after,
+            clock=around.clock,
+            telemetry=around.telemetry,
+            cross_check=poll.cross_check,
+            capacity=self._capacity(project, client),
+        )
+
+    def _client(self, project: Project, where: str) -> Client:
         poll, around = self._settings.poll, self._around
         transport = self._transport(
             ca_file=project.ca_file, proxy=project.proxy, connections=poll.concurrency
         )
-        client = Client(
+        return Client(
             endpoint=project.endpoint,
             project_id=project.project_id,
             authenticator=Authenticator(
@@ -158,21 +176,6 @@ class Fetching:
             clock=around.clock,
             telemetry=around.telemetry,
             timeout=poll.timeout,
-        )
-        discover = project.discover
-        return ProjectPoller(
-            region=project.region,
-            project_id=project.project_id,
-            pools=Discovery(discover.include, discover.exclude) if discover else project.pools,
-            workspace_id=discover.workspace_id if discover else "0",
-            client=client,
-            store=around.store,
-            interval=poll.interval,
-            stale_after=poll.stale_after,
-            clock=around.clock,
-            telemetry=around.telemetry,
-            cross_check=poll.cross_check,
-            capacity=self._capacity(project, client),
         )
 
     def _capacity(self, project: Project, client: Client) -> CapacityPoller | None:
