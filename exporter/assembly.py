@@ -21,6 +21,7 @@ from exporter.credentials.renewal import RenewedSource
 from exporter.errors import ConfigurationError, CredentialsError, Problem
 from exporter.metrics.summary import Choice
 from exporter.metrics.thresholds import Rule, Thresholds
+from exporter.polling.capacity import CapacityPoller
 from exporter.polling.project import Discovery, ProjectPoller
 from exporter.settings.alerts import DEFAULTS
 from exporter.settings.credentials import AgencyForm, KeysForm, PasswordForm
@@ -130,13 +131,34 @@ class Fetching:
                 self._around.telemetry.forget_project(key.region, key.project_id)
             if project is None or not project.watches(key.pool, state.name):
                 self._around.store.forget(key)
+            elif project.capacity is None:
+                self._around.telemetry.forget_capacity(key.region, key.project_id)
+                self._around.store.publish(state.without_capacity())
 
     def _project(self, project: Project, where: str) -> ProjectPoller:
+        poll, around, discover = self._settings.poll, self._around, project.discover
+        client = self._client(project, where)
+        return ProjectPoller(
+            region=project.region,
+            project_id=project.project_id,
+            pools=Discovery(discover.include, discover.exclude) if discover else project.pools,
+            workspace_id=discover.workspace_id if discover else "0",
+            client=client,
+            store=around.store,
+            interval=poll.interval,
+            stale_after=poll.stale_after,
+            clock=around.clock,
+            telemetry=around.telemetry,
+            cross_check=poll.cross_check,
+            capacity=self._capacity(project, client),
+        )
+
+    def _client(self, project: Project, where: str) -> Client:
         poll, around = self._settings.poll, self._around
         transport = self._transport(
             ca_file=project.ca_file, proxy=project.proxy, connections=poll.concurrency
         )
-        client = Client(
+        return Client(
             endpoint=project.endpoint,
             project_id=project.project_id,
             authenticator=Authenticator(
@@ -158,16 +180,19 @@ class Fetching:
             telemetry=around.telemetry,
             timeout=poll.timeout,
         )
-        discover = project.discover
-        return ProjectPoller(
+
+    def _capacity(self, project: Project, client: Client) -> CapacityPoller | None:
+        capacity, around = self._settings.capacity, self._around
+        if capacity.read == "none":
+            return None
+        return CapacityPoller(
             region=project.region,
             project_id=project.project_id,
-            pools=Discovery(discover.include, discover.exclude) if discover else project.pools,
-            workspace_id=discover.workspace_id if discover else "0",
             client=client,
             store=around.store,
-            interval=poll.interval,
-            stale_after=poll.stale_after,
+            interval=capacity.interval,
+            nodes=capacity.read == "nodes",
+            stale_after=self._settings.poll.stale_after,
             clock=around.clock,
             telemetry=around.telemetry,
         )

@@ -74,8 +74,8 @@ class Telemetry:
         )
         self.quantities_unparsable = Counter(
             PREFIX + "quantities_unparsable_total",
-            "Requested quantities in no known form, by resource (an undocumented accelerator is other); "
-            "they are left out of sums.",
+            "Quantities in no known form, requested or of a pool, by resource (an undocumented accelerator "
+            "is other); they are left out of sums.",
             ["resource"],
             registry=registry,
         )
@@ -88,6 +88,31 @@ class Telemetry:
         self.discovery_up = Gauge(
             PREFIX + "discovery_up",
             "1 if a project's pools could be listed the last time, else 0; for projects with discover.",
+            ["region", "project_id"],
+            registry=registry,
+        )
+        self.pools = Gauge(
+            PREFIX + "pools",
+            "Pools that are watched; 0 where discover finds none.",
+            ["region", "project_id"],
+            registry=registry,
+        )
+        self.pools_discovered = Counter(
+            PREFIX + "pools_discovered_total",
+            "Pools that discover found, those at the start included.",
+            ["region", "project_id"],
+            registry=registry,
+        )
+        self.pools_gone = Counter(
+            PREFIX + "pools_gone_total",
+            "Pools that discover does not find any more.",
+            ["region", "project_id"],
+            registry=registry,
+        )
+        self.capacity_up = Gauge(
+            PREFIX + "capacity_up",
+            "1 if the capacities of a project's pools could be read the last time, else 0; absent where "
+            "capacity.read is none.",
             ["region", "project_id"],
             registry=registry,
         )
@@ -117,6 +142,15 @@ class Telemetry:
 
     def forget_project(self, region: str, project_id: str) -> None:
         """Drop the series of a project that is not watched any more."""
-        for metric in (self.credentials_expiry, self.discovery_up):
+        self.forget_capacity(region, project_id)
+        for metric in (
+            *(self.credentials_expiry, self.discovery_up),
+            *(self.pools, self.pools_discovered, self.pools_gone),
+        ):
             with suppress(KeyError):  # it may have none
                 metric.remove(region, project_id)
+
+    def forget_capacity(self, region: str, project_id: str) -> None:
+        """Drop what is told of a project whose capacities are not asked for any more."""
+        with suppress(KeyError):  # it may have none
+            self.capacity_up.remove(region, project_id)

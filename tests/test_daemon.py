@@ -231,3 +231,27 @@ async def test_sigterm_ends_it_with_status_0(tmp_path: Path) -> None:
         _, errors = await daemon.process.communicate()
         assert daemon.process.returncode == 0
         assert b"Traceback" not in errors
+
+
+async def test_a_region_without_capacities_loses_these_and_nothing_else(tmp_path: Path) -> None:
+    """404: the pools are up, their queues are there, and a metric tells."""
+    async with running(tmp_path) as daemon:
+        daemon.simulator.faults.plant(faults.html(404), endpoint="runtime")
+        daemon.write([A, B], capacity={"interval": "100ms"})
+        assert (await daemon.reload())[0] == 200
+        await daemon.shows(up(A, 1), up(B, 1), r"modelarts_exporter_capacity_up\{.*\} 0\.0")
+        asked = [recorded.endpoint for recorded in daemon.simulator.requests].count("runtime")
+        await daemon.shows(rf'modelarts_exporter_polls_total\{{.*pool="{A}",outcome="ok"\}} [1-9][0-9]')
+        assert asked == [recorded.endpoint for recorded in daemon.simulator.requests].count("runtime")
+
+
+async def test_capacities_that_are_not_wanted_any_more_go_at_once(tmp_path: Path) -> None:
+    """A reload with capacity.read: none takes them away, and what would fit with them."""
+    async with running(tmp_path) as daemon:
+        await daemon.shows(rf'modelarts_pool_oldest_fitting_seconds\{{.*pool="{A}"')
+        daemon.write([A, B], capacity={"read": "none"})
+        assert (await daemon.reload())[0] == 200
+        text = await daemon.metrics()
+        for gone in ("pool_capacity_", "pool_allocated_", "fitting", "exporter_capacity_up{"):
+            assert gone not in "".join(line for line in text.splitlines() if not line.startswith("#")), gone
+        assert re.search(up(A, 1), text, re.MULTILINE)

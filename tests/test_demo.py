@@ -44,9 +44,10 @@ async def test_the_demo_serves_every_family_and_promtool_has_no_finding() -> Non
     async with running_demo() as demo:
         assert (await demo.get("/-/healthy"))[0] == 200
         await demo.ready()
-        # Rendering follows the poll; a scrape in between shows what is rendered so far.
-        while b"modelarts_workload_nodes{" not in (text := (await demo.get("/metrics"))[1]):
-            pass
+        # Rendering follows the poll, and capacities follow both; a scrape in between shows what there is.
+        text, families = b"", ("workload_nodes", "pool_oldest_fitting_seconds", "pool_free_accelerators")
+        while any(f"modelarts_{family}{{".encode() not in text for family in families):
+            text = (await demo.get("/metrics"))[1]
         assert promtool_findings(text) == ""
         names = {line.split("{")[0].split(" ")[0] for line in text.decode().splitlines() if line[:1] != "#"}
         assert names >= CONTRACT

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 import tenacity
 
+from exporter.api.capacity import decode_capacities
+from exporter.api.catalogue import decode_catalogue
 from exporter.api.decode import Page, decode_page
 from exporter.api.listing import read_listing
+from exporter.api.nodes import read_free_cards
 from exporter.api.refusal import refusal
+from exporter.api.statistics import decode_statistics
 from exporter.api.wire import (
-    DISPLAY_NAME_LABEL,
     LISTING_QUERY,
-    WirePool,
-    WirePools,
+    NODES_LIMIT,
+    nodes_path,
     pools_path,
+    runtime_path,
+    statistics_path,
     workloads_path,
 )
 from exporter.credentials.signing import canonical_url
 from exporter.errors import (
-    BadResponse,
     ConnectionFailed,
     CredentialsError,
     HeldBack,
@@ -30,7 +33,7 @@ from exporter.errors import (
     Throttled,
     Unauthorized,
 )
-from exporter.transport import UNDECODABLE, Request, Response
+from exporter.transport import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from exporter.api.throttle import Throttle
     from exporter.clock import Clock
     from exporter.credentials.authenticator import Authenticator
+    from exporter.snapshot.capacity import Capacity, FreeCards
+    from exporter.snapshot.catalogue import CatalogueEntry
     from exporter.snapshot.pool import Listing
     from exporter.telemetry import Telemetry
     from exporter.transport import Transport
@@ -103,30 +108,60 @@ class Client:
         listing = await read_listing(fetch)
         for rejection, count in listing.rejected.items():
             self._telemetry.workloads_rejected.labels(rejection).inc(count)
-        for resource, count in listing.unparsable.items():
-            self._telemetry.quantities_unparsable.labels(resource).inc(count)
+        self._count_unparsable(listing.unparsable)
         return listing
 
-    async def pools(self, workspace_id: str) -> dict[str, str]:
-        """The display name of every pool of a workspace, by ID; the ID itself where a pool has none.
+    async def pools(self, workspace_id: str) -> dict[str, CatalogueEntry]:
+        """Every pool of a workspace, by ID.
 
         Raises:
             PollError: it could not be read.
         """
         path = pools_path(self._project_id)
         body = await self._get("pools", path, {"workspaceId": workspace_id})
-        try:
-            answer = msgspec.json.decode(body, type=WirePools)
-        except UNDECODABLE as error:
-            raise BadResponse(
-                f"the answer is no readable JSON list of pools: {error}",
-                where=self._where(path),
-                status=_OK,
-                advice="check that the endpoint is ModelArts",
-            ) from error
-        pools = [pool for item in answer.items if (pool := _pool(item))]
-        names = {pool.metadata.name: (pool.metadata.labels or {}).get(DISPLAY_NAME_LABEL) for pool in pools}
-        return {pool: name if isinstance(name, str) and name else pool for pool, name in names.items()}
+        return decode_catalogue(body, where=self._where(path))
+
+    async def capacities(self) -> Mapping[str, Capacity]:
+        """What every pool of the project has and what of it is held, by ID; one request for all.
+
+        Raises:
+            NotFound: this region does not have the endpoint.
+            PollError: it could not be read.
+        """
+        path = runtime_path(self._project_id)
+        capacities = decode_capacities(await self._get("runtime", path, {}), where=self._where(path))
+        self._count_unparsable(capacities.unparsable)
+        return capacities.pools
+
+    async def free_cards(self, pool: str) -> FreeCards:
+        """The free cards of a pool, node by node.
+
+        Args:
+            pool: the pool's ID.
+
+        Raises:
+            NotFound: there is no such pool, or this region does not have the endpoint.
+            PollError: they could not be read.
+        """
+        path = nodes_path(self._project_id, pool)
+
+        async def fetch(cursor: str) -> bytes:
+            query = {"limit": str(NODES_LIMIT), **({"continue": cursor} if cursor else {})}
+            return await self._get("nodes", path, query)
+
+        cards = await read_free_cards(fetch, where=self._where(path))
+        self._count_unparsable(cards.unparsable)
+        return cards.free
+
+    async def statistics(self, pool: str) -> Mapping[tuple[str, str], int]:
+        """The cloud's own count of a pool's workloads, by (type, status).
+
+        Raises:
+            NotFound: there is no such pool, or this region does not have the endpoint.
+            PollError: it could not be read.
+        """
+        path = statistics_path(self._project_id, pool)
+        return decode_statistics(await self._get("statistics", path, {}), where=self._where(path))
 
     async def _get(self, endpoint: str, path: str, query: Mapping[str, str]) -> bytes:
         """The body of a 200.
@@ -212,13 +247,9 @@ class Client:
         self._telemetry.api_requests.labels(endpoint, code).inc()
         self._telemetry.api_request_duration.labels(endpoint).observe(self._clock.monotonic() - started)
 
+    def _count_unparsable(self, unparsable: Mapping[str, int]) -> None:
+        for resource, count in unparsable.items():
+            self._telemetry.quantities_unparsable.labels(resource).inc(count)
+
     def _where(self, path: str) -> str:
         return f"GET {self.endpoint}{path}"
-
-
-def _pool(item: msgspec.Raw) -> WirePool | None:
-    """One pool of the list; one that is odd costs nobody else the discovery."""
-    try:
-        return msgspec.json.decode(item, type=WirePool)
-    except UNDECODABLE:
-        return None

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from exporter.api.quantity import quantity
+from exporter.api.amounts import understood
 from exporter.api.wire import (
-    RENAMED_ACCELERATORS,
     WORKLOAD_LIST,
     LooseWorkload,
     Number,
@@ -26,11 +24,11 @@ from exporter.api.wire import (
     WireWorkload,
 )
 from exporter.errors import BadResponse
-from exporter.snapshot.workload import CPU, MEMORY, OTHER_RESOURCE, RESOURCES, UNKNOWN, WAITING, Workload
+from exporter.snapshot.workload import UNKNOWN, WAITING, Workload
 from exporter.transport import UNDECODABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from exporter.snapshot.rejection import Rejection
 
@@ -137,9 +135,9 @@ def _from_wire(
         pending = None
     if pending is None and created is not None and wire.status in WAITING:
         pending = max(0.0, now - created)
-    requested = _requested(bytes(wire.resource_requirement))
-    if requested.unparsable:
-        unparsable[wire.uid] = requested.unparsable
+    requested, not_understood = understood(bytes(wire.resource_requirement))
+    if not_understood:
+        unparsable[wire.uid] = not_understood
     return Workload(
         uid=wire.uid,
         name=wire.name,
@@ -159,50 +157,8 @@ def _from_wire(
         memory_bytes=requested.memory_bytes,
         accelerators=requested.accelerators,
         nodes=_nodes(wire) if wire.host_ips or wire.nodes else None,
+        sized=not not_understood,
     )
-
-
-_PLAIN = {str, int, float}
-_ODD = "?"
-"""Stands for true, an object or an array where an amount should be: in no known form."""
-
-
-class _Requested(NamedTuple):
-    """Requested amounts; None where not given, or in no known form (then `unparsable` names the resource)."""
-
-    cpu_cores: float | None
-    memory_bytes: float | None
-    accelerators: tuple[tuple[str, float], ...]
-    unparsable: tuple[str, ...]
-
-
-@lru_cache(maxsize=4096)
-def _requested(requirement: bytes) -> _Requested:
-    """What a workload requests: an object in the real answer, an array of them in one documented table.
-
-    Cached: see `WireWorkload`.
-    """
-    value = msgspec.json.decode(requirement)
-    parts = value if isinstance(value, list) else [{} if value is None else value]
-    if not all(isinstance(part, dict) for part in parts):
-        parts = [{OTHER_RESOURCE: _ODD}]  # it asks for something that nobody understands
-    return _added_up((key, amount) for part in parts for key, amount in part.items())
-
-
-def _added_up(amounts: Iterable[tuple[str, Any]]) -> _Requested:
-    requested: dict[str, float] = {}
-    unparsable: list[str] = []
-    for key, value in amounts:
-        if value is None:
-            continue
-        resource = RENAMED_ACCELERATORS.get(key, key)
-        amount = quantity(value if type(value) in _PLAIN else _ODD, resource)
-        if amount is None:
-            unparsable.append(resource if resource in RESOURCES else OTHER_RESOURCE)
-        else:
-            requested[resource] = requested.get(resource, 0.0) + amount
-    cpu_cores, memory_bytes = requested.pop(CPU, None), requested.pop(MEMORY, None)
-    return _Requested(cpu_cores, memory_bytes, tuple(sorted(requested.items())), tuple(unparsable))
 
 
 def _nodes(wire: WireWorkload) -> int:

@@ -26,6 +26,15 @@ RENAMED_ACCELERATORS = {
 """Older pages and the Terraform provider name the same two cards differently."""
 
 DISPLAY_NAME_LABEL = "os.modelarts/name"
+QUEUE_STRATEGY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"
+PLACEMENT_ANNOTATION = "os.modelarts/npu-topology-placement"
+"""16 characters of 0 and 1, one for each card of a node, 1 for an occupied one; the rightmost is card 1."""
+
+NODES_LIMIT = 500
+"""Most nodes in one answer."""
+
+POOL_NOT_FOUND = "ModelArts.50015001"
+"""The error code of a 404 that is about the pool, and not about the endpoint."""
 
 NULL = msgspec.Raw(b"null")
 
@@ -97,23 +106,56 @@ class RawPage(msgspec.Struct):
     total: Number = None
 
 
-class WirePoolMetadata(msgspec.Struct):
-    """A pool's identity."""
+class WireMetadata(msgspec.Struct):
+    """What identifies a pool or a node, and what is written on it."""
 
-    name: str
-    labels: dict[str, Any] | None = None
-
-
-class WirePool(msgspec.Struct):
-    """One item of `GET /v2/{project_id}/pools`."""
-
-    metadata: WirePoolMetadata
+    name: str = ""
+    labels: Any = None
+    annotations: Any = None
 
 
-class WirePools(msgspec.Struct):
-    """`GET /v2/{project_id}/pools`; each item is a `WirePool`."""
+class WireItem(msgspec.Struct):
+    """One pool of a list, or one node.
+
+    What is in its parts is looked at piece by piece: the API's pages and Huawei's SDK do not agree on it.
+    """
+
+    metadata: WireMetadata
+    spec: Any = None
+    status: Any = None
+    table: Any = None
+
+
+class WireListMetadata(msgspec.Struct, rename={"next": "continue"}):
+    """Where a list goes on."""
+
+    next: str | None = None
+
+
+class WireList(msgspec.Struct):
+    """`GET .../pools`, `.../metrics/runtime/pools`, `.../nodes`: each item is a `WireItem`."""
 
     items: list[msgspec.Raw]
+    metadata: WireListMetadata | None = None
+
+
+class WireCounts(msgspec.Struct):
+    """How many workloads of one type there are, by status."""
+
+    type: str
+    status: dict[str, int | None]
+
+
+class WireStatistics(msgspec.Struct):
+    """The counts of all types."""
+
+    items: list[WireCounts] | None
+
+
+class WireStatisticsAnswer(msgspec.Struct):
+    """`GET /v2/{project_id}/statistics/pools/{pool}/workloads`."""
+
+    statistics: WireStatistics
 
 
 def workloads_path(project_id: str, pool: str) -> str:
@@ -124,3 +166,18 @@ def workloads_path(project_id: str, pool: str) -> str:
 def pools_path(project_id: str) -> str:
     """The pools of a project."""
     return f"/v2/{project_id}/pools"
+
+
+def runtime_path(project_id: str) -> str:
+    """Capacity and allocation of all pools of a project."""
+    return f"/v2/{project_id}/metrics/runtime/pools"
+
+
+def nodes_path(project_id: str, pool: str) -> str:
+    """The nodes of a pool."""
+    return f"/v2/{project_id}/pools/{pool}/nodes"
+
+
+def statistics_path(project_id: str, pool: str) -> str:
+    """How many workloads a pool has."""
+    return f"/v2/{project_id}/statistics/pools/{pool}/workloads"

@@ -46,6 +46,8 @@ async def demo(flags: Mapping[str, object], around: Surroundings) -> int:
         }
         settings = {
             "poll.interval": _INTERVAL,
+            "capacity.interval": _INTERVAL,
+            "capacity.read": "nodes",
             "workloads.series": "active",
             "workloads.user_metrics": True,
             "projects": [project],

@@ -39,7 +39,7 @@ class _Joined:
 
     Attributes:
         pools: what it was joined from.
-        fresh_until: the monotonic moment at which the first of its listings gets too old.
+        fresh_until: the monotonic moment at which the first of what it shows gets too old.
         pieces: plain or deflated; large ones are the pools' own, so that nothing large is held twice.
         crc: of the plain text.
         size: of the plain text.
@@ -123,9 +123,7 @@ def _join(
             crc = isal_zlib.crc32(chunk.plain, crc)
             size += len(chunk.plain)
     pieces = tuple(_pieces(chunk.deflated if gzip else chunk.plain for chunk in chunks))
-    fresh_until = min(
-        (pool.state.fresh_until for pool in pools.values() if pool.fresh(now)), default=float("inf")
-    )
+    fresh_until = min((pool.fresh_until(now) for pool in pools.values()), default=float("inf"))
     return _Joined(pools, fresh_until, pieces, crc, size)
 
 

@@ -1,6 +1,7 @@
 """The table of metric families: everything that is exposed about pools and workloads, one entry each.
 
-A new metric is one entry here; `docs/metrics.md` is made from this table (`make docs`).
+A new metric is one entry here, or in `exporter.metrics.capacity` for what a pool has to give;
+`docs/metrics.md` is made from these tables (`make docs`).
 """
 
 from __future__ import annotations
@@ -10,17 +11,29 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from exporter.errors import OUTCOMES
+from exporter.metrics.capacity import (
+    CAPACITY_FAMILIES,
+    CATALOGUE_FAMILIES,
+    FITTING_FAMILIES,
+    FREE_CARDS_FAMILIES,
+)
 from exporter.metrics.family import Family, GaugeHistogramFamily, InfoFamily, LabelledFamily
 from exporter.metrics.summary import AGE_BUCKETS
 
 if TYPE_CHECKING:
     from exporter.metrics.family import AnyFamily, ListingFamily, SettingFamily, StateFamily, WorkloadFamily
+    from exporter.snapshot.pool import PoolState
 
 
 @lru_cache(maxsize=4096)
 def _cards(accelerators: tuple[tuple[str, float], ...]) -> tuple[tuple[tuple[str], float], ...]:
     """Samples by accelerator. Cached: thousands of workloads ask for a handful of shapes."""
     return tuple(((name,), cards) for name, cards in accelerators)
+
+
+def _kind(state: PoolState) -> tuple[str, str]:
+    """A pool's type and queue strategy. Like its name they hardly ever change, and so do not get old."""
+    return (state.entry.value.type, state.entry.value.queue_strategy) if state.entry else ("", "")
 
 
 STATE_FAMILIES: tuple[StateFamily, ...] = (
@@ -36,9 +49,10 @@ STATE_FAMILIES: tuple[StateFamily, ...] = (
     ),
     LabelledFamily(
         "modelarts_pool_info",
-        "1; pool_name is the pool's display name. Absent while the name is not known.",
-        ("pool_name",),
-        lambda state: () if state.name is None else (((state.name,), 1),),
+        "1; pool_name is the pool's display name. The other labels are empty where the API says nothing. "
+        "Absent while the name is not known.",
+        ("pool_name", "pool_type", "queue_strategy"),
+        lambda state: () if state.name is None else (((state.name, *_kind(state)), 1),),
     ),
     LabelledFamily(
         "modelarts_exporter_polls_total",
@@ -197,4 +211,13 @@ WORKLOAD_FAMILIES: tuple[WorkloadFamily, ...] = (
 )
 """Of the workloads that `workloads.series` chooses, while their pool's listing is fresh."""
 
-FAMILIES: tuple[AnyFamily, ...] = (*STATE_FAMILIES, *SETTING_FAMILIES, *LISTING_FAMILIES, *WORKLOAD_FAMILIES)
+FAMILIES: tuple[AnyFamily, ...] = (
+    *STATE_FAMILIES,
+    *SETTING_FAMILIES,
+    *CATALOGUE_FAMILIES,
+    *CAPACITY_FAMILIES,
+    *FREE_CARDS_FAMILIES,
+    *LISTING_FAMILIES,
+    *FITTING_FAMILIES,
+    *WORKLOAD_FAMILIES,
+)

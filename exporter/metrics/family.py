@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from exporter.metrics.summary import Summary
 from exporter.metrics.thresholds import PendingThresholds
+from exporter.snapshot.capacity import Capacity, FreeCards
+from exporter.snapshot.catalogue import CatalogueEntry
+from exporter.snapshot.fitting import Fitting
 from exporter.snapshot.pool import PoolState
 from exporter.snapshot.workload import Workload
 
@@ -23,7 +26,9 @@ POOL_LABELS = ("region", "project_id", "pool")
 WORKLOAD_LABELS = ("uid", "job_name", "type")
 """On every series of a single workload; added likewise."""
 
-Known = TypeVar("Known", PoolState, PendingThresholds, Summary, Workload)
+Known = TypeVar(
+    "Known", PoolState, PendingThresholds, CatalogueEntry, Capacity, FreeCards, Fitting, Summary, Workload
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,19 @@ class GaugeHistogramFamily:
 
 StateFamily = Family[PoolState] | LabelledFamily[PoolState]
 SettingFamily = Family[PendingThresholds] | LabelledFamily[PendingThresholds]
+CatalogueFamily = Family[CatalogueEntry] | LabelledFamily[CatalogueEntry]
+CapacityFamily = Family[Capacity] | LabelledFamily[Capacity]
+FreeCardsFamily = Family[FreeCards] | LabelledFamily[FreeCards]
+FittingFamily = Family[Fitting] | LabelledFamily[Fitting]
 ListingFamily = Family[Summary] | LabelledFamily[Summary] | GaugeHistogramFamily
 WorkloadFamily = Family[Workload] | InfoFamily[Workload] | LabelledFamily[Workload]
-AnyFamily = StateFamily | SettingFamily | ListingFamily | WorkloadFamily
+AnyFamily = (
+    StateFamily
+    | SettingFamily
+    | CatalogueFamily
+    | CapacityFamily
+    | FreeCardsFamily
+    | FittingFamily
+    | ListingFamily
+    | WorkloadFamily
+)

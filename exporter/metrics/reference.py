@@ -5,6 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from exporter.metrics.capacity import (
+    CAPACITY_FAMILIES,
+    CATALOGUE_FAMILIES,
+    FITTING_FAMILIES,
+    FREE_CARDS_FAMILIES,
+)
 from exporter.metrics.families import LISTING_FAMILIES, SETTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
 from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS
 from exporter.telemetry import PREFIX, Telemetry
@@ -23,6 +29,14 @@ status that is not finished, known or not. A series that cannot be known is abse
 0, never absent. The text format and OpenMetrics show the same series.
 """
 
+_GIVES = """
+## Of what a pool has to give
+
+Phase and nodes come with the project's list of pools, every five poll intervals. Capacities are asked for
+once in `capacity.interval`, unless `capacity.read` is `none`; a region may not have them. The cloud averages
+them over a minute. Free cards come node by node where `capacity.read` is `nodes`.
+"""
+
 
 def reference() -> str:
     """The page, in Markdown."""
@@ -34,6 +48,10 @@ def reference() -> str:
             *_table(map(_declared, (*STATE_FAMILIES, *SETTING_FAMILIES))),
             f"\n## Of a pool's listing\n\nWhile it is younger than `poll.stale_after`. Labels: {pool}, and\n",
             *_table(map(_declared, LISTING_FAMILIES)),
+            f"{_GIVES}\nLabels: {pool}, and\n",
+            *_table(map(_declared, (*CATALOGUE_FAMILIES, *CAPACITY_FAMILIES, *FREE_CARDS_FAMILIES))),
+            f"\n## Of what would fit\n\nWhile listing and capacity are known. Labels: {pool}, and\n",
+            *_table(map(_declared, FITTING_FAMILIES)),
             "\n## Of single workloads\n",
             "Of those that `workloads.series` chooses, at most `workloads.limit` per pool.",
             f"Labels: {pool}, {workload}, and\n",

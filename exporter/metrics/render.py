@@ -6,23 +6,48 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exporter.metrics.block import Block, blocks
+from exporter.metrics.capacity import (
+    CAPACITY_FAMILIES,
+    CATALOGUE_FAMILIES,
+    FITTING_FAMILIES,
+    FREE_CARDS_FAMILIES,
+)
 from exporter.metrics.families import LISTING_FAMILIES, SETTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
 from exporter.metrics.family import POOL_LABELS
 from exporter.metrics.lines import lines, summary_lines
 from exporter.metrics.section import Chunk
 from exporter.metrics.summary import Choice, Summary, summarise
 from exporter.metrics.text import labelling
-from exporter.metrics.thresholds import PendingThresholds, Thresholds
+from exporter.metrics.thresholds import Thresholds
+from exporter.snapshot.dated import Dated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from exporter.metrics.family import Family, Known, LabelledFamily
     from exporter.snapshot.pool import PoolState
 
 Chunks = dict[str, tuple[Chunk, ...]]
 """By section key; a section without samples is missing."""
 
+_FOR_EVER = float("inf")
+
 _of_pool = labelling(POOL_LABELS)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Text that is shown as long as what it was made of is fresh, and kept as long as that is the same.
+
+    Attributes:
+        of: what it was made of; None where that is not known.
+        fresh_until: the monotonic moment from which on it is not shown.
+        chunks: the text.
+    """
+
+    of: object
+    fresh_until: float
+    chunks: Mapping[str, tuple[Chunk, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +56,25 @@ class RenderedPool:
 
     Attributes:
         state: what it was made of.
-        choice: which workloads were to get series of their own.
-        thresholds: how long workloads might wait, in whatever pool...
-        pending: ...and in this one.
+        choice: how much detail was to be shown.
+        thresholds: how long workloads might wait.
         summary: the listing's figures; None where nothing was ever read.
-        setting_chunks: what is configured.
-        state_chunks: what is known of every pool, and what is configured.
+        state_chunks: what is known of every pool.
         stale_chunks: the same once the listing is too old.
         listing_chunks: what holds while the listing is fresh.
         blocks: what the series of single workloads were made in.
+        parts: what else is known, each with its own age.
     """
 
     state: PoolState
     choice: Choice
     thresholds: Thresholds
-    pending: PendingThresholds
     summary: Summary | None
-    setting_chunks: Mapping[str, tuple[Chunk, ...]]
     state_chunks: Mapping[str, tuple[Chunk, ...]]
     stale_chunks: Mapping[str, tuple[Chunk, ...]]
     listing_chunks: Mapping[str, tuple[Chunk, ...]]
     blocks: tuple[Block, ...]
+    parts: tuple[Part, ...]
 
     def fresh(self, now: float) -> bool:
         """Whether the listing may be shown at this monotonic moment."""
@@ -59,7 +82,18 @@ class RenderedPool:
 
     def chunks(self, now: float) -> Mapping[str, tuple[Chunk, ...]]:
         """What to show at this monotonic moment, by section."""
-        return {**self.state_chunks, **self.listing_chunks} if self.fresh(now) else self.stale_chunks
+        shown = {**self.state_chunks, **self.listing_chunks} if self.fresh(now) else {**self.stale_chunks}
+        for part in self.parts:
+            if now < part.fresh_until:
+                shown |= part.chunks
+        return shown
+
+    def fresh_until(self, now: float) -> float:
+        """The monotonic moment at which the first of what is shown now gets too old."""
+        moments = [part.fresh_until for part in self.parts]
+        if self.summary is not None:
+            moments.append(self.state.fresh_until)
+        return min((moment for moment in moments if now < moment), default=_FOR_EVER)
 
 
 def render_pool(
@@ -72,16 +106,11 @@ def render_pool(
 
     Args:
         state: what is known of the pool.
-        choice: which workloads get series of their own.
+        choice: how much detail is shown.
         previous: what was made last; text is taken from it where what it was made of is the same.
         thresholds: how long workloads may wait.
     """
     pool = _of_pool(state.key)
-    pending = thresholds.of(state.key.pool, state.name)
-    if previous is not None and previous.pending == pending:
-        setting_chunks = previous.setting_chunks
-    else:
-        setting_chunks = _setting_chunks(pool, pending)
     state_chunks = _state_chunks(pool, state)
     # A poll may be stuck when its listing gets too old; then the last outcome says nothing any more.
     stale_chunks = _state_chunks(pool, replace(state, outcome=None)) if state.up else state_chunks
@@ -97,22 +126,45 @@ def render_pool(
         state=state,
         choice=choice,
         thresholds=thresholds,
-        pending=pending,
         summary=summary,
-        setting_chunks=setting_chunks,
-        state_chunks={**state_chunks, **setting_chunks},
-        stale_chunks={**stale_chunks, **setting_chunks},
+        state_chunks=state_chunks,
+        stale_chunks=stale_chunks,
         listing_chunks=listing_chunks,
         blocks=made,
+        parts=_parts(pool, state, thresholds, previous.parts if previous else (None,) * 5),
     )
+
+
+def _parts(
+    pool: str, state: PoolState, thresholds: Thresholds, before: tuple[Part | None, ...]
+) -> tuple[Part, ...]:
+    pending = Dated(thresholds.of(state.key.pool, state.name), _FOR_EVER)
+    settings, catalogue, capacity, free_cards, fitting = before
+    return (
+        _part(pool, SETTING_FAMILIES, pending, settings),
+        _part(pool, CATALOGUE_FAMILIES, state.entry, catalogue),
+        _part(pool, CAPACITY_FAMILIES, state.capacity, capacity),
+        _part(pool, FREE_CARDS_FAMILIES, state.free_cards, free_cards),
+        _part(pool, FITTING_FAMILIES, state.fitting, fitting),
+    )
+
+
+def _part(
+    pool: str,
+    families: Iterable[Family[Known] | LabelledFamily[Known]],
+    known: Dated[Known] | None,
+    before: Part | None,
+) -> Part:
+    if known is None:
+        return Part(None, 0.0, {})
+    if before is not None and before.of == known.value:
+        return Part(before.of, known.fresh_until, before.chunks)
+    texts = ((family.name, lines(family, (pool,), (known.value,))) for family in families)
+    return Part(known.value, known.fresh_until, _compressed(texts))
 
 
 def _state_chunks(pool: str, state: PoolState) -> Chunks:
     return _compressed((family.name, lines(family, (pool,), (state,))) for family in STATE_FAMILIES)
-
-
-def _setting_chunks(pool: str, pending: PendingThresholds) -> Chunks:
-    return _compressed((family.name, lines(family, (pool,), (pending,))) for family in SETTING_FAMILIES)
 
 
 def _summary_chunks(pool: str, summary: Summary) -> Chunks:

@@ -10,6 +10,7 @@ import structlog
 from exporter.errors import NotFound, PollError
 from exporter.polling.dwelling import watched
 from exporter.polling.nearmiss import near_misses
+from exporter.snapshot.fitting import refitted
 from exporter.snapshot.pool import PoolState
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class PoolPoller:
                 listing=watched(listing, before.listing, elapsed),
                 fresh_until=now + self.stale_after,
             )
+            state = refitted(state, now)
         self._report(before, state)
         self.store.publish(state)
         return state

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from exporter.errors import PollError
+from exporter.polling.crosscheck import CheckedReader
+from exporter.polling.endpoint import OptionalEndpoint
 from exporter.polling.pool import PoolPoller
-from exporter.polling.schedule import Schedule, phases
+from exporter.polling.schedule import Schedule, lifetime, phases
+from exporter.snapshot.dated import Dated
 from exporter.snapshot.pool import PoolKey
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from exporter.api.client import Client
     from exporter.clock import Clock
-    from exporter.snapshot.pool import PoolState
+    from exporter.polling.capacity import CapacityPoller
+    from exporter.polling.crosscheck import CrossCheck
+    from exporter.snapshot.catalogue import CatalogueEntry
+    from exporter.snapshot.pool import Listing, PoolState
     from exporter.snapshot.store import SnapshotStore
     from exporter.telemetry import Telemetry
 
@@ -85,6 +92,8 @@ class ProjectPoller:
         stale_after: seconds that a listing may be shown after the last success.
         clock: the time, and waits.
         telemetry: where things are counted.
+        cross_check: which listings are held against the cloud's own count.
+        capacity: asks what the pools have to give; None where nobody wants to know.
         rng: for jitter.
     """
 
@@ -98,13 +107,19 @@ class ProjectPoller:
     stale_after: float
     clock: Clock
     telemetry: Telemetry
+    cross_check: CrossCheck
+    capacity: CapacityPoller | None = None
     rng: random.Random = field(default_factory=random.Random)
     settled: bool = False
     """Whether it is known which pools there are, or it was tried once to find out."""
-    _names: dict[str, str] = field(default_factory=dict)
+    _catalogue: dict[str, CatalogueEntry] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _phases: Iterator[float] = field(default_factory=phases)
     _catalogue_outcome: str = "ok"
+    _statistics: OptionalEndpoint = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._statistics = OptionalEndpoint(self.clock)
 
     async def run(self) -> None:
         """Poll for ever. What is not expected to go wrong ends this, and with it the process."""
@@ -112,14 +127,14 @@ class ProjectPoller:
             if not self._discovering:
                 self._watch(self._wanted(), group)
                 self.settled = True
+            error = await self._look_around(group)
+            if self.capacity:
+                group.create_task(self.capacity.run())
             while True:
-                error = await self.look()
-                if self._discovering and not error:
-                    self._watch(self._wanted(), group)
-                self.settled = True
                 # While pools cannot be discovered there may be nothing to watch.
                 soon = self._discovering and error
                 await self.clock.sleep(self.interval * (1 if soon else CATALOGUE_INTERVALS))
+                error = await self._look_around(group)
 
     def watches(self, pool: str, name: str | None) -> bool:
         """Whether a pool, with its display name where known, is one of those to watch."""
@@ -143,24 +158,45 @@ class ProjectPoller:
             return state
 
         states = await asyncio.gather(*map(poll, self._wanted()))
+        if self.capacity:
+            await self.capacity.poll()
         return Round(tuple(states), error if self._discovering else None)
 
     async def look(self) -> PollError | None:
-        """Ask for the project's pools: their names and, for discovery, which they are.
+        """Ask for the project's pools: what there is to say of them and, for discovery, which they are.
 
         Returns why it could not be done, if it could not; what was known before holds on then.
         """
         try:
-            names = await self.client.pools(self.workspace_id)
+            self._catalogue = await self.client.pools(self.workspace_id)
         except PollError as error:
             self._report_catalogue(error.outcome, str(error))
             return error
-        self._names = names
         self._report_catalogue("ok", "")
-        for key, state in self.store.states.items():
-            if key[:2] == (self.region, self.project_id) and state.name != names.get(key.pool, state.name):
-                self.store.publish(state.named(names[key.pool]))
+        self._describe()
         return None
+
+    async def _look_around(self, group: asyncio.TaskGroup) -> PollError | None:
+        """Look, and watch what is there now."""
+        error = await self.look()
+        if self._discovering and not error:
+            self._watch(self._wanted(), group)
+            self._describe()
+        self.settled = True
+        return error
+
+    def _describe(self) -> None:
+        """Tell of the watched pools what the project's list says of them."""
+        asked_every = self.interval * CATALOGUE_INTERVALS
+        fresh_until = self.clock.monotonic() + lifetime(self.stale_after, asked_every)
+        for key in self._watched():
+            entry, state = self._catalogue.get(key.pool), self.store.states[key]
+            if entry is not None and (state.entry is None or state.entry.value is not entry):
+                self.store.publish(replace(state, name=entry.name, entry=Dated(entry, fresh_until)))
+
+    def _watched(self) -> list[PoolKey]:
+        """The project's pools in the store, also those that were watched before a reload."""
+        return [key for key in self.store.states if key[:2] == (self.region, self.project_id)]
 
     @property
     def _discovering(self) -> bool:
@@ -169,13 +205,14 @@ class ProjectPoller:
     def _wanted(self) -> Sequence[str]:
         """The pools to watch, as far as known."""
         if isinstance(self.pools, Discovery):
-            return [pool for pool, name in self._names.items() if self.pools.wants(pool, name)]
+            return [pool for pool, entry in self._catalogue.items() if self.pools.wants(pool, entry.name)]
         return self.pools
 
     def _watch(self, wanted: Sequence[str], group: asyncio.TaskGroup) -> None:
         """Start a loop for every pool that has none; end those of pools that are gone."""
-        known = [key for key in self.store.states if key[:2] == (self.region, self.project_id)]
-        for key in known:  # also those that were watched before the configuration was read again
+        known = {key.pool for key in self._watched()}
+        self._count(set(wanted), known)
+        for key in self._watched():
             if key.pool not in wanted:
                 if task := self._tasks.pop(key.pool, None):
                     task.cancel()
@@ -186,9 +223,16 @@ class ProjectPoller:
                 continue
             poller = self._poller(pool)
             poller.watch()
-            if self._discovering:
-                log.info("pool is discovered", **poller.key._asdict(), name=self._names.get(pool))
+            if self._discovering and pool not in known:
+                log.info("pool is discovered", **poller.key._asdict(), name=self._catalogue[pool].name)
             self._tasks[pool] = group.create_task(self._keep_polling(poller))
+
+    def _count(self, wanted: AbstractSet[str], known: AbstractSet[str]) -> None:
+        project = self.region, self.project_id
+        self.telemetry.pools.labels(*project).set(len(wanted))
+        if self._discovering:
+            self.telemetry.pools_discovered.labels(*project).inc(len(wanted - known))
+            self.telemetry.pools_gone.labels(*project).inc(len(known - wanted))
 
     async def _keep_polling(self, poller: PoolPoller) -> None:
         schedule = Schedule(self.clock.monotonic(), self.interval, next(self._phases), self.rng)
@@ -202,18 +246,29 @@ class ProjectPoller:
             await self.clock.sleep(schedule.wait(self.clock.monotonic()))
 
     def _poller(self, pool: str) -> PoolPoller:
+        key = PoolKey(self.region, self.project_id, pool)
         return PoolPoller(
-            key=self._key(pool),
-            read=partial(self.client.listing, pool),
-            names=lambda: self._names,
+            key=key,
+            read=self._reader(key),
+            names=lambda: {other: entry.name for other, entry in self._catalogue.items()},
             store=self.store,
             stale_after=self.stale_after,
             clock=self.clock,
             telemetry=self.telemetry,
         )
 
-    def _key(self, pool: str) -> PoolKey:
-        return PoolKey(self.region, self.project_id, pool)
+    def _reader(self, key: PoolKey) -> Callable[[], Awaitable[Listing]]:
+        """What brings a pool's listing."""
+        listing = partial(self.client.listing, key.pool)
+        if self.cross_check == "off":
+            return listing
+
+        def before() -> Listing | None:
+            state = self.store.states.get(key)
+            return state.listing if state else None
+
+        counts = partial(self._statistics.ask, partial(self.client.statistics, key.pool))
+        return CheckedReader(listing=listing, counts=counts, before=before, when=self.cross_check).read
 
     def _report_catalogue(self, outcome: str, reason: str) -> None:
         """Say when listing the project's pools begins to fail, or works again."""

@@ -25,6 +25,14 @@ def phases() -> Iterator[float]:
         yield index * _GOLDEN % 1.0
 
 
+def lifetime(stale_after: float, interval: float) -> float:
+    """Seconds that an answer may be shown which is asked for once in `interval` seconds.
+
+    What is asked for rarely lives longer than `stale_after`: one failed request is no reason to drop it.
+    """
+    return max(stale_after, 2 * interval)
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """One pool's moments.

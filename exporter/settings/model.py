@@ -27,6 +27,8 @@ class Poll(Section):
         stale_after: seconds after which a pool that was not read loses its workload series.
         requests_per_second: per project.
         concurrency: requests in flight per project.
+        cross_check: which listings are held against the cloud's own count of the pool's workloads, one more
+            request each: off; paged: those of more than one page; always.
     """
 
     interval: PositiveDuration = 60.0
@@ -34,6 +36,7 @@ class Poll(Section):
     stale_after: PositiveDuration = Field(default=300.0, validate_default=True)
     requests_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
     concurrency: Annotated[int, Field(ge=1)] = 8
+    cross_check: Literal["off", "paged", "always"] = "paged"
 
     @field_validator("stale_after")
     @classmethod
@@ -62,6 +65,19 @@ class Workloads(Section):
     limit: Annotated[int, Field(ge=0)] = 200
     user_metrics: bool = False
     user_limit: Annotated[int, Field(ge=0)] = 20
+
+
+class Capacity(Section):
+    """Whether and how often the cloud is asked what the pools have to give.
+
+    Attributes:
+        read: none; pools: one request for all pools of a project; nodes: besides, one request for each
+            pool, for its free cards node by node.
+        interval: seconds between two requests. The cloud averages over a minute: faster gains nothing.
+    """
+
+    read: Literal["none", "pools", "nodes"] = "pools"
+    interval: PositiveDuration = 60.0
 
 
 def _each_once(addresses: tuple[ListenAddress, ...]) -> tuple[ListenAddress, ...]:
@@ -122,6 +138,7 @@ class Settings(Section):
 
     poll: Poll = Poll()
     workloads: Workloads = Workloads()
+    capacity: Capacity = Capacity()
     alerts: Alerts = Alerts()
     projects: Annotated[tuple[Project, ...], AfterValidator(_some)] = Field(default=(), validate_default=True)
     web: Web = Web()

@@ -82,8 +82,9 @@ def runtime_object(profile: Profile, rooms: Sequence[Room], now: float) -> dict[
     allocated = {
         "cpu": spelling.cpu(taken_cpu, "number"),
         "memory": spelling.memory(sum(whole.memory - room.memory for room in rooms), "mebi"),
-        profile.accelerator: taken_cards,
     }
+    if taken_cards:  # the documented example leaves cards out where no job holds one
+        allocated[profile.accelerator] = taken_cards
     return {
         "metadata": {"name": profile.id},
         "table": {

@@ -77,6 +77,7 @@ class FixedPool:
         profile: what it is.
         workloads: as the API shall list them; may be set anew at any time.
         rules: how the listing behaves; may be set anew.
+        free: what is free on each node; may be set anew. Nothing is taken if not given.
         before_page: called before each answer to a listing request, e.g. to change the workloads
             between two pages; may be set anew.
     """
@@ -87,10 +88,12 @@ class FixedPool:
         workloads: Iterable[Item] = (),
         *,
         rules: ListingRules | None = None,
+        free: Iterable[Room] | None = None,
         before_page: Callable[[FixedPool, Query], None] | None = None,
     ) -> None:
         self.profile = profile
         self.rules = rules or ListingRules()
+        self.free = (profile.whole_node,) * profile.nodes if free is None else tuple(free)
         self.before_page = before_page
         self._ties = Random(0)  # noqa: S311  (no secret: the order of ties)
         self._selections: dict[Query, Sequence[Item]] = {}
@@ -119,5 +122,5 @@ class FixedPool:
         return self._selections[key]
 
     def rooms(self) -> Sequence[Room]:
-        """See `Pool`: nothing is taken."""
-        return (self.profile.whole_node,) * self.profile.nodes
+        """See `Pool`."""
+        return self.free

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exporter.errors import Outcome
+    from exporter.snapshot.capacity import Capacity, FreeCards
+    from exporter.snapshot.catalogue import CatalogueEntry
+    from exporter.snapshot.dated import Dated
+    from exporter.snapshot.fitting import Fitting
     from exporter.snapshot.rejection import Rejection
     from exporter.snapshot.workload import Workload
 
@@ -44,7 +48,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """A pool between two polls; replaced as a whole by every poll, never changed.
+    """A pool between two answers of the cloud; replaced as a whole by every answer, never changed.
 
     Attributes:
         key: which pool.
@@ -57,6 +61,10 @@ class PoolState:
         listing: what the last successful poll read; None before it.
         fresh_until: the monotonic moment at which `listing` is too old to be shown.
         polls: how many polls ended in which outcome since the start.
+        entry: what the project's list of pools says of it; None where it was not in it.
+        capacity: what it has and what of it is held; None where the cloud does not say.
+        free_cards: the free cards node by node; None where not asked for, or the cloud does not say.
+        fitting: which waiting workloads fit; None where listing or capacity are not known.
     """
 
     key: PoolKey
@@ -69,6 +77,10 @@ class PoolState:
     listing: Listing | None = None
     fresh_until: float = 0.0
     polls: Mapping[Outcome, int] = field(default_factory=dict)
+    entry: Dated[CatalogueEntry] | None = None
+    capacity: Dated[Capacity] | None = None
+    free_cards: Dated[FreeCards] | None = None
+    fitting: Dated[Fitting] | None = None
 
     @property
     def up(self) -> bool:
@@ -79,6 +91,6 @@ class PoolState:
         """`polls` with one more of this outcome."""
         return {**self.polls, outcome: self.polls.get(outcome, 0) + 1}
 
-    def named(self, name: str | None) -> PoolState:
-        """The same with another display name."""
-        return replace(self, name=name)
+    def without_capacity(self) -> PoolState:
+        """The same when capacities are not asked for any more."""
+        return replace(self, capacity=None, free_cards=None, fitting=None)

@@ -68,6 +68,7 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         memory_bytes: requested.
         accelerators: requested cards by the accelerator's current name.
         nodes: how many nodes it runs on.
+        sized: whether all that it requests is known: False where an amount is in no known form.
         in_status: seconds that it has been in its status, at least, for those of `PASSING`: as watched, for
             the API does not say.
     """
@@ -90,6 +91,7 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     memory_bytes: float | None = None
     accelerators: tuple[tuple[str, float], ...] = ()
     nodes: int | None = None
+    sized: bool = True
     in_status: float | None = None
 
     @property

@@ -197,7 +197,9 @@ async def test_what_is_not_understood_is_counted(clock: FakeClock) -> None:
 async def test_the_projects_pools_have_display_names(clock: FakeClock) -> None:
     """The catalogue gives names by ID; anything but a list of pools is refused."""
     async with cloud_of(clock) as cloud:
-        assert await cloud.client.pools("0") == {POOL: "Training"}
+        assert {pool: entry.name for pool, entry in (await cloud.client.pools("0")).items()} == {
+            POOL: "Training"
+        }
         assert await cloud.client.pools("another workspace") == {}
         cloud.simulator.faults.plant(faults.Edited({"items": None}), endpoint="pools")
         with pytest.raises(BadResponse, match="no readable JSON list of pools"):

@@ -107,6 +107,8 @@ def test_unparsable_quantities_are_left_out_and_named() -> None:
     answer = page({"uid": "u1", "resourceRequirement": {"cpu": "lots", "memory": "1Gi", "x.com/y": "?"}})
     assert answer.unparsable == {"u1": ("cpu", "other")}
     assert (answer.workloads[0].cpu_cores, answer.workloads[0].memory_bytes) == (None, 2.0**30)
+    assert not answer.workloads[0].sized
+    assert workload(resourceRequirement={"cpu": "8"}).sized
 
 
 @pytest.mark.parametrize(

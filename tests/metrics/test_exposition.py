@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from programs import promtool_findings
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
+from supply import supply
 
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.families import FAMILIES
@@ -41,6 +42,7 @@ def pool(name: str, *workloads: Workload, clock: FakeClock, age: float = 300.0) 
         listing=Listing(workloads),
         fresh_until=clock.monotonic() + age,
         polls={"ok": 1},
+        **supply(clock.monotonic() + age),
     )
 
 

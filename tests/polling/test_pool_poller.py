@@ -10,7 +10,9 @@ from structlog.testing import capture_logs
 from exporter.errors import NotFound, PollError, RequestTimeout, Throttled
 from exporter.polling.nearmiss import near_misses
 from exporter.polling.pool import PoolPoller
-from exporter.snapshot.pool import Listing, PoolKey
+from exporter.snapshot.capacity import Amounts, Capacity
+from exporter.snapshot.dated import Dated
+from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
 from exporter.telemetry import Telemetry
@@ -64,6 +66,21 @@ async def test_success_and_failure(clock: FakeClock) -> None:
     assert second.explanation == "no whole answer within 10 s; check the endpoint"
     assert second.polls == {"ok": 1, "timeout": 1}
     assert polls.store.states[KEY] is second
+
+
+async def test_what_fits_follows_the_listing(clock: FakeClock) -> None:
+    """Each listing is held against the capacity that is known; a failed poll changes nothing of it."""
+    waiting = Workload(uid="u", type="train", status="Queue", cpu_cores=8.0)
+    polls = poller(clock, Listing((waiting,)), TIMEOUT, Listing(()))
+    capacity = Capacity(Amounts(16.0), Amounts(8.0))
+    polls.store.publish(PoolState(KEY, capacity=Dated(capacity, clock.monotonic() + 300.0)))
+    first = (await polls.poll()).fitting
+    assert first is not None
+    assert first.value.workloads["train"] == 1
+    assert (await polls.poll()).fitting is first
+    last = (await polls.poll()).fitting
+    assert last is not None
+    assert last.value.workloads["train"] == 0
 
 
 async def test_an_incomplete_listing_is_up_and_says_so(clock: FakeClock) -> None:

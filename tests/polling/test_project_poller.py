@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fakes import FakeClock
+from structlog.testing import capture_logs
 
 from exporter.errors import Forbidden, PollError
 from exporter.polling.project import CATALOGUE_INTERVALS, Discovery, ProjectPoller
+from exporter.snapshot.catalogue import CatalogueEntry
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from exporter.telemetry import Telemetry
@@ -38,10 +40,10 @@ class Cloud:
         self.listed: list[tuple[str, float]] = []
         self.crash: Exception | None = None
 
-    async def pools(self, _: str) -> dict[str, str]:
+    async def pools(self, _: str) -> dict[str, CatalogueEntry]:
         if isinstance(self.names, PollError):
             raise self.names
-        return self.names
+        return {pool: CatalogueEntry(name) for pool, name in self.names.items()}
 
     async def listing(self, pool: str) -> Listing:
         self.listed.append((pool, self.clock.monotonic()))
@@ -102,6 +104,7 @@ def project(
         stale_after=300.0,
         clock=cloud.clock,
         telemetry=Telemetry(),
+        cross_check="off",
     )
 
 
@@ -163,6 +166,43 @@ async def test_discovered_pools_appear_and_vanish() -> None:
     assert {key.pool for key in poller.store.states} == {"pool-b", "pool-c"}
     assert max(moment for pool, moment in cloud.listed if pool == "pool-a") <= start + look
     assert min(moment for pool, moment in cloud.listed if pool == "pool-c") >= start + look
+    assert counted(poller) == {"pools": 2.0, "pools_discovered_total": 3.0, "pools_gone_total": 1.0}
+
+
+def counted(poller: ProjectPoller) -> dict[str, float | None]:
+    labels = {"region": "r", "project_id": "p"}
+    names = ("pools", "pools_discovered_total", "pools_gone_total")
+    registry = poller.telemetry.registry
+    return {name: registry.get_sample_value(f"modelarts_exporter_{name}", labels) for name in names}
+
+
+async def test_pools_that_a_reload_keeps_are_not_discovered_again() -> None:
+    """What was watched before counts neither as new nor as gone; where nothing is found, 0 pools are told."""
+    clock = StepClock(until=1.0)
+    store = SnapshotStore()
+    store.publish(PoolState(PoolKey("r", "p", "pool-a"), name="A"))
+    poller = project(Cloud(clock, {"pool-a": "A", "pool-b": "B"}), EVERYTHING, store)
+    with capture_logs() as logs:
+        await run(poller, clock)
+    assert [line["pool"] for line in logs if line["event"] == "pool is discovered"] == ["pool-b"]
+    assert counted(poller) == {"pools": 2.0, "pools_discovered_total": 1.0, "pools_gone_total": 0.0}
+
+    clock = StepClock(until=1.0)
+    poller = project(Cloud(clock, {"pool-a": "A"}), Discovery(re.compile("nothing"), None))
+    await run(poller, clock)
+    assert counted(poller) == {"pools": 0.0, "pools_discovered_total": 0.0, "pools_gone_total": 0.0}
+
+
+async def test_what_the_projects_list_says_gets_old_slowly() -> None:
+    """Phase and nodes live until the list has failed twice; they come with the first look."""
+    clock = StepClock(until=1.0)
+    poller = project(Cloud(clock, {"pool-a": "A"}), EVERYTHING)
+    start = clock.monotonic()
+    await run(poller, clock)
+    entry = poller.store.states[PoolKey("r", "p", "pool-a")].entry
+    assert entry is not None
+    assert entry.value == CatalogueEntry("A")
+    assert entry.fresh_until == start + 2 * CATALOGUE_INTERVALS * INTERVAL
 
 
 @pytest.mark.parametrize(

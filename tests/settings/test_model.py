@@ -9,7 +9,7 @@ from pydantic import SecretStr, ValidationError
 from exporter.settings.addresses import ListenAddress
 from exporter.settings.credentials import AgencyForm, KeysForm, PasswordForm
 from exporter.settings.load import load
-from exporter.settings.model import Log, Poll, Settings, Web, Workloads
+from exporter.settings.model import Capacity, Log, Poll, Settings, Web, Workloads
 
 EXAMPLE = """
 poll:
@@ -18,9 +18,13 @@ poll:
   stale_after: 5m
   requests_per_second: 10
   concurrency: 8
+  cross_check: paged
 workloads:
   series: waiting
   limit: 200
+capacity:
+  read: pools
+  interval: 60s
 projects:
   - region: cn-north-4
     project_id: 0123456789abcdef0123456789abcdef
@@ -74,6 +78,7 @@ def test_documented_example_loads() -> None:
         "stale_after": 300.0,
         "requests_per_second": 10.0,
         "concurrency": 8,
+        "cross_check": "paged",
     }
     assert settings.workloads == Workloads()
     assert settings.workloads.model_dump() == {
@@ -82,6 +87,8 @@ def test_documented_example_loads() -> None:
         "user_metrics": False,
         "user_limit": 20,
     }
+    assert settings.capacity == Capacity()
+    assert settings.capacity.model_dump() == {"read": "pools", "interval": 60.0}
     assert settings.web == Web()
     assert settings.web.listen_address == (ListenAddress(None, 10310),)
     assert (settings.web.telemetry_path, settings.web.enable_lifecycle) == ("/metrics", False)

@@ -1,0 +1,72 @@
+"""The runtime metrics of a project's pools -> what each has, and what of it is held.
+
+Source: the API reference's "Querying Real-Time Resource Usage" (ShowPoolRuntimeMetrics). In its example the
+allocated amounts leave out the accelerator that the capacity names, and no job holds one: so what is missing
+among allocated amounts is 0, where there are such amounts at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from exporter.api.amounts import Understood, added_up
+from exporter.api.lists import decode_list
+from exporter.snapshot.capacity import Amounts, Capacity
+from exporter.snapshot.workload import CPU, MEMORY, OTHER_RESOURCE, RESOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Capacities:
+    """The pools of one answer.
+
+    Attributes:
+        pools: by ID.
+        unparsable: how many quantities were in no known form, by resource.
+    """
+
+    pools: Mapping[str, Capacity]
+    unparsable: Mapping[str, int]
+
+
+def decode_capacities(body: bytes, *, where: str) -> Capacities:
+    """Understand one answer.
+
+    Args:
+        body: its bytes.
+        where: what was asked, for the error.
+
+    Raises:
+        BadResponse: it is no list of pools.
+    """
+    pools: dict[str, Capacity] = {}
+    unparsable: Counter[str] = Counter()
+    for pool, item in decode_list(body, what="pools' metrics", where=where).items.items():
+        total, allocated = _table(item.table, "capacity"), _table(item.table, "allocated")
+        if total is None:
+            continue
+        unparsable.update((*total.unparsable, *(allocated.unparsable if allocated else ())))
+        held = _zero_filled(allocated, total.amounts) if allocated else Amounts()
+        pools[pool] = Capacity(total.amounts, held)
+    return Capacities(pools, unparsable)
+
+
+def _table(table: Any, kind: str) -> Understood | None:
+    part = table.get(kind) if isinstance(table, dict) else None
+    value = part.get("value") if isinstance(part, dict) else None
+    return added_up(value) if isinstance(value, dict) else None
+
+
+def _zero_filled(allocated: Understood, total: Amounts) -> Amounts:
+    """The allocated amounts, with 0 for what is not among them."""
+    held = dict(allocated.amounts.known)
+    for resource in total.known:
+        name = resource if resource in RESOURCES else OTHER_RESOURCE
+        if resource not in held and name not in allocated.unparsable:
+            held[resource] = 0.0
+    cpu_cores, memory_bytes = held.pop(CPU, None), held.pop(MEMORY, None)
+    return Amounts(cpu_cores, memory_bytes, tuple(sorted(held.items())))

@@ -1,0 +1,103 @@
+"""The nodes of a pool -> its free cards.
+
+Source: the API reference's "Obtaining Nodes in a Resource Pool" (ListPoolNodes). `availableResources` is
+taken first; where it does not tell, `npu-topology-placement` says which of the node's cards are occupied.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from exporter.api.amounts import Understood, added_up
+from exporter.api.lists import decode_list
+from exporter.api.wire import PLACEMENT_ANNOTATION
+from exporter.errors import BadResponse
+from exporter.snapshot.capacity import Amounts, FreeCards
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from exporter.api.wire import WireItem
+
+_AVAILABLE = "Available"
+"""The one phase in which a node takes jobs; documented besides: Creating, Deleting, Abnormal, Checking."""
+
+_NOTHING = Understood(Amounts(), ())
+
+
+@dataclass(frozen=True, slots=True)
+class CountedCards:
+    """What the nodes of one pool say.
+
+    Attributes:
+        free: the cards.
+        unparsable: how many quantities were in no known form, by resource.
+    """
+
+    free: FreeCards
+    unparsable: Mapping[str, int]
+
+
+async def read_free_cards(fetch: Callable[[str], Awaitable[bytes]], *, where: str) -> CountedCards:
+    """Read all nodes of a pool, answer by answer.
+
+    Args:
+        fetch: brings the answer that begins at a cursor; the first at "".
+        where: what was asked, for the error.
+
+    Raises:
+        PollError: an answer could not be had.
+        BadResponse: it is no list of nodes, or the cursor leads to no others.
+    """
+    nodes: dict[str, WireItem] = {}
+    cursor = ""
+    while True:
+        listed = decode_list(await fetch(cursor), what="nodes", where=where)
+        new = listed.items.keys() - nodes.keys()
+        nodes |= listed.items
+        cursor = listed.next
+        if not cursor:
+            return _counted(nodes.values())
+        if not new:
+            raise BadResponse(
+                "the list of nodes goes on and on with nodes that were listed before",
+                where=where,
+                status=200,
+                advice="the cloud contradicts itself",
+            )
+
+
+def _counted(nodes: Iterable[WireItem]) -> CountedCards:
+    total: dict[str, float] = {}
+    most: dict[str, float] = {}
+    unparsable: Counter[str] = Counter()
+    for node in nodes:
+        status = node.status if isinstance(node.status, dict) else {}
+        whole, available = _resources(status, "resources"), _resources(status, "availableResources")
+        unparsable.update((*whole.unparsable, *available.unparsable))
+        for name, cards in _free_cards(node, status, whole.amounts, available.amounts).items():
+            total[name] = total.get(name, 0.0) + cards
+            most[name] = max(most.get(name, 0.0), cards)
+    return CountedCards(FreeCards(total, most), unparsable)
+
+
+def _resources(status: dict[str, Any], kind: str) -> Understood:
+    table = status.get(kind)
+    return added_up(table) if isinstance(table, dict) else _NOTHING
+
+
+def _free_cards(
+    node: WireItem, status: dict[str, Any], whole: Amounts, available: Amounts
+) -> Mapping[str, float]:
+    """The free cards of one node; an accelerator is missing where the node does not tell."""
+    has = dict(whole.accelerators) | dict(available.accelerators)
+    if status.get("phase", _AVAILABLE) != _AVAILABLE:
+        return dict.fromkeys(has, 0.0)
+    free = dict(available.accelerators)
+    placement = node.metadata.annotations
+    occupied = placement.get(PLACEMENT_ANNOTATION) if isinstance(placement, dict) else None
+    if len(has) == 1 and not free and isinstance(occupied, str) and set(occupied) <= {"0", "1"}:
+        free = {name: max(0.0, cards - occupied.count("1")) for name, cards in whole.accelerators}
+    return free

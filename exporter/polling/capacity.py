@@ -1,0 +1,140 @@
+"""What the pools of one project have to give: asked for beside their listings, at its own pace."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.errors import NotFound, PollError
+from exporter.polling.endpoint import OptionalEndpoint
+from exporter.polling.schedule import Schedule, lifetime
+from exporter.snapshot.dated import Dated
+from exporter.snapshot.fitting import refitted
+
+if TYPE_CHECKING:
+    from exporter.api.client import Client
+    from exporter.clock import Clock
+    from exporter.snapshot.pool import PoolKey
+    from exporter.snapshot.store import SnapshotStore
+    from exporter.telemetry import Telemetry
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class CapacityPoller:
+    """Asks what the watched pools of one project have, and what of it is held.
+
+    Whatever goes wrong here costs a pool its capacity, and nothing else: it is up all the same.
+
+    Attributes:
+        region: where the project is.
+        project_id: the project.
+        client: asks the cloud.
+        store: where the pools' states are.
+        interval: seconds between two requests.
+        nodes: whether to ask for the pools' nodes too, one request a pool.
+        stale_after: seconds that a capacity may be shown after the last success.
+        clock: the time, and waits.
+        telemetry: where it is told whether it works.
+        rng: for jitter.
+    """
+
+    region: str
+    project_id: str
+    client: Client
+    store: SnapshotStore
+    interval: float
+    nodes: bool
+    stale_after: float
+    clock: Clock
+    telemetry: Telemetry
+    rng: random.Random = field(default_factory=random.Random)
+    _runtime: OptionalEndpoint = field(init=False)
+    _nodes: OptionalEndpoint = field(init=False)
+    _outcome: str = "ok"
+
+    def __post_init__(self) -> None:
+        self._runtime = OptionalEndpoint(self.clock)
+        self._nodes = OptionalEndpoint(self.clock)
+
+    async def run(self) -> None:
+        """Ask for ever."""
+        schedule = Schedule(self.clock.monotonic(), self.interval, 0.0, self.rng)
+        while True:
+            await self.poll()
+            await self.clock.sleep(schedule.wait(self.clock.monotonic()))
+
+    async def poll(self) -> None:
+        """Ask once, if there is anybody to ask for."""
+        if not self._watched():
+            return
+        error = await self._read_capacities()
+        if self.nodes:
+            # One after the other: a listing that is due meanwhile waits for one request, not for all.
+            for key in self._watched():
+                error = await self._read_free_cards(key) or error
+        self._report(error)
+
+    def _watched(self) -> list[PoolKey]:
+        return [key for key in self.store.states if key[:2] == (self.region, self.project_id)]
+
+    async def _read_capacities(self) -> PollError | None:
+        """Give every watched pool its capacity; returns why that could not be done."""
+        try:
+            capacities = await self._runtime.ask(self.client.capacities)
+        except PollError as error:
+            return error
+        fresh_until = self._fresh_until()
+        for key in self._watched():
+            state = self.store.states.get(key)
+            if state is not None and (capacity := capacities.get(key.pool)):
+                state = replace(state, capacity=Dated(capacity, fresh_until))
+                self.store.publish(refitted(state, self.clock.monotonic()))
+                # Thousands of workloads are looked at for each pool; others get their turn in between.
+                await asyncio.sleep(0)
+        return None
+
+    async def _read_free_cards(self, key: PoolKey) -> PollError | None:
+        """Give a pool its free cards; returns why that could not be done.
+
+        A pool that cannot be read says so itself, and is not asked for its nodes.
+        """
+        state = self.store.states.get(key)
+        if state is None or (state.outcome is not None and not state.up):
+            return None
+        try:
+            free_cards = await self._nodes.ask(partial(self.client.free_cards, key.pool))
+        except PollError as error:
+            return error
+        if (state := self.store.states.get(key)) is not None:  # it may be gone by now
+            self.store.publish(replace(state, free_cards=Dated(free_cards, self._fresh_until())))
+        return None
+
+    def _fresh_until(self) -> float:
+        return self.clock.monotonic() + lifetime(self.stale_after, self.interval)
+
+    def _report(self, error: PollError | None) -> None:
+        """Say when capacities cannot be had any more, or can again."""
+        outcome = error.outcome if error else "ok"
+        self.telemetry.capacity_up.labels(self.region, self.project_id).set(error is None)
+        if outcome == self._outcome:
+            return
+        self._outcome = outcome
+        report = log.bind(region=self.region, project_id=self.project_id, outcome=outcome)
+        match error:
+            case None:
+                report.info("the pools' capacities are read again")
+            case NotFound():
+                report.warning(
+                    "not all of the pools' capacities are to be had here; what is missing is asked for again "
+                    "once an hour; capacity.read says what to ask for",
+                    reason=str(error),
+                )
+            case _:
+                report.warning("the pools' capacities cannot all be read", reason=str(error))

@@ -1,0 +1,67 @@
+"""The project's list of pools: names, phases, nodes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from exporter.api.catalogue import decode_catalogue
+from exporter.errors import BadResponse
+from exporter.snapshot.catalogue import CatalogueEntry
+
+
+def decoded(**parts: Any) -> CatalogueEntry:
+    item = {"metadata": {"name": "pool-a"}, **parts}
+    return decode_catalogue(json.dumps({"items": [item]}).encode(), where="GET x")["pool-a"]
+
+
+def nodes(**states: Any) -> Any:
+    return decoded(status={"resources": states}).nodes
+
+
+def test_everything_that_is_told_of_a_pool() -> None:
+    """Display name, phase, type, the queue's strategy and nodes by flavor and state."""
+    entry = decoded(
+        metadata={
+            "name": "pool-a",
+            "labels": {"os.modelarts/name": "Team A"},
+            "annotations": {"os.modelarts.pool/scheduler.queue.strategy": "priority"},
+        },
+        spec={"type": "Dedicate"},
+        status={"phase": "Running", "resources": {"available": [{"flavor": "f", "count": 3, "azs": []}]}},
+    )
+    counts = {("f", "creating"): 0.0, ("f", "available"): 3.0, ("f", "abnormal"): 0.0, ("f", "deleting"): 0.0}
+    assert entry == CatalogueEntry("Team A", "Running", "Dedicate", "priority", counts)
+
+
+def test_a_pool_of_which_nothing_is_told() -> None:
+    """Its ID is its name; whatever is missing or odd is not known."""
+    assert decoded() == CatalogueEntry("pool-a")
+    assert decoded(spec=7, status=[], metadata={"name": "pool-a", "labels": "x"}) == CatalogueEntry("pool-a")
+
+
+def test_groups_of_one_flavor_are_added_up() -> None:
+    """Several node pools may have the same flavor; the SDK's single object is taken as well."""
+    counts = nodes(
+        available=[{"flavor": "f", "count": 3, "nodePool": "a"}, {"flavor": "f", "count": "2"}],
+        abnormal={"flavor": "f", "count": 1},
+        creating=None,
+    )
+    assert (counts["f", "available"], counts["f", "abnormal"], counts["f", "creating"]) == (5.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "group", [None, "f", {"flavor": "f"}, {"count": 1}, {"flavor": "f", "count": "?"}], ids=str
+)
+def test_a_group_that_is_not_understood_leaves_all_unknown(group: Any) -> None:
+    """A count that leaves something out would read as nodes that are not there."""
+    assert nodes(available=[{"flavor": "f", "count": 3}, group]) == {}
+
+
+@pytest.mark.parametrize("body", [b"", b'{"items": null}', b'{"kind": "PoolList"}'], ids=str)
+def test_what_is_no_list_of_pools_is_an_error(body: bytes) -> None:
+    """No pool is gone on such evidence."""
+    with pytest.raises(BadResponse, match="is no readable JSON list of pools"):
+        decode_catalogue(body, where="GET x")

@@ -1,0 +1,42 @@
+"""A pool of which everything is known that is not in its listing, for tests of what is shown."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from exporter.snapshot.capacity import Amounts, Capacity, FreeCards
+from exporter.snapshot.catalogue import CatalogueEntry
+from exporter.snapshot.dated import Dated
+from exporter.snapshot.fitting import Fitting
+
+CARD = "huawei.com/ascend-1980"
+CAPACITY = Capacity(
+    Amounts(768.0, 6144.0 * 2**30, ((CARD, 32.0),)),
+    Amounts(5.5, 15548.0 * 2**20, ((CARD, 8.0),)),
+)
+ENTRY = CatalogueEntry(
+    "Team A",
+    phase="Running",
+    type="Dedicate",
+    queue_strategy="priority",
+    nodes={("8snt9b", "available"): 4.0, ("8snt9b", "abnormal"): 0.0},
+)
+
+
+class Supply(TypedDict):
+    """Fields of a PoolState."""
+
+    entry: Dated[CatalogueEntry]
+    capacity: Dated[Capacity]
+    free_cards: Dated[FreeCards]
+    fitting: Dated[Fitting]
+
+
+def supply(fresh_until: float) -> Supply:
+    """What fields of a PoolState may hold."""
+    return {
+        "entry": Dated(ENTRY, fresh_until),
+        "capacity": Dated(CAPACITY, fresh_until),
+        "free_cards": Dated(FreeCards({CARD: 24.0}, {CARD: 7.0}), fresh_until),
+        "fitting": Dated(Fitting({"train": 2, "infer": 0}, {"u1": 40.0, "u9": 90.0}, 60.0), fresh_until),
+    }
