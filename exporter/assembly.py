@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from exporter.settings.project import Project
     from exporter.snapshot.store import SnapshotStore
     from exporter.telemetry import Telemetry
+    from exporter.throughput.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class Surroundings:
     Attributes:
         clock: the time.
         store: what is known of the pools.
+        ledger: what is remembered of them between two listings.
         telemetry: what the exporter counts about itself.
         guard: keeps refused credentials from being locked, whatever is configured anew.
         environment: the process's, for credentials.
@@ -53,6 +55,7 @@ class Surroundings:
 
     clock: Clock
     store: SnapshotStore
+    ledger: Ledger
     telemetry: Telemetry
     guard: Guard
     environment: Mapping[str, str]
@@ -127,6 +130,7 @@ class Fetching:
                 self._around.telemetry.forget_project(key.region, key.project_id)
             if project is None or not project.watches(key.pool, state.name):
                 self._around.store.forget(key)
+                self._around.ledger.forget(key)
 
     def _project(self, project: Project, where: str) -> ProjectPoller:
         poll, around = self._settings.poll, self._around
@@ -163,6 +167,7 @@ class Fetching:
             workspace_id=discover.workspace_id if discover else "0",
             client=client,
             store=around.store,
+            ledger=around.ledger,
             interval=poll.interval,
             stale_after=poll.stale_after,
             clock=around.clock,

@@ -18,6 +18,7 @@ from exporter.logs import set_up_logs
 from exporter.settings.load import load
 from exporter.snapshot.store import SnapshotStore
 from exporter.telemetry import Telemetry
+from exporter.throughput.ledger import Ledger
 from exporter.web.live import LiveWebConfig
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def _run(invocation: Invocation) -> int:
     around = Surroundings(
         clock=clock,
         store=SnapshotStore(),
+        ledger=Ledger(),
         telemetry=Telemetry(),
         guard=Guard(clock),
         environment=os.environ,

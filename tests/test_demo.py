@@ -19,7 +19,9 @@ from exporter.telemetry import PREFIX
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONTRACT = {family.name for family in FAMILIES if family.kind != "gaugehistogram"} | {
+CONTRACT = {family.name for family in FAMILIES if "histogram" not in family.kind} | {
+    "modelarts_pool_wait_seconds_bucket",
+    "modelarts_pool_run_seconds_bucket",
     "modelarts_pool_pending_age_seconds_bucket",
     "modelarts_pool_pending_age_seconds_gcount",
     "modelarts_pool_pending_age_seconds_gsum",

@@ -8,11 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.errors import OUTCOMES
-from exporter.metrics.family import Family, GaugeHistogramFamily, LabelledFamily
-from exporter.metrics.summary import AGE_BUCKETS
+from exporter.metrics.family import Family, GaugeHistogramFamily, HistogramFamily, LabelledFamily
+from exporter.snapshot.distribution import AGE_BUCKETS
 
 if TYPE_CHECKING:
-    from exporter.metrics.family import AnyFamily, ListingFamily, StateFamily, WorkloadFamily
+    from exporter.metrics.family import (
+        AnyFamily,
+        ListingFamily,
+        StateFamily,
+        ThroughputFamily,
+        WorkloadFamily,
+    )
 
 STATE_FAMILIES: tuple[StateFamily, ...] = (
     Family(
@@ -40,6 +46,52 @@ STATE_FAMILIES: tuple[StateFamily, ...] = (
     ),
 )
 """Known of every watched pool, also of one that cannot be read."""
+
+THROUGHPUT_FAMILIES: tuple[ThroughputFamily, ...] = (
+    LabelledFamily(
+        "modelarts_pool_workloads_created_total",
+        "Workloads that appeared in the pool.",
+        ("type",),
+        lambda throughput: throughput.created.items(),
+        kind="counter",
+    ),
+    LabelledFamily(
+        "modelarts_pool_workloads_started_total",
+        "Workloads that were given their resources.",
+        ("type", "priority"),
+        lambda throughput: throughput.started.items(),
+        kind="counter",
+    ),
+    LabelledFamily(
+        "modelarts_pool_workloads_finished_total",
+        "Workloads that ended, by their final status; unknown: they vanished from the list without one.",
+        ("type", "status"),
+        lambda throughput: throughput.finished.items(),
+        kind="counter",
+    ),
+    LabelledFamily(
+        "modelarts_pool_workloads_requeued_total",
+        "Workloads that went back to the queue after they had been given their resources.",
+        ("type",),
+        lambda throughput: throughput.requeued.items(),
+        kind="counter",
+    ),
+    HistogramFamily(
+        "modelarts_pool_wait_seconds",
+        "How long workloads that started had waited.",
+        ("type", "priority"),
+        lambda throughput: throughput.waits.items(),
+        AGE_BUCKETS,
+    ),
+    HistogramFamily(
+        "modelarts_pool_run_seconds",
+        "How long workloads that ended had run; where the API does not say, for how long they were seen to.",
+        ("type", "status"),
+        lambda throughput: throughput.runs.items(),
+        AGE_BUCKETS,
+    ),
+)
+"""Counted since a pool was first listed, by comparing its listings; also shown while it cannot be read."""
 
 LISTING_FAMILIES: tuple[ListingFamily, ...] = (
     Family(
@@ -163,4 +215,9 @@ WORKLOAD_FAMILIES: tuple[WorkloadFamily, ...] = (
 )
 """Of the workloads that `workloads.series` chooses, while their pool's listing is fresh."""
 
-FAMILIES: tuple[AnyFamily, ...] = (*STATE_FAMILIES, *LISTING_FAMILIES, *WORKLOAD_FAMILIES)
+FAMILIES: tuple[AnyFamily, ...] = (
+    *STATE_FAMILIES,
+    *THROUGHPUT_FAMILIES,
+    *LISTING_FAMILIES,
+    *WORKLOAD_FAMILIES,
+)

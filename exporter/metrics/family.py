@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from exporter.metrics.summary import Summary
 from exporter.snapshot.pool import PoolState
+from exporter.snapshot.throughput import Throughput
 from exporter.snapshot.workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from exporter.metrics.summary import Ages
+    from exporter.snapshot.distribution import Distribution
 
-Kind = Literal["gauge", "counter", "gaugehistogram"]
+Kind = Literal["gauge", "counter", "histogram", "gaugehistogram"]
 
 POOL_LABELS = ("region", "project_id", "pool")
 """On every series; added where samples are rendered, so that no family can forget them."""
@@ -22,7 +24,7 @@ POOL_LABELS = ("region", "project_id", "pool")
 WORKLOAD_LABELS = ("uid", "job_name", "type")
 """On every series of a single workload; added likewise."""
 
-Known = TypeVar("Known", PoolState, Summary, Workload)
+Known = TypeVar("Known", PoolState, Throughput, Summary, Workload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,28 @@ class GaugeHistogramFamily:
     kind: Kind = "gaugehistogram"
 
 
+@dataclass(frozen=True, slots=True)
+class HistogramFamily:
+    """A family of kind histogram: distributions that only grow.
+
+    Attributes:
+        name: without suffix; the series are `_bucket`, `_sum` and `_count`.
+        help: one sentence.
+        labels: besides `POOL_LABELS` and `le`.
+        samples: what is known -> (label values, distribution).
+        buckets: upper bounds.
+    """
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    samples: Callable[[Throughput], Iterable[tuple[tuple[str, ...], Distribution]]]
+    buckets: tuple[float, ...]
+    kind: Kind = "histogram"
+
+
 StateFamily = Family[PoolState] | LabelledFamily[PoolState]
+ThroughputFamily = LabelledFamily[Throughput] | HistogramFamily
 ListingFamily = Family[Summary] | LabelledFamily[Summary] | GaugeHistogramFamily
 WorkloadFamily = Family[Workload] | LabelledFamily[Workload]
-AnyFamily = StateFamily | ListingFamily | WorkloadFamily
+AnyFamily = StateFamily | ThroughputFamily | ListingFamily | WorkloadFamily

@@ -5,7 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from exporter.metrics.families import LISTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
+from exporter.metrics.families import (
+    LISTING_FAMILIES,
+    STATE_FAMILIES,
+    THROUGHPUT_FAMILIES,
+    WORKLOAD_FAMILIES,
+)
 from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS
 from exporter.telemetry import PREFIX, Telemetry
 
@@ -23,6 +28,25 @@ status that is not finished, known or not. A series that cannot be known is abse
 0, never absent. The text format and OpenMetrics show the same series.
 """
 
+_THROUGHPUT = """
+## What got through a pool
+
+Counted by comparing each listing with those before it, workload by workload (by uid). The first listing only
+makes known what is there. Also shown while the pool cannot be read. Without `state.path` everything begins
+at 0 when the exporter starts; with it a restart goes on where it was, and counts what happened meanwhile.
+
+A workload waits (Queue, Pending), has been started (Creating, Running, or any other status with a
+runningDuration), or is finished (Completed, Terminated, Failed). Abnormal, Terminating and undocumented
+statuses tell nothing: it stays what it was. Created is one not seen before; requeued is one that waits again.
+One that two complete listings in a row lack has vanished: unless it was finished before, it counts as
+finished with status `unknown`. An incomplete listing tells nothing of what it does not show. What comes and
+goes between two listings is missed. A wait is the pendingDuration that the API gives once the workload has
+started; where it gives none, the time from its creation, up to an interval too long. Of undocumented types
+and priorities the first eight of a pool are counted by name, others as `other`.
+
+Labels: {labels}, and
+"""
+
 
 def reference() -> str:
     """The page, in Markdown."""
@@ -32,6 +56,8 @@ def reference() -> str:
             _INTRODUCTION,
             f"## Of every watched pool\n\nAlso of one that cannot be read. Labels: {pool}, and\n",
             *_table(map(_declared, STATE_FAMILIES)),
+            _THROUGHPUT.format(labels=pool),
+            *_table(map(_declared, THROUGHPUT_FAMILIES)),
             f"\n## Of a pool's listing\n\nWhile it is younger than `poll.stale_after`. Labels: {pool}, and\n",
             *_table(map(_declared, LISTING_FAMILIES)),
             "\n## Of single workloads\n",

@@ -7,23 +7,31 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from exporter.metrics.families import LISTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
+from exporter.metrics.families import (
+    LISTING_FAMILIES,
+    STATE_FAMILIES,
+    THROUGHPUT_FAMILIES,
+    WORKLOAD_FAMILIES,
+)
 from exporter.metrics.family import (
     POOL_LABELS,
     WORKLOAD_LABELS,
     Family,
     GaugeHistogramFamily,
+    HistogramFamily,
     Known,
     LabelledFamily,
 )
 from exporter.metrics.section import Chunk
-from exporter.metrics.summary import Choice, Summary, summarise
+from exporter.metrics.summary import Ages, Choice, Summary, summarise
 from exporter.metrics.text import bound, labelling, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from exporter.snapshot.distribution import Distribution
     from exporter.snapshot.pool import PoolKey, PoolState
+    from exporter.snapshot.throughput import Throughput
 
 Chunks = dict[str, tuple[Chunk, ...]]
 """By section key; a section without samples is missing."""
@@ -47,6 +55,7 @@ class RenderedPool:
         summary: the listing's figures; None where nothing was ever read.
         state_chunks: what is known of every pool.
         stale_chunks: the same once the listing is too old.
+        throughput_chunks: what got through; holds however old the listing is.
         listing_chunks: what holds while the listing is fresh.
     """
 
@@ -55,6 +64,7 @@ class RenderedPool:
     summary: Summary | None
     state_chunks: Mapping[str, tuple[Chunk, ...]]
     stale_chunks: Mapping[str, tuple[Chunk, ...]]
+    throughput_chunks: Mapping[str, tuple[Chunk, ...]]
     listing_chunks: Mapping[str, tuple[Chunk, ...]]
 
     def fresh(self, now: float) -> bool:
@@ -63,7 +73,9 @@ class RenderedPool:
 
     def chunks(self, now: float) -> Mapping[str, tuple[Chunk, ...]]:
         """What to show at this monotonic moment, by section."""
-        return {**self.state_chunks, **self.listing_chunks} if self.fresh(now) else self.stale_chunks
+        if self.fresh(now):
+            return {**self.state_chunks, **self.throughput_chunks, **self.listing_chunks}
+        return {**self.stale_chunks, **self.throughput_chunks}
 
 
 def render_pool(state: PoolState, choice: Choice, previous: RenderedPool | None = None) -> RenderedPool:
@@ -72,7 +84,7 @@ def render_pool(state: PoolState, choice: Choice, previous: RenderedPool | None 
     Args:
         state: what is known of the pool.
         choice: which workloads get series of their own.
-        previous: what was made last; the listing's text is taken from it where the listing is the same.
+        previous: what was made last; the text of what is still the same is taken from it.
     """
     pool = _of_pool(state.key)
     listing = state.listing
@@ -83,14 +95,32 @@ def render_pool(state: PoolState, choice: Choice, previous: RenderedPool | None 
     else:
         summary = summarise(listing, choice)
         listing_chunks = _listing_chunks(state.key, summary)
+    if previous is not None and previous.state.throughput is state.throughput:
+        throughput_chunks = previous.throughput_chunks
+    else:
+        throughput_chunks = _throughput_chunks(pool, state.throughput)
     state_chunks = _state_chunks(pool, state)
     # A poll may be stuck when its listing gets too old; then the last outcome says nothing any more.
     stale_chunks = _state_chunks(pool, replace(state, outcome=None)) if state.up else state_chunks
-    return RenderedPool(state, choice, summary, state_chunks, stale_chunks, listing_chunks)
+    return RenderedPool(state, choice, summary, state_chunks, stale_chunks, throughput_chunks, listing_chunks)
 
 
 def _state_chunks(pool: str, state: PoolState) -> Chunks:
     return _compressed((family.name, _lines(family, ((pool, state),))) for family in STATE_FAMILIES)
+
+
+def _throughput_chunks(pool: str, throughput: Throughput | None) -> Chunks:
+    if throughput is None:
+        return {}
+    return _compressed(
+        (
+            family.name,
+            _histogram_lines(family, pool, throughput)
+            if isinstance(family, HistogramFamily)
+            else _lines(family, ((pool, throughput),)),
+        )
+        for family in THROUGHPUT_FAMILIES
+    )
 
 
 def _listing_chunks(key: PoolKey, summary: Summary) -> Chunks:
@@ -101,7 +131,7 @@ def _listing_lines(pool: str, summary: Summary) -> Iterator[tuple[str, list[str]
     """Sample lines by section key; one family at a time, for those of many workloads are large."""
     for family in LISTING_FAMILIES:
         if isinstance(family, GaugeHistogramFamily):
-            yield from _histogram_lines(family, pool, summary).items()
+            yield from _gauge_histogram_lines(family, pool, summary).items()
         else:
             yield family.name, _lines(family, ((pool, summary),))
     workloads = [
@@ -146,7 +176,28 @@ def _lines(family: Family[Known] | LabelledFamily[Known], known: Iterable[tuple[
     ]
 
 
-def _histogram_lines(family: GaugeHistogramFamily, pool: str, summary: Summary) -> dict[str, list[str]]:
+def _histogram_lines(family: HistogramFamily, pool: str, throughput: Throughput) -> list[str]:
+    """The sample lines of a histogram, one distribution's lines together, as both formats want them."""
+    lines: list[str] = []
+    name, labels = family.name, labelling(family.labels)
+    for values, distribution in family.samples(throughput):
+        identity = f"{pool},{labels(values)}"
+        lines += _bucket_lines(family, identity, distribution)
+        lines.append(f"{name}_sum{{{identity}}} {number(distribution.total)}\n")
+        lines.append(f"{name}_count{{{identity}}} {sum(distribution.buckets)}\n")
+    return lines
+
+
+def _bucket_lines(
+    family: HistogramFamily | GaugeHistogramFamily, identity: str, counted: Distribution | Ages
+) -> list[str]:
+    return [
+        f'{family.name}_bucket{{{identity},le="{bound(upper)}"}} {count}\n'
+        for upper, count in zip((*family.buckets, _INFINITY), accumulate(counted.buckets), strict=True)
+    ]
+
+
+def _gauge_histogram_lines(family: GaugeHistogramFamily, pool: str, summary: Summary) -> dict[str, list[str]]:
     """The sample lines of a gauge histogram, by section key.
 
     OpenMetrics wants one distribution's lines together, the text format one suffix's: both are made.
@@ -155,12 +206,8 @@ def _histogram_lines(family: GaugeHistogramFamily, pool: str, summary: Summary) 
     name, labels = family.name, labelling(family.labels)
     for values, ages in family.samples(summary):
         identity = f"{pool},{labels(values)}"
-        cumulative = list(accumulate(ages.buckets))
-        buckets = [
-            f'{name}_bucket{{{identity},le="{bound(upper)}"}} {count}\n'
-            for upper, count in zip((*family.buckets, _INFINITY), cumulative, strict=True)
-        ]
-        count = f"{name}_gcount{{{identity}}} {cumulative[-1]}\n"
+        buckets = _bucket_lines(family, identity, ages)
+        count = f"{name}_gcount{{{identity}}} {sum(ages.buckets)}\n"
         total = f"{name}_gsum{{{identity}}} {number(ages.total)}\n"
         lines[f"{name}_bucket"] += buckets
         lines[f"{name}_gcount"].append(count)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from exporter.snapshot.distribution import AGE_BUCKETS
 from exporter.snapshot.workload import ACCELERATORS, PRIORITIES, STATUSES, TYPES, WAITING, Workload
 
 if TYPE_CHECKING:
@@ -22,15 +23,6 @@ class Choice(NamedTuple):
 
     series: SeriesOf
     limit: int
-
-
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-AGE_BUCKETS = (
-    *(MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE),
-    *(HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR),
-    *(DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY),
-)
-"""Seconds; upper bounds, each included."""
 
 
 @dataclass(slots=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from exporter.snapshot.pool import PoolState
     from exporter.snapshot.store import SnapshotStore
     from exporter.telemetry import Telemetry
+    from exporter.throughput.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +82,7 @@ class ProjectPoller:
         workspace_id: whose pools the project's list holds.
         client: asks the cloud.
         store: where the pools' states go.
+        ledger: compares their listings.
         interval: seconds between two polls of a pool.
         stale_after: seconds that a listing may be shown after the last success.
         clock: the time, and waits.
@@ -94,6 +96,7 @@ class ProjectPoller:
     workspace_id: str
     client: Client
     store: SnapshotStore
+    ledger: Ledger
     interval: float
     stale_after: float
     clock: Clock
@@ -180,6 +183,7 @@ class ProjectPoller:
                 if task := self._tasks.pop(key.pool, None):
                     task.cancel()
                 self.store.forget(key)
+                self.ledger.forget(key)
                 log.info("pool is gone; not watched any more", **key._asdict())
         for pool in wanted:
             if pool in self._tasks:
@@ -207,6 +211,7 @@ class ProjectPoller:
             read=partial(self.client.listing, pool),
             names=lambda: self._names,
             store=self.store,
+            ledger=self.ledger,
             stale_after=self.stale_after,
             clock=self.clock,
             telemetry=self.telemetry,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from exporter.errors import Outcome
     from exporter.snapshot.rejection import Rejection
+    from exporter.snapshot.throughput import Throughput
     from exporter.snapshot.workload import Workload
 
 
@@ -57,6 +58,7 @@ class PoolState:
         listing: what the last successful poll read; None before it.
         fresh_until: the monotonic moment at which `listing` is too old to be shown.
         polls: how many polls ended in which outcome since the start.
+        throughput: what got through it since it was first listed; None before that.
     """
 
     key: PoolKey
@@ -69,6 +71,7 @@ class PoolState:
     listing: Listing | None = None
     fresh_until: float = 0.0
     polls: Mapping[Outcome, int] = field(default_factory=dict)
+    throughput: Throughput | None = None
 
     @property
     def up(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,10 @@ from exporter.metrics.render import render_pool
 from exporter.metrics.section import SECTIONS
 from exporter.metrics.summary import Choice, SeriesOf
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
+from exporter.snapshot.throughput import Throughput
 from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload
+from exporter.throughput.tally import add
+from exporter.throughput.transitions import Created, Finished, Requeued, Started
 
 KEY = PoolKey("cn-north-4", "0123456789abcdef0123456789abcdef", "pool-a")
 IDENTITY = 'region="cn-north-4",project_id="0123456789abcdef0123456789abcdef",pool="pool-a"'
@@ -49,6 +54,19 @@ RUNNING = Workload(
 )
 
 
+PASSED = add(
+    Throughput(),
+    [
+        Created("train"),
+        Started("train", "2", 90.0),
+        Started("train", "2", 3600.0),
+        Finished("infer", "Failed", 7200.0),
+        Requeued("notebook"),
+    ],
+    ["train", "infer"],
+)
+
+
 def state(*workloads: Workload, complete: bool = True) -> PoolState:
     return PoolState(
         KEY,
@@ -80,6 +98,21 @@ def exposition(pool: PoolState, *, now: float = 0.0) -> str:
         f'modelarts_pool_info{{{IDENTITY},pool_name="Team A"}} 1',
         f'modelarts_exporter_polls_total{{{IDENTITY},outcome="ok"}} 3',
         f'modelarts_exporter_polls_total{{{IDENTITY},outcome="throttled"}} 0',
+        f'modelarts_pool_workloads_created_total{{{IDENTITY},type="train"}} 1',
+        f'modelarts_pool_workloads_created_total{{{IDENTITY},type="infer"}} 0',
+        f'modelarts_pool_workloads_started_total{{{IDENTITY},type="train",priority="2"}} 2',
+        f'modelarts_pool_workloads_started_total{{{IDENTITY},type="x-infer",priority="0"}} 0',
+        f'modelarts_pool_workloads_finished_total{{{IDENTITY},type="infer",status="Failed"}} 1',
+        f'modelarts_pool_workloads_finished_total{{{IDENTITY},type="train",status="unknown"}} 0',
+        f'modelarts_pool_workloads_requeued_total{{{IDENTITY},type="notebook"}} 1',
+        f'modelarts_pool_wait_seconds_bucket{{{IDENTITY},type="train",priority="2",le="60.0"}} 0',
+        f'modelarts_pool_wait_seconds_bucket{{{IDENTITY},type="train",priority="2",le="300.0"}} 1',
+        f'modelarts_pool_wait_seconds_bucket{{{IDENTITY},type="train",priority="2",le="+Inf"}} 2',
+        f'modelarts_pool_wait_seconds_count{{{IDENTITY},type="train",priority="2"}} 2',
+        f'modelarts_pool_wait_seconds_sum{{{IDENTITY},type="train",priority="2"}} 3690',
+        f'modelarts_pool_wait_seconds_count{{{IDENTITY},type="infer",priority="0"}} 0',
+        f'modelarts_pool_run_seconds_sum{{{IDENTITY},type="infer",status="Failed"}} 7200',
+        f'modelarts_pool_run_seconds_count{{{IDENTITY},type="train",status="unknown"}} 0',
         f"modelarts_pool_listing_complete{{{IDENTITY}}} 1",
         f'modelarts_pool_workloads{{{IDENTITY},type="train",status="Queue"}} 1',
         f'modelarts_pool_workloads{{{IDENTITY},type="x-infer",status="Failed"}} 0',
@@ -119,7 +152,7 @@ def exposition(pool: PoolState, *, now: float = 0.0) -> str:
 )
 def test_a_pool_with_a_waiting_and_a_running_workload(line: str) -> None:
     """Each family's samples, as they stand in the exposition."""
-    assert f"{line}\n" in exposition(state(WAITING, RUNNING))
+    assert f"{line}\n" in exposition(replace(state(WAITING, RUNNING), throughput=PASSED))
 
 
 def test_what_is_not_known_has_no_series() -> None:
@@ -208,13 +241,14 @@ def test_a_short_listing_says_so_and_counts_as_up() -> None:
 
 def test_a_stale_pool_keeps_only_what_is_still_true() -> None:
     """Once too old, everything from the listing is gone; up is 0, the last success stays."""
-    text = exposition(state(WAITING), now=100.0)
+    text = exposition(replace(state(WAITING), throughput=PASSED), now=100.0)
     assert f"modelarts_pool_up{{{IDENTITY}}} 0\n" in text
     assert "modelarts_pool_last_success_timestamp_seconds" in text
     assert "modelarts_exporter_polls_total" in text
-    assert "modelarts_pool_workloads" not in text
+    assert "modelarts_pool_workloads{" not in text
     assert "modelarts_workload_" not in text
     assert "modelarts_pool_listing_complete" not in text
+    assert "modelarts_pool_workloads_created_total" in text
 
 
 def test_a_pool_never_read_is_down_and_nothing_else() -> None:
@@ -247,3 +281,12 @@ def test_the_listing_is_rendered_once_however_often_its_state_changes() -> None:
     assert second.listing_chunks is first.listing_chunks
     assert render_pool(failed, Choice("none", 0), first).listing_chunks is not first.listing_chunks
     assert second.state_chunks["modelarts_pool_up"][0].plain.endswith(b" 0\n")
+
+
+def test_what_got_through_is_rendered_only_when_it_has_changed() -> None:
+    """Its text, hundreds of lines for every pool, is taken over while the value is the same."""
+    first = render_pool(replace(state(WAITING), throughput=PASSED), ALL)
+    second = render_pool(replace(state(WAITING, RUNNING), throughput=PASSED), ALL, first)
+    assert second.throughput_chunks is first.throughput_chunks
+    third = render_pool(replace(state(WAITING), throughput=Throughput()), ALL, second)
+    assert b'type="train"} 0' in third.throughput_chunks["modelarts_pool_workloads_created_total"][0].plain

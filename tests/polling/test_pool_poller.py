@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from fakes import NoThread
 from structlog.testing import capture_logs
 
 from exporter.errors import NotFound, PollError, RequestTimeout, Throttled
@@ -14,6 +15,7 @@ from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
 from exporter.telemetry import Telemetry
+from exporter.throughput.ledger import Ledger
 
 if TYPE_CHECKING:
     from fakes import FakeClock
@@ -44,6 +46,7 @@ def poller(
         read=Cloud(*answers).read,
         names=lambda: names or {},
         store=SnapshotStore(),
+        ledger=Ledger(NoThread()),
         stale_after=300.0,
         clock=clock,
         telemetry=Telemetry(),

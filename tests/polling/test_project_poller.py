@@ -7,13 +7,14 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes import FakeClock
+from fakes import FakeClock, NoThread
 
 from exporter.errors import Forbidden, PollError
 from exporter.polling.project import CATALOGUE_INTERVALS, Discovery, ProjectPoller
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from exporter.telemetry import Telemetry
+from exporter.throughput.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +99,7 @@ def project(
         workspace_id="0",
         client=client,
         store=store or SnapshotStore(),
+        ledger=Ledger(NoThread()),
         interval=INTERVAL,
         stale_after=300.0,
         clock=cloud.clock,
