@@ -131,6 +131,9 @@ class Fetching:
             if project is None or not project.watches(key.pool, state.name):
                 self._around.store.forget(key)
                 self._around.ledger.forget(key)
+        for key in self._around.ledger.pools:
+            if key[:2] not in watching:  # of those that are watched, the project knows which pools it has
+                self._around.ledger.forget(key)
 
     def _project(self, project: Project, where: str) -> ProjectPoller:
         poll, around = self._settings.poll, self._around

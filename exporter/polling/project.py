@@ -177,8 +177,9 @@ class ProjectPoller:
 
     def _watch(self, wanted: Sequence[str], group: asyncio.TaskGroup) -> None:
         """Start a loop for every pool that has none; end those of pools that are gone."""
-        known = [key for key in self.store.states if key[:2] == (self.region, self.project_id)]
-        for key in known:  # also those that were watched before the configuration was read again
+        remembered = dict.fromkeys((*self.store.states, *self.ledger.pools))
+        known = [key for key in remembered if key[:2] == (self.region, self.project_id)]
+        for key in known:  # also those that were watched before this configuration, or before the start
             if key.pool not in wanted:
                 if task := self._tasks.pop(key.pool, None):
                     task.cancel()

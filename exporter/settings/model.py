@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from exporter.settings.addresses import ListenAddress, Listening
 from exporter.settings.durations import PositiveDuration  # noqa: TC001  (pydantic reads the annotations)
-from exporter.settings.files import ReadableFile  # noqa: TC001  (pydantic reads the annotations)
+from exporter.settings.files import KeptFile, ReadableFile  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.project import Project  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.section import Listed, Section
 
@@ -74,6 +74,16 @@ def _path(path: str) -> str:
     return path
 
 
+class State(Section):
+    """What outlives the process.
+
+    Attributes:
+        path: the file that keeps counters and what they rest on; None to begin at 0 at every start.
+    """
+
+    path: KeptFile | None = None
+
+
 class Web(Section):
     """How the metrics are served.
 
@@ -117,6 +127,7 @@ class Settings(Section):
 
     poll: Poll = Poll()
     workloads: Workloads = Workloads()
+    state: State = State()
     projects: Annotated[tuple[Project, ...], AfterValidator(_some)] = Field(default=(), validate_default=True)
     web: Web = Web()
     log: Log = Log()

@@ -1,56 +1,23 @@
-"""What is remembered of every pool between two listings, and the one owner of it."""
+"""The one owner of what is remembered of the pools."""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from exporter.snapshot.throughput import Throughput
-from exporter.throughput.tally import add
-from exporter.throughput.transitions import Comparison, Moments, Seen, compare
+from exporter.throughput.keeping import Keeping
+from exporter.throughput.memory import Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from concurrent.futures import Executor
+    from pathlib import Path
 
     from exporter.snapshot.pool import Listing, PoolKey
-
-_ALWAYS = float("inf")
-_NEVER = float("-inf")
-
-
-@dataclass(slots=True)
-class Memory:
-    """What is remembered of one pool.
-
-    Attributes:
-        seen: its workloads by uid.
-        read_at: when it was last listed, in Unix seconds.
-        known_from: see `Moments`. The first listing only makes known what is there. Where it is not complete,
-            whatever is older than it may still turn up, until a complete one has been read.
-        throughput: what got through so far.
-    """
-
-    seen: dict[str, Seen] = field(default_factory=dict)
-    read_at: float = 0.0
-    known_from: float = _ALWAYS
-    throughput: Throughput = field(default_factory=Throughput)
-
-    def take(self, listing: Listing, now: float) -> Comparison:
-        """Go on to the next listing, read at `now`; what was new in it."""
-        found = compare(self.seen, listing, Moments(now, self.read_at, self.known_from))
-        self.seen.update(found.changed)
-        for uid in found.gone:
-            del self.seen[uid]
-        self.throughput = add(self.throughput, found.events, {one.type for one in found.changed.values()})
-        self.read_at = now
-        if listing.complete:
-            self.known_from = _NEVER
-        elif self.known_from == _ALWAYS:
-            self.known_from = now
-        return found
+    from exporter.snapshot.throughput import Throughput
+    from exporter.telemetry import Telemetry
 
 
 class Ledger:
@@ -59,13 +26,37 @@ class Ledger:
     Outlives configurations: a pool that is watched before and after a reload goes on.
 
     Args:
+        telemetry: where writes to the state file are counted.
         worker: does one thing after the other; a thread of its own where not given.
     """
 
-    def __init__(self, worker: Executor | None = None) -> None:
+    def __init__(self, telemetry: Telemetry, worker: Executor | None = None) -> None:
+        self._telemetry = telemetry
         self._pools: dict[PoolKey, Memory] = {}
-        # Only the worker touches the memories, so a poll that a reload cancels leaves none half done.
+        # Only the worker touches memories and file, so a poll that a reload cancels leaves none half done.
         self._worker = worker or ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._keeping: Keeping | None = None
+
+    @contextmanager
+    def kept_in(self, path: Path | None, now: float) -> Iterator[None]:
+        """Take up what a state file has kept, and keep everything in it until the end.
+
+        Args:
+            path: of the file; None for none.
+            now: Unix seconds.
+
+        Raises:
+            ConfigurationError: another exporter keeps its state there.
+        """
+        if path is None:
+            yield
+            return
+        self._keeping, self._pools = Keeping.begun(path, self._telemetry, now)
+        try:
+            yield
+        finally:
+            self._worker.submit(self._keeping.end).result()
+            self._keeping = None
 
     @property
     def pools(self) -> Collection[PoolKey]:
@@ -78,7 +69,9 @@ class Ledger:
         return memory.throughput if memory else None
 
     async def record(self, key: PoolKey, listing: Listing, now: float) -> Throughput:
-        """Count what a listing tells.
+        """Count what a listing tells. What is returned has been written to the state file before.
+
+        So nothing that was shown is taken back by a crash, and nothing that was written is counted twice.
 
         Args:
             key: the pool.
@@ -88,13 +81,21 @@ class Ledger:
         Returns:
             What got through so far: the same value as before where nothing is new.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._worker, self._record, key, listing, now)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, self._record, key, listing, now)
 
     def forget(self, key: PoolKey) -> None:
         """Drop what is remembered of a pool that is not watched any more."""
-        self._worker.submit(self._pools.pop, key, None)  # behind a poll that may still be counted
+        self._worker.submit(self._forget, key)  # behind a poll that may still be counted
 
     def _record(self, key: PoolKey, listing: Listing, now: float) -> Throughput:
         memory = self._pools.setdefault(key, Memory())
-        memory.take(listing, now)
+        found = memory.take(listing, now)
+        if self._keeping is not None:
+            self._keeping.keep(key, memory, found)
         return memory.throughput
+
+    def _forget(self, key: PoolKey) -> None:
+        self._pools.pop(key, None)
+        if self._keeping is not None:
+            self._keeping.drop(key)

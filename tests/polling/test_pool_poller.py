@@ -46,7 +46,7 @@ def poller(
         read=Cloud(*answers).read,
         names=lambda: names or {},
         store=SnapshotStore(),
-        ledger=Ledger(NoThread()),
+        ledger=Ledger(Telemetry(), NoThread()),
         stale_after=300.0,
         clock=clock,
         telemetry=Telemetry(),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.snapshot.pool import Listing
 from exporter.snapshot.workload import FINISHED, STATUSES, WAITING, Workload
-from exporter.throughput.ledger import Memory
+from exporter.throughput.memory import Memory
 from exporter.throughput.transitions import Created, Event, Finished, Requeued, Started
 
 INTERVAL = 60.0
