@@ -246,7 +246,7 @@ async def test_a_pool_polled_lately_is_not_due_because_of_a_reload() -> None:
 async def test_what_is_remembered_goes_only_when_its_pool_is_known_to_be_gone(
     names: dict[str, str] | PollError, kept: set[str]
 ) -> None:
-    """Of pools that a state file tells of: those that are not found go, but not while nothing can be found."""
+    """Of pools that a state file tells of, those that are not found go; not while nothing can be found."""
     clock = StepClock(until=INTERVAL)
     poller = project(Cloud(clock, names), EVERYTHING)
     for pool in ("pool-a", "pool-gone"):
