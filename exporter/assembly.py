@@ -173,6 +173,7 @@ class Fetching:
             ledger=around.ledger,
             interval=poll.interval,
             stale_after=poll.stale_after,
+            estimates=self._settings.workloads.estimates,
             clock=around.clock,
             telemetry=around.telemetry,
         )

@@ -44,7 +44,12 @@ async def demo(flags: Mapping[str, object], around: Surroundings) -> int:
                 "domain": cloud.user.domain,
             },
         }
-        settings = {"poll.interval": _INTERVAL, "workloads.series": "active", "projects": [project]}
+        settings = {
+            "poll.interval": _INTERVAL,
+            "workloads.series": "active",
+            "workloads.estimates": True,
+            "projects": [project],
+        }
         reread = partial(load, None, {}, {**settings, **flags})
         loaded = reread()
         set_up_logs(loaded.log.level, loaded.log.format or ("console" if sys.stderr.isatty() else "logfmt"))

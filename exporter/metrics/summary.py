@@ -57,6 +57,7 @@ class Summary:
         chosen: the workloads that get series of their own, most important first.
         omitted: how many more would, but for the limit.
         complete: whether all workloads that exist were read.
+        head_since: since when the same workload is first in the queue, in Unix time; None where not known.
     """
 
     workloads: Mapping[tuple[str, str], int]
@@ -68,6 +69,7 @@ class Summary:
     chosen: tuple[Workload, ...]
     omitted: int
     complete: bool
+    head_since: float | None
 
     @property
     def waiting(self) -> int:
@@ -124,6 +126,7 @@ def summarise(listing: Listing, choice: Choice) -> Summary:
         chosen[: choice.limit],
         max(0, len(chosen) - choice.limit),
         listing.complete,
+        listing.head_since,
     )
 
 

@@ -35,6 +35,7 @@ class PoolPoller:
         store: where its state goes.
         ledger: compares its listings.
         stale_after: seconds that a listing may be shown after the last success.
+        estimates: whether to estimate when waiting workloads start.
         clock: the time.
         telemetry: where the poll's duration is counted.
     """
@@ -45,6 +46,7 @@ class PoolPoller:
     store: SnapshotStore
     ledger: Ledger
     stale_after: float
+    estimates: bool
     clock: Clock
     telemetry: Telemetry
 
@@ -60,7 +62,8 @@ class PoolPoller:
         listing, outcome, explanation = await self._read()
         throughput = None
         if listing is not None:
-            throughput = await self.ledger.record(self.key, listing, self.clock.wall())
+            now = self.clock.wall()
+            listing, throughput = await self.ledger.record(self.key, listing, now, estimates=self.estimates)
         before = self.store.states.get(self.key) or PoolState(self.key)
         now = self.clock.monotonic()
         self.telemetry.poll_duration.observe(now - started)

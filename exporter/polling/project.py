@@ -85,6 +85,7 @@ class ProjectPoller:
         ledger: compares their listings.
         interval: seconds between two polls of a pool.
         stale_after: seconds that a listing may be shown after the last success.
+        estimates: whether to estimate when waiting workloads start.
         clock: the time, and waits.
         telemetry: where things are counted.
         rng: for jitter.
@@ -99,6 +100,7 @@ class ProjectPoller:
     ledger: Ledger
     interval: float
     stale_after: float
+    estimates: bool
     clock: Clock
     telemetry: Telemetry
     rng: random.Random = field(default_factory=random.Random)
@@ -214,6 +216,7 @@ class ProjectPoller:
             store=self.store,
             ledger=self.ledger,
             stale_after=self.stale_after,
+            estimates=self.estimates,
             clock=self.clock,
             telemetry=self.telemetry,
         )

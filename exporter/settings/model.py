@@ -53,10 +53,12 @@ class Workloads(Section):
     Attributes:
         series: the kind of workload.
         limit: per pool.
+        estimates: whether to estimate when waiting workloads start.
     """
 
     series: Literal["none", "waiting", "active", "all"] = "waiting"
     limit: Annotated[int, Field(ge=0)] = 200
+    estimates: bool = False
 
 
 def _each_once(addresses: tuple[ListenAddress, ...]) -> tuple[ListenAddress, ...]:

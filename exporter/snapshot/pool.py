@@ -33,6 +33,8 @@ class Listing:
         shortfall: why the listing is not complete, one clause; empty when it is.
         rejected: how many items were not understood, by why.
         unparsable: how many quantities were in no known form, by resource.
+        head_since: since when the same workload is first in the queue, in Unix seconds, as far as listings
+            show; None where no position is known.
     """
 
     workloads: tuple[Workload, ...]
@@ -41,6 +43,7 @@ class Listing:
     shortfall: str = ""
     rejected: Mapping[Rejection, int] = field(default_factory=dict)
     unparsable: Mapping[str, int] = field(default_factory=dict)
+    head_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

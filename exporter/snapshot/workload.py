@@ -64,6 +64,7 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         memory_bytes: requested.
         accelerators: requested cards by the accelerator's current name.
         nodes: how many nodes it runs on.
+        estimated_start: seconds until it starts, as its pool's past suggests; no answer of the API's.
     """
 
     uid: str
@@ -84,6 +85,7 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     memory_bytes: float | None = None
     accelerators: tuple[tuple[str, float], ...] = ()
     nodes: int | None = None
+    estimated_start: float | None = None
 
     @property
     def waiting(self) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.throughput.keeping import Keeping
 from exporter.throughput.memory import Memory
@@ -18,6 +19,18 @@ if TYPE_CHECKING:
     from exporter.snapshot.pool import Listing, PoolKey
     from exporter.snapshot.throughput import Throughput
     from exporter.telemetry import Telemetry
+
+
+class Recorded(NamedTuple):
+    """What is known of a pool after a listing.
+
+    Attributes:
+        listing: with what only those before it can tell.
+        throughput: what got through so far: the same value as before where nothing is new.
+    """
+
+    listing: Listing
+    throughput: Throughput
 
 
 class Ledger:
@@ -68,7 +81,9 @@ class Ledger:
         memory = self._pools.get(key)
         return memory.throughput if memory else None
 
-    async def record(self, key: PoolKey, listing: Listing, now: float) -> Throughput:
+    async def record(
+        self, key: PoolKey, listing: Listing, now: float, *, estimates: bool = False
+    ) -> Recorded:
         """Count what a listing tells. What is returned has been written to the state file before.
 
         So nothing that was shown is taken back by a crash, and nothing that was written is counted twice.
@@ -77,23 +92,21 @@ class Ledger:
             key: the pool.
             listing: what was read.
             now: when, in Unix seconds.
-
-        Returns:
-            What got through so far: the same value as before where nothing is new.
+            estimates: whether to estimate when waiting workloads start.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._worker, self._record, key, listing, now)
+        work = partial(self._record, key, listing, now, estimates=estimates)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
     def forget(self, key: PoolKey) -> None:
         """Drop what is remembered of a pool that is not watched any more."""
         self._worker.submit(self._forget, key)  # behind a poll that may still be counted
 
-    def _record(self, key: PoolKey, listing: Listing, now: float) -> Throughput:
+    def _record(self, key: PoolKey, listing: Listing, now: float, *, estimates: bool) -> Recorded:
         memory = self._pools.setdefault(key, Memory())
         found = memory.take(listing, now)
         if self._keeping is not None:
             self._keeping.keep(key, memory, found)
-        return memory.throughput
+        return Recorded(memory.completed(listing, estimates=estimates), memory.throughput)
 
     def _forget(self, key: PoolKey) -> None:
         self._pools.pop(key, None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from sys import intern
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +17,6 @@ import structlog
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.snapshot.pool import PoolKey
-from exporter.throughput.memory import Memory
 from exporter.throughput.stored import decoded, encoded
 from exporter.throughput.transitions import Seen, Stage
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from exporter.snapshot.throughput import Throughput
+    from exporter.throughput.memory import Memory
     from exporter.throughput.transitions import Comparison
 
 log = structlog.get_logger(__name__)
@@ -42,9 +42,7 @@ CREATE TABLE pools (
     region TEXT NOT NULL,
     project_id TEXT NOT NULL,
     pool TEXT NOT NULL,
-    read_at REAL NOT NULL,
-    known_from REAL NOT NULL,
-    throughput BLOB NOT NULL,
+    memory BLOB NOT NULL,
     UNIQUE (region, project_id, pool)
 );
 CREATE TABLE workloads (
@@ -75,7 +73,6 @@ class StateFile:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._ids: dict[PoolKey, int] = {}
-        self._written: dict[PoolKey, Throughput] = {}
 
     @classmethod
     def opened(cls, path: Path, now: float) -> tuple[StateFile, dict[PoolKey, Memory]]:
@@ -114,19 +111,18 @@ class StateFile:
         """
         pools: dict[int, Memory] = {}
         result: dict[PoolKey, Memory] = {}
-        columns = "id, region, project_id, pool, read_at, known_from, throughput"
-        for number, *names, read_at, known_from, throughput in self._connection.execute(
-            f"SELECT {columns} FROM pools"  # noqa: S608  (our own words)
+        for number, *names, stored in self._connection.execute(
+            "SELECT id, region, project_id, pool, memory FROM pools"
         ):
             key = PoolKey(*names)
-            memory = Memory({}, float(read_at), float(known_from), decoded(throughput))
-            result[key] = pools[number] = memory
-            self._ids[key], self._written[key] = number, memory.throughput
-        columns = "pool_id, uid, type, status, stage, running_since, missing_since"
-        for number, uid, kind, status, stage, running_since, missing_since in self._connection.execute(
-            f"SELECT {columns} FROM workloads"  # noqa: S608  (our own words)
+            result[key] = pools[number] = decoded(stored)
+            self._ids[key] = number
+        for number, uid, kind, status, stage, *moments in self._connection.execute(
+            "SELECT pool_id, uid, type, status, stage, running_since, missing_since FROM workloads"
         ):
-            pools[number].seen[uid] = Seen(kind, status, Stage(stage), running_since, missing_since)
+            # The same few words for all of them.
+            words = intern(kind), None if status is None else intern(status)
+            pools[number].seen[uid] = Seen(*words, Stage(stage), *moments)
         return result
 
     def save(self, key: PoolKey, memory: Memory, news: Comparison | None) -> None:
@@ -144,18 +140,17 @@ class StateFile:
                 self._write(number, memory.seen)
             else:
                 number = self._ids[key]
-                self._update(number, key, memory)
+                connection.execute("UPDATE pools SET memory = ? WHERE id = ?", (encoded(memory), number))
                 self._write(number, news.changed)
                 gone = ((number, uid) for uid in news.gone)
                 connection.executemany("DELETE FROM workloads WHERE pool_id = ? AND uid = ?", gone)
-        self._ids[key], self._written[key] = number, memory.throughput
+        self._ids[key] = number
 
     def remove(self, key: PoolKey) -> None:
         """Remove a pool with everything that is remembered of it."""
         with self._connection as connection:
             connection.execute(f"DELETE FROM pools WHERE {_OF_POOL}", key)  # noqa: S608  (our own words)
         self._ids.pop(key, None)
-        self._written.pop(key, None)
 
     def close(self) -> None:
         """Close it; another process may open it then."""
@@ -165,8 +160,7 @@ class StateFile:
         """A pool without workloads, whatever was there of it before; its number."""
         self._connection.execute(f"DELETE FROM pools WHERE {_OF_POOL}", key)  # noqa: S608  (our own words)
         inserted = self._connection.execute(
-            "INSERT INTO pools VALUES (NULL, ?, ?, ?, ?, ?, ?)",
-            (*key, memory.read_at, memory.known_from, encoded(memory.throughput)),
+            "INSERT INTO pools VALUES (NULL, ?, ?, ?, ?)", (*key, encoded(memory))
         )
         assert inserted.lastrowid is not None  # noqa: S101  (a row was inserted)
         return inserted.lastrowid
@@ -174,16 +168,6 @@ class StateFile:
     def _write(self, number: int, workloads: Mapping[str, Seen]) -> None:
         rows = ((number, uid, *msgspec.structs.astuple(one)) for uid, one in workloads.items())
         self._connection.executemany("INSERT OR REPLACE INTO workloads VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-
-    def _update(self, number: int, key: PoolKey, memory: Memory) -> None:
-        self._connection.execute(
-            "UPDATE pools SET read_at = ?, known_from = ? WHERE id = ?",
-            (memory.read_at, memory.known_from, number),
-        )
-        if memory.throughput is not self._written.get(key):
-            self._connection.execute(
-                "UPDATE pools SET throughput = ? WHERE id = ?", (encoded(memory.throughput), number)
-            )
 
 
 def _open(path: Path) -> tuple[StateFile, dict[PoolKey, Memory]]:

@@ -1,4 +1,4 @@
-"""What got through a pool, as it stands in a state file: JSON, without the counts that are 0."""
+"""What is remembered of a pool, but for its workloads, as it stands in a state file: JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import msgspec
 
 from exporter.snapshot.distribution import Distribution
 from exporter.snapshot.throughput import Labels, Throughput
+from exporter.throughput.memory import NEVER, Memory
+from exporter.throughput.queue import Head, Starts  # noqa: TC001  (msgspec reads the annotations)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +18,13 @@ _LENGTH = len(Distribution().buckets)
 
 
 class _Stored(msgspec.Struct):
-    """A Throughput; JSON has no keys of several parts."""
+    """A Memory. Labels are no keys, for JSON has none of several parts; counts that are 0 are left out."""
 
+    read_at: float
+    known_from: float | None
+    began: float
+    head: Head | None
+    starts: dict[str, Starts]
     created: list[tuple[Labels, int]]
     started: list[tuple[Labels, int]]
     finished: list[tuple[Labels, int]]
@@ -29,22 +36,28 @@ class _Stored(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Stored)
 
 
-def encoded(throughput: Throughput) -> bytes:
+def encoded(memory: Memory) -> bytes:
     """The JSON."""
+    passed = memory.throughput
     return msgspec.json.encode(
         _Stored(
-            _counts(throughput.created),
-            _counts(throughput.started),
-            _counts(throughput.finished),
-            _counts(throughput.requeued),
-            list(throughput.waits.items()),
-            list(throughput.runs.items()),
+            memory.read_at,
+            None if memory.known_from == NEVER else memory.known_from,
+            memory.began,
+            memory.head,
+            dict(memory.starts),
+            _counts(passed.created),
+            _counts(passed.started),
+            _counts(passed.finished),
+            _counts(passed.requeued),
+            list(passed.waits.items()),
+            list(passed.runs.items()),
         )
     )
 
 
-def decoded(stored: bytes) -> Throughput:
-    """What the JSON says.
+def decoded(stored: bytes) -> Memory:
+    """What the JSON says; without workloads.
 
     Raises:
         msgspec.MsgspecError, ValueError: it is not what `encoded` makes.
@@ -54,13 +67,21 @@ def decoded(stored: bytes) -> Throughput:
         if len(distribution.buckets) != _LENGTH:
             raise ValueError(f"{len(distribution.buckets)} buckets instead of {_LENGTH}")
     nothing = Throughput()
-    return Throughput(
+    throughput = Throughput(
         {**nothing.created, **dict(read.created)},
         {**nothing.started, **dict(read.started)},
         {**nothing.finished, **dict(read.finished)},
         {**nothing.requeued, **dict(read.requeued)},
         dict(read.waits),
         dict(read.runs),
+    )
+    return Memory(
+        read_at=read.read_at,
+        known_from=NEVER if read.known_from is None else read.known_from,
+        throughput=throughput,
+        began=read.began,
+        head=read.head,
+        starts=read.starts,
     )
 
 

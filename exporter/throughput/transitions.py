@@ -116,11 +116,13 @@ class Comparison(NamedTuple):
         events: what happened.
         changed: what to remember of workloads that are new, or are not as remembered.
         gone: uids to forget.
+        departed: the types of the workloads that were seen to wait, and have started.
     """
 
     events: tuple[Event, ...]
     changed: Mapping[str, Seen]
     gone: tuple[str, ...]
+    departed: tuple[str, ...]
 
 
 class Moments(NamedTuple):
@@ -149,6 +151,7 @@ def compare(seen: Mapping[str, Seen], listing: Listing, moments: Moments) -> Com
     events: list[Event] = []
     changed: dict[str, Seen] = {}
     known = seen.get
+    departed: list[str] = []
     returning = 0
     for workload in listing.workloads:
         before = known(workload.uid)
@@ -162,12 +165,15 @@ def compare(seen: Mapping[str, Seen], listing: Listing, moments: Moments) -> Com
             events.append(Created(workload.type))
         else:
             continue
-        events += _happened(before, workload, moments)
+        happened = tuple(_happened(before, workload, moments))
+        events += happened
+        if before is not None and any(isinstance(event, Started) for event in happened):
+            departed.append(workload.type)
     new = len(changed) - returning
     gone: tuple[str, ...] = ()
     if listing.complete and len(seen) + new > len(listing.workloads):
         gone = tuple(_miss(seen, listing, moments, changed, events))
-    return Comparison(tuple(events), changed, gone)
+    return Comparison(tuple(events), changed, gone, tuple(departed))
 
 
 def _was_there(workload: Workload, known_from: float) -> bool:

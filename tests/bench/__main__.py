@@ -7,11 +7,11 @@ import sys
 import time
 from dataclasses import dataclass
 
-from bench import footprint, many, missed, polls, scrapes
+from bench import estimates, footprint, many, missed, polls, scrapes
 from bench.figures import Findings
 from bench.report import lines
 
-SECTIONS = ("polls", "many", "scrapes", "footprint", "missed")
+SECTIONS = ("polls", "many", "scrapes", "footprint", "missed", "estimates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,9 @@ def measure(sections: tuple[str, ...], effort: Effort, series: tuple[str, ...] |
     if "missed" in sections:
         _say("what is missed between two listings")
         found.append(missed.measure(effort.hours))
+    if "estimates" in sections:
+        _say("estimated starts")
+        found.append(estimates.measure(effort.hours))
     findings = Findings([polls.table(costs)])
     for one in found:
         findings.tables += one.tables

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from fakes import FakeClock
 
 from exporter.api.decode import decode_page
 from exporter.simulator.cluster import Cluster
-from exporter.simulator.demand import HOUR, Pace, submissions
+from exporter.simulator.demand import HOUR, Pace, Shape, submissions
 from exporter.simulator.lively import LivelyPool
 from exporter.simulator.nodes import Nodes
 from exporter.simulator.scenery import GPU, INFERENCE, TRAINING
@@ -22,18 +23,28 @@ if TYPE_CHECKING:
 _PAST = 36 * HOUR
 _REMEMBERED = 1_000_000
 
+_ALIKE = (
+    replace(GPU[0], nodes=4),
+    replace(
+        GPU[1],
+        kinds=(replace(GPU[1].kinds[0], shapes={Shape(1, 1): 1}, per_day=430, hours=1.5, spread=0.4),),
+        priorities={1: 1},
+    ),
+)
+"""Busy at night, and with a queue in the day."""
+
 
 class SimulatedPool:
-    """One of the demo's pools.
+    """A pool with a log of its own.
 
     Args:
-        index: which one.
+        index: which of the demo's; None for one whose jobs are all alike, served in order.
         speed: simulated seconds of people and jobs in one of the clock's, as in the demo.
         retention: seconds for which a finished job stays listed.
     """
 
-    def __init__(self, index: int, *, speed: float, retention: float) -> None:
-        profile, demand = (TRAINING, INFERENCE, GPU)[index]
+    def __init__(self, index: int | None, *, speed: float, retention: float) -> None:
+        profile, demand = _ALIKE if index is None else (TRAINING, INFERENCE, GPU)[index]
         self.clock = FakeClock()
         now = self.clock.wall()
         arriving = submissions(

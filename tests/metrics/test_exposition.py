@@ -40,7 +40,7 @@ def pool(name: str, *workloads: Workload, clock: FakeClock, age: float = 300.0) 
         outcome="ok",
         attempted_at=clock.wall(),
         succeeded_at=clock.wall(),
-        listing=Listing(workloads),
+        listing=Listing(workloads, head_since=1.7e9),
         fresh_until=clock.monotonic() + age,
         polls={"ok": 1},
         throughput=add(Throughput(), [Started("train", "3", 90.0)], ["train"]),
@@ -64,6 +64,7 @@ def full(uid: str) -> Workload:
         memory_bytes=2.0,
         accelerators=(("nvidia.com/gpu", 1.0),),
         nodes=1,
+        estimated_start=60.0,
     )
 
 

@@ -37,6 +37,7 @@ WAITING = Workload(
     created=1_700_000_000.5,
     pending=3600.0,
     position=4,
+    estimated_start=900.0,
     cpu_cores=8.0,
     memory_bytes=64.0 * 2**30,
     accelerators=(("huawei.com/ascend-1980", 16.0),),
@@ -74,7 +75,7 @@ def state(*workloads: Workload, complete: bool = True) -> PoolState:
         outcome="ok" if complete else "incomplete",
         attempted_at=1_700_000_100.0,
         succeeded_at=1_700_000_100.0,
-        listing=Listing(workloads, complete),
+        listing=Listing(workloads, complete, head_since=1_700_000_000.0),
         fresh_until=100.0,
         polls={"ok": 3},
     )
@@ -133,6 +134,7 @@ def exposition(pool: PoolState, *, now: float = 0.0) -> str:
         f'modelarts_pool_pending_age_seconds_gsum{{{IDENTITY},type="train"}} 3600',
         f'modelarts_pool_longest_pending_seconds{{{IDENTITY},type="train",priority="2"}} 3600',
         f'modelarts_pool_longest_pending_seconds{{{IDENTITY},type="infer",priority="0"}} 0',
+        f"modelarts_pool_queue_head_since_timestamp_seconds{{{IDENTITY}}} 1700000000",
         f"modelarts_pool_workload_series_omitted{{{IDENTITY}}} 0",
         (
             f'modelarts_workload_info{{{JOB},name="modelarts-job-1",job_uuid="j1",flavor="modelarts.kat1.8xlarge",'
@@ -141,6 +143,7 @@ def exposition(pool: PoolState, *, now: float = 0.0) -> str:
         f'modelarts_workload_status{{{JOB},status="Queue"}} 1',
         f"modelarts_workload_pending_duration_seconds{{{JOB}}} 3600",
         f"modelarts_workload_pending_position{{{JOB}}} 4",
+        f"modelarts_workload_estimated_start_seconds{{{JOB}}} 900",
         f"modelarts_workload_running_duration_seconds{{{SERVICE}}} 7200",
         f"modelarts_workload_created_timestamp_seconds{{{JOB}}} 1700000000.5",
         f"modelarts_workload_requested_cpu_cores{{{JOB}}} 8",

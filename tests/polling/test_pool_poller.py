@@ -48,6 +48,7 @@ def poller(
         store=SnapshotStore(),
         ledger=Ledger(Telemetry(), NoThread()),
         stale_after=300.0,
+        estimates=False,
         clock=clock,
         telemetry=Telemetry(),
     )

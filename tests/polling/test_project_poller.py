@@ -102,6 +102,7 @@ def project(
         ledger=Ledger(Telemetry(), NoThread()),
         interval=INTERVAL,
         stale_after=300.0,
+        estimates=False,
         clock=cloud.clock,
         telemetry=Telemetry(),
     )
@@ -262,7 +263,7 @@ async def test_what_got_through_before_the_start_is_shown_before_the_first_poll(
     clock = FakeClock()
     poller = project(Cloud(clock, {}), ("pool-a",))
     key = PoolKey("r", "p", "pool-a")
-    passed = await poller.ledger.record(key, Listing(()), 0.0)
+    _, passed = await poller.ledger.record(key, Listing(()), 0.0)
     pool = poller._poller("pool-a")
     pool.watch()
     assert (state := poller.store.states[key]).outcome is None

@@ -76,7 +76,7 @@ def test_documented_example_loads() -> None:
         "concurrency": 8,
     }
     assert settings.workloads == Workloads()
-    assert settings.workloads.model_dump() == {"series": "waiting", "limit": 200}
+    assert settings.workloads.model_dump() == {"series": "waiting", "limit": 200, "estimates": False}
     assert settings.web == Web()
     assert settings.web.listen_address == (ListenAddress(None, 10310),)
     assert (settings.web.telemetry_path, settings.web.enable_lifecycle) == ("/metrics", False)

@@ -20,18 +20,19 @@ async def test_each_pool_has_its_own_memory() -> None:
     ledger = Ledger(Telemetry(), NoThread())
     for key in (A, B):
         await ledger.record(key, EMPTY, 0.0)
-    assert (await ledger.record(A, ONE, 60.0)).created[("train",)] == 1
-    assert (await ledger.record(B, EMPTY, 60.0)).created[("train",)] == 0
+    assert (await ledger.record(A, ONE, 60.0)).throughput.created[("train",)] == 1
+    assert (await ledger.record(B, EMPTY, 60.0)).throughput.created[("train",)] == 0
     ledger.forget(A)
     assert (set(ledger.pools), ledger.throughput(A)) == ({B}, None)
-    assert (await ledger.record(A, ONE, 120.0)).created[("train",)] == 0
+    assert (await ledger.record(A, ONE, 120.0)).throughput.created[("train",)] == 0
 
 
 async def test_nothing_new_is_the_same_value() -> None:
     """So that nothing is rendered again for it."""
     ledger = Ledger(Telemetry(), NoThread())
-    first = await ledger.record(A, ONE, 0.0)
-    assert await ledger.record(A, ONE, 60.0) is first is ledger.throughput(A)
+    _, first = await ledger.record(A, ONE, 0.0)
+    _, second = await ledger.record(A, ONE, 60.0)
+    assert first is second is ledger.throughput(A)
 
 
 async def test_polls_of_many_pools_at_once_do_not_meet() -> None:

@@ -34,7 +34,9 @@ KEY, OTHER = PoolKey("r", "p", "pool-a"), PoolKey("r", "p", "pool-b")
 
 
 def job(uid: str, status: str) -> Workload:
-    return Workload(uid=uid, type="train", status=status, priority="1", pending=90.0, running=30.0)
+    return Workload(
+        uid=uid, type="train", status=status, priority="1", pending=90.0, running=30.0, position=1
+    )
 
 
 @pytest.fixture
@@ -147,12 +149,12 @@ def without_its_tables(path: Path) -> None:
 
 def with_strange_counts(path: Path) -> None:
     Exporter(path).polls(Listing(()))
-    altered(path, "UPDATE pools SET throughput = '{}'")
+    altered(path, "UPDATE pools SET memory = '{}'")
 
 
 def with_other_buckets(path: Path) -> None:
     Exporter(path).polls(Listing((job("u", "Queue"),)))
-    altered(path, "UPDATE pools SET throughput = replace(CAST(throughput AS TEXT), '[0,', '[')")
+    altered(path, "UPDATE pools SET memory = replace(CAST(memory AS TEXT), '[0,', '[')")
 
 
 def with_a_strange_stage(path: Path) -> None:
@@ -218,10 +220,10 @@ def test_a_full_disk_stops_nothing_and_is_made_up_for(path: Path) -> None:
         asyncio.run(ledger.record(KEY, Listing(()), 0.0))
         disk.execute("PRAGMA max_page_count = 10")
         for moment in (60.0, 120.0):
-            counted = asyncio.run(ledger.record(KEY, many, moment))
+            _, counted = asyncio.run(ledger.record(KEY, many, moment))
             assert counted.created[("train",)] == 2000
         disk.execute("PRAGMA max_page_count = 100000")
-        passed = asyncio.run(ledger.record(KEY, many, 180.0))
+        _, passed = asyncio.run(ledger.record(KEY, many, 180.0))
     assert [line["log_level"] for line in logs] == ["error", "info"]
     name = "modelarts_exporter_state_writes_total"
     assert telemetry.registry.get_sample_value(name, {"outcome": "failed"}) == 2
