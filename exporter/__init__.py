@@ -5,12 +5,14 @@ The data's way through the program, one folder a station, always in this directi
     settings      what the operator wrote, checked           -> Settings
     credentials   who asks, and the request's signature      -> headers
     api           the cloud's answers, understood            -> Listing
+    throughput    one listing compared with the last         -> what got through
     polling       when which pool is asked                   -> PoolState
     snapshot      what is known of every pool, immutable     -> SnapshotStore
     metrics       one declared entry per family, rendered    -> bytes
     web           the bytes, served
 
-The fetching side (api, polling) and the serving side (metrics, web) meet only in the snapshot store.
+The fetching side (api, throughput, polling) and the serving side (metrics, web) meet only in the snapshot
+store.
 """
 
 __version__ = "0.1.0"

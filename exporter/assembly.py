@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from exporter.settings.project import Project
     from exporter.snapshot.store import SnapshotStore
     from exporter.telemetry import Telemetry
+    from exporter.throughput.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class Surroundings:
     Attributes:
         clock: the time.
         store: what is known of the pools.
+        ledger: what is remembered of them between two listings.
         telemetry: what the exporter counts about itself.
         guard: keeps refused credentials from being locked, whatever is configured anew.
         environment: the process's, for credentials.
@@ -57,6 +59,7 @@ class Surroundings:
 
     clock: Clock
     store: SnapshotStore
+    ledger: Ledger
     telemetry: Telemetry
     guard: Guard
     environment: Mapping[str, str]
@@ -131,9 +134,13 @@ class Fetching:
                 self._around.telemetry.forget_project(key.region, key.project_id)
             if project is None or not project.watches(key.pool, state.name):
                 self._around.store.forget(key)
+                self._around.ledger.forget(key)
             elif project.capacity is None:
                 self._around.telemetry.forget_capacity(key.region, key.project_id)
                 self._around.store.publish(state.without_capacity())
+        for key in self._around.ledger.pools:
+            if key[:2] not in watching:  # of those that are watched, the project knows which pools it has
+                self._around.ledger.forget(key)
 
     def _project(self, project: Project, where: str) -> ProjectPoller:
         poll, around, discover = self._settings.poll, self._around, project.discover
@@ -145,8 +152,10 @@ class Fetching:
             workspace_id=discover.workspace_id if discover else "0",
             client=client,
             store=around.store,
+            ledger=around.ledger,
             interval=poll.interval,
             stale_after=poll.stale_after,
+            estimates=self._settings.workloads.estimates,
             clock=around.clock,
             telemetry=around.telemetry,
             cross_check=poll.cross_check,

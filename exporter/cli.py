@@ -18,6 +18,7 @@ from exporter.logs import set_up_logs
 from exporter.settings.load import load
 from exporter.snapshot.store import SnapshotStore
 from exporter.telemetry import Telemetry
+from exporter.throughput.ledger import Ledger
 from exporter.web.live import LiveWebConfig
 
 if TYPE_CHECKING:
@@ -52,11 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(invocation: Invocation) -> int:
     # Each command is imported when it is asked for: the daemon starts without rich and the simulator.
-    clock = SystemClock()
+    clock, telemetry = SystemClock(), Telemetry()
     around = Surroundings(
         clock=clock,
         store=SnapshotStore(),
-        telemetry=Telemetry(),
+        ledger=Ledger(telemetry),
+        telemetry=telemetry,
         guard=Guard(clock),
         environment=os.environ,
         home=Path.home(),
@@ -80,12 +82,14 @@ def _run(invocation: Invocation) -> int:
             from exporter.commands.once import once  # noqa: PLC0415
 
             _log(settings)
-            return asyncio.run(once(settings, around))
+            with around.ledger.kept_in(settings.state.path, clock.wall()):
+                return asyncio.run(once(settings, around))
         case _:
             from exporter.commands.run import run  # noqa: PLC0415
 
             _log(settings)
-            return asyncio.run(run(settings, reread, around))
+            with around.ledger.kept_in(settings.state.path, clock.wall()):
+                return asyncio.run(run(settings, reread, around))
 
 
 def _log(settings: Settings, *, quiet: bool = False) -> None:

@@ -77,6 +77,7 @@ class Daemon:
             ConfigurationError: something in the settings turns out not to be usable.
         """
         self._fetching = await Fetching.opened(self._settings, self._around)
+        self._fetching.forget_unwatched()  # of which a state file may tell
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renderer.run())
             group.create_task(self._keep_fetching())
@@ -100,8 +101,9 @@ class Daemon:
             # No traceback: its frames hold secrets, and nothing is broken but the configuration.
             log.error("configuration not reloaded, the old one holds", problems=problems)  # noqa: TRY400
             raise
-        if settings.web != self._settings.web or settings.log != self._settings.log:
-            log.warning("changes of web and log take effect at the next start")
+        fixed = ("web", "log", "state")
+        if any(getattr(settings, name) != getattr(self._settings, name) for name in fixed):
+            log.warning("changes of web, log and state take effect at the next start")
         self._settings, self._fetching = settings, fetching
         self._renderer.choice = choice(settings.workloads)
         self._renderer.thresholds = thresholds(settings.alerts)

@@ -126,6 +126,13 @@ class Telemetry:
             "When the configuration in use was read.",
             registry=registry,
         )
+        self.state_writes = Counter(
+            PREFIX + "state_writes_total",
+            "Writes to the file of state.path, by whether they succeeded (ok, failed); after a failed one a "
+            "restart loses what was counted since the last good one.",
+            ["outcome"],
+            registry=registry,
+        )
         self.render_duration = Histogram(
             PREFIX + "render_duration_seconds",
             "How long it took to turn one pool's snapshot into its exposition text, plain and compressed.",
@@ -135,6 +142,8 @@ class Telemetry:
         for reason in OUTCOMES:
             if reason not in {"ok", "incomplete"}:
                 self.api_retries.labels(reason)
+        for written in ("ok", "failed"):
+            self.state_writes.labels(written)
         for rejection in get_args(Rejection):
             self.workloads_rejected.labels(rejection)
         for resource in (*RESOURCES, OTHER_RESOURCE):

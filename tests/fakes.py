@@ -1,8 +1,13 @@
-"""Stand-ins at the lowest seam: time."""
+"""Stand-ins at the lowest seam: time, and threads."""
 
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Executor, Future
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class FakeClock:
@@ -32,3 +37,15 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self._wall += seconds
         self._monotonic += seconds
+
+
+class NoThread(Executor):
+    """Does everything at once, where it is asked to."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001  (whoever waits for the result gets it)
+            future.set_exception(error)
+        return future

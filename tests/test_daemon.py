@@ -193,7 +193,7 @@ async def test_old_data_goes_and_the_pool_stays_down(tmp_path: Path) -> None:
     async with running(tmp_path, stale_after="300ms") as daemon:
         await daemon.shows(up(A, 1))
         daemon.simulator.faults.plant(faults.html(), endpoint="workloads")
-        text = await daemon.lacks("modelarts_pool_workloads")
+        text = await daemon.lacks("modelarts_pool_workloads{")
         assert "modelarts_workload_" not in text
         assert re.search(up(A, 0), text, re.MULTILINE)
         assert re.search(rf'modelarts_pool_last_success_timestamp_seconds\{{.*pool="{A}"', text)

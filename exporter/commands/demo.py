@@ -50,6 +50,7 @@ async def demo(flags: Mapping[str, object], around: Surroundings) -> int:
             "capacity.read": "nodes",
             "workloads.series": "active",
             "workloads.user_metrics": True,
+            "workloads.estimates": True,
             "projects": [project],
         }
         reread = partial(load, None, {}, {**settings, **flags})

@@ -18,7 +18,8 @@ from exporter.metrics.capacity import (
     FREE_CARDS_FAMILIES,
 )
 from exporter.metrics.family import Family, GaugeHistogramFamily, InfoFamily, LabelledFamily
-from exporter.metrics.summary import AGE_BUCKETS
+from exporter.metrics.throughput import THROUGHPUT_FAMILIES
+from exporter.snapshot.distribution import AGE_BUCKETS
 
 if TYPE_CHECKING:
     from exporter.metrics.family import AnyFamily, ListingFamily, SettingFamily, StateFamily, WorkloadFamily
@@ -146,6 +147,13 @@ LISTING_FAMILIES: tuple[ListingFamily, ...] = (
         lambda summary: summary.users.accelerators.items(),
     ),
     Family(
+        "modelarts_pool_queue_head_since_timestamp_seconds",
+        "Since when the same workload has been first in the queue, in Unix time, as far as listings show: "
+        "the waiting one with the smallest known position, of several the longest waiting. Absent where no "
+        "position is known.",
+        lambda summary: summary.head_since,
+    ),
+    Family(
         "modelarts_pool_workload_series_omitted",
         "Workloads that qualify for series of their own but are over workloads.limit.",
         lambda summary: summary.omitted,
@@ -176,6 +184,13 @@ WORKLOAD_FAMILIES: tuple[WorkloadFamily, ...] = (
         "The workload's place in the queue as the API gives it; whether the first is 0 or 1 is not known. "
         "Absent where the API gives none, or -1.",
         lambda workload: workload.position,
+    ),
+    Family(
+        "modelarts_workload_estimated_start_seconds",
+        "With workloads.estimates: how long until the workload starts. Its place in the queue among those of "
+        "its type, over the rate at which they have started lately; a poor guess where jobs differ in size. "
+        "Absent without some three starts of its type within hours.",
+        lambda workload: workload.estimated_start,
     ),
     Family(
         "modelarts_workload_running_duration_seconds",
@@ -214,6 +229,7 @@ WORKLOAD_FAMILIES: tuple[WorkloadFamily, ...] = (
 FAMILIES: tuple[AnyFamily, ...] = (
     *STATE_FAMILIES,
     *SETTING_FAMILIES,
+    *THROUGHPUT_FAMILIES,
     *CATALOGUE_FAMILIES,
     *CAPACITY_FAMILIES,
     *FREE_CARDS_FAMILIES,

@@ -11,14 +11,16 @@ from exporter.snapshot.capacity import Capacity, FreeCards
 from exporter.snapshot.catalogue import CatalogueEntry
 from exporter.snapshot.fitting import Fitting
 from exporter.snapshot.pool import PoolState
+from exporter.snapshot.throughput import Throughput
 from exporter.snapshot.workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from exporter.metrics.summary import Ages
+    from exporter.snapshot.distribution import Distribution
 
-Kind = Literal["gauge", "counter", "gaugehistogram"]
+Kind = Literal["gauge", "counter", "histogram", "gaugehistogram"]
 
 POOL_LABELS = ("region", "project_id", "pool")
 """On every series; added where samples are rendered, so that no family can forget them."""
@@ -27,7 +29,16 @@ WORKLOAD_LABELS = ("uid", "job_name", "type")
 """On every series of a single workload; added likewise."""
 
 Known = TypeVar(
-    "Known", PoolState, PendingThresholds, CatalogueEntry, Capacity, FreeCards, Fitting, Summary, Workload
+    "Known",
+    PoolState,
+    PendingThresholds,
+    Throughput,
+    CatalogueEntry,
+    Capacity,
+    FreeCards,
+    Fitting,
+    Summary,
+    Workload,
 )
 
 
@@ -85,7 +96,7 @@ class LabelledFamily(Generic[Known]):
 
 
 @dataclass(frozen=True, slots=True)
-class GaugeHistogramFamily:
+class GaugeHistogramFamily(Generic[Known]):
     """A family of kind gaugehistogram: its samples are whole distributions.
 
     Attributes:
@@ -99,22 +110,50 @@ class GaugeHistogramFamily:
     name: str
     help: str
     labels: tuple[str, ...]
-    samples: Callable[[Summary], Iterable[tuple[tuple[str, ...], Ages]]]
+    samples: Callable[[Known], Iterable[tuple[tuple[str, ...], Ages]]]
     buckets: tuple[float, ...]
     kind: Kind = "gaugehistogram"
 
 
+@dataclass(frozen=True, slots=True)
+class HistogramFamily(Generic[Known]):
+    """A family of kind histogram: distributions that only grow.
+
+    Attributes:
+        name: without suffix; the series are `_bucket`, `_sum` and `_count`.
+        help: one sentence.
+        labels: besides `POOL_LABELS` and `le`.
+        samples: what is known -> (label values, distribution).
+        buckets: upper bounds.
+    """
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    samples: Callable[[Known], Iterable[tuple[tuple[str, ...], Distribution]]]
+    buckets: tuple[float, ...]
+    kind: Kind = "histogram"
+
+
+SampleFamily = Family[Known] | InfoFamily[Known] | LabelledFamily[Known]
+"""Of kinds that have single samples."""
+
+PoolFamily = SampleFamily[Known] | HistogramFamily[Known] | GaugeHistogramFamily[Known]
+"""Of any kind."""
+
 StateFamily = Family[PoolState] | LabelledFamily[PoolState]
 SettingFamily = Family[PendingThresholds] | LabelledFamily[PendingThresholds]
+ThroughputFamily = LabelledFamily[Throughput] | HistogramFamily[Throughput]
 CatalogueFamily = Family[CatalogueEntry] | LabelledFamily[CatalogueEntry]
 CapacityFamily = Family[Capacity] | LabelledFamily[Capacity]
 FreeCardsFamily = Family[FreeCards] | LabelledFamily[FreeCards]
 FittingFamily = Family[Fitting] | LabelledFamily[Fitting]
-ListingFamily = Family[Summary] | LabelledFamily[Summary] | GaugeHistogramFamily
+ListingFamily = Family[Summary] | LabelledFamily[Summary] | GaugeHistogramFamily[Summary]
 WorkloadFamily = Family[Workload] | InfoFamily[Workload] | LabelledFamily[Workload]
 AnyFamily = (
     StateFamily
     | SettingFamily
+    | ThroughputFamily
     | CatalogueFamily
     | CapacityFamily
     | FreeCardsFamily

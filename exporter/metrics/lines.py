@@ -6,16 +6,20 @@ from collections import defaultdict
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from exporter.metrics.family import Family, GaugeHistogramFamily, InfoFamily, Known, LabelledFamily
+from exporter.metrics.family import (
+    Family,
+    GaugeHistogramFamily,
+    HistogramFamily,
+    InfoFamily,
+    Known,
+    LabelledFamily,
+)
 from exporter.metrics.text import bound, labelling, number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from exporter.metrics.family import ListingFamily
-    from exporter.metrics.summary import Summary
-
-    SampleFamily = Family[Known] | InfoFamily[Known] | LabelledFamily[Known]
+    from exporter.metrics.family import PoolFamily, SampleFamily
 
 _INFINITY = float("inf")
 
@@ -48,29 +52,58 @@ def lines(family: SampleFamily[Known], identities: Sequence[str], known: Sequenc
     ]
 
 
-def summary_lines(family: ListingFamily, pool: str, summary: Summary) -> dict[str, list[str]]:
-    """The sample lines of a listing's family, by section key.
+def pool_lines(family: PoolFamily[Known], pool: str, known: Known) -> dict[str, list[str]]:
+    """The sample lines of a pool's family, by section key.
 
-    OpenMetrics wants one distribution's lines together, the text format one suffix's: both are made.
+    Args:
+        family: which.
+        pool: the pool's labels as text.
+        known: what is known of the pool.
     """
-    if not isinstance(family, GaugeHistogramFamily):
-        return {family.name: lines(family, (pool,), (summary,))}
+    match family:
+        case HistogramFamily():
+            return {family.name: _histogram_lines(family, pool, known)}
+        case GaugeHistogramFamily():
+            return _gauge_histogram_lines(family, pool, known)
+        case _:
+            return {family.name: lines(family, (pool,), (known,))}
+
+
+def _histogram_lines(family: HistogramFamily[Known], pool: str, known: Known) -> list[str]:
+    """The sample lines of a histogram, one distribution's lines together, as both formats want them."""
+    found: list[str] = []
+    name, labels = family.name, labelling(family.labels)
+    for values, distribution in family.samples(known):
+        identity = f"{pool},{labels(values)}"
+        found += _bucket_lines(name, identity, family.buckets, distribution.buckets)
+        found.append(f"{name}_sum{{{identity}}} {number(distribution.total)}\n")
+        found.append(f"{name}_count{{{identity}}} {sum(distribution.buckets)}\n")
+    return found
+
+
+def _gauge_histogram_lines(
+    family: GaugeHistogramFamily[Known], pool: str, known: Known
+) -> dict[str, list[str]]:
+    """OpenMetrics wants one distribution's lines together, the text format one suffix's: both are made."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     name, labels = family.name, labelling(family.labels)
-    for values, ages in family.samples(summary):
+    for values, ages in family.samples(known):
         identity = f"{pool},{labels(values)}"
-        cumulative = list(accumulate(ages.buckets))
-        buckets = [
-            f'{name}_bucket{{{identity},le="{bound(upper)}"}} {count}\n'
-            for upper, count in zip((*family.buckets, _INFINITY), cumulative, strict=True)
-        ]
-        count = f"{name}_gcount{{{identity}}} {cumulative[-1]}\n"
+        buckets: list[str] = _bucket_lines(name, identity, family.buckets, ages.buckets)
+        count = f"{name}_gcount{{{identity}}} {sum(ages.buckets)}\n"
         total = f"{name}_gsum{{{identity}}} {number(ages.total)}\n"
         found[f"{name}_bucket"] += buckets
         found[f"{name}_gcount"].append(count)
         found[f"{name}_gsum"].append(total)
         found[name] += [*buckets, count, total]
     return found
+
+
+def _bucket_lines(name: str, identity: str, bounds: Sequence[float], counts: Iterable[int]) -> list[str]:
+    return [
+        f'{name}_bucket{{{identity},le="{bound(upper)}"}} {count}\n'
+        for upper, count in zip((*bounds, _INFINITY), accumulate(counts), strict=True)
+    ]
 
 
 def unchanged(family: SampleFamily[Known], before: Sequence[Known], now: Sequence[Known]) -> bool:

@@ -13,6 +13,7 @@ from exporter.metrics.capacity import (
 )
 from exporter.metrics.families import LISTING_FAMILIES, SETTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
 from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS
+from exporter.metrics.throughput import THROUGHPUT_FAMILIES
 from exporter.telemetry import PREFIX, Telemetry
 
 if TYPE_CHECKING:
@@ -37,6 +38,25 @@ once in `capacity.interval`, unless `capacity.read` is `none`; a region may not 
 them over a minute. Free cards come node by node where `capacity.read` is `nodes`.
 """
 
+_THROUGHPUT = """
+## What got through a pool
+
+Counted by comparing each listing with those before it, workload by workload (by uid). The first listing only
+makes known what is there. Also shown while the pool cannot be read. Without `state.path` everything begins
+at 0 when the exporter starts; with it a restart goes on where it was, and counts what happened meanwhile.
+
+A workload waits (Queue, Pending), has been started (Creating, Running, or any other status with a
+runningDuration), or is finished (Completed, Terminated, Failed). Abnormal, Terminating and undocumented
+statuses tell nothing: it stays what it was. Created is one not seen before; requeued is one that waits again.
+One that two complete listings in a row lack has vanished: unless it was finished before, it counts as
+finished with status `unknown`. An incomplete listing tells nothing of what it does not show. What comes and
+goes between two listings is missed. A wait is the pendingDuration that the API gives once the workload has
+started; where it gives none, the time from its creation, up to an interval too long. Of undocumented types
+and priorities the first eight of a pool are counted by name, others as `other`.
+
+Labels: {labels}, and
+"""
+
 
 def reference() -> str:
     """The page, in Markdown."""
@@ -46,6 +66,8 @@ def reference() -> str:
             _INTRODUCTION,
             f"## Of every watched pool\n\nAlso of one that cannot be read. Labels: {pool}, and\n",
             *_table(map(_declared, (*STATE_FAMILIES, *SETTING_FAMILIES))),
+            _THROUGHPUT.format(labels=pool),
+            *_table(map(_declared, THROUGHPUT_FAMILIES)),
             f"\n## Of a pool's listing\n\nWhile it is younger than `poll.stale_after`. Labels: {pool}, and\n",
             *_table(map(_declared, LISTING_FAMILIES)),
             f"{_GIVES}\nLabels: {pool}, and\n",

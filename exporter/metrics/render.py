@@ -14,17 +14,18 @@ from exporter.metrics.capacity import (
 )
 from exporter.metrics.families import LISTING_FAMILIES, SETTING_FAMILIES, STATE_FAMILIES, WORKLOAD_FAMILIES
 from exporter.metrics.family import POOL_LABELS
-from exporter.metrics.lines import lines, summary_lines
+from exporter.metrics.lines import pool_lines
 from exporter.metrics.section import Chunk
 from exporter.metrics.summary import Choice, Summary, summarise
 from exporter.metrics.text import labelling
 from exporter.metrics.thresholds import Thresholds
+from exporter.metrics.throughput import THROUGHPUT_FAMILIES
 from exporter.snapshot.dated import Dated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from exporter.metrics.family import Family, Known, LabelledFamily
+    from exporter.metrics.family import Known, PoolFamily
     from exporter.snapshot.pool import PoolState
 
 Chunks = dict[str, tuple[Chunk, ...]]
@@ -63,7 +64,7 @@ class RenderedPool:
         stale_chunks: the same once the listing is too old.
         listing_chunks: what holds while the listing is fresh.
         blocks: what the series of single workloads were made in.
-        parts: what else is known, each with its own age.
+        parts: what else is known, by kind; each has its own age.
     """
 
     state: PoolState
@@ -74,7 +75,7 @@ class RenderedPool:
     stale_chunks: Mapping[str, tuple[Chunk, ...]]
     listing_chunks: Mapping[str, tuple[Chunk, ...]]
     blocks: tuple[Block, ...]
-    parts: tuple[Part, ...]
+    parts: Mapping[str, Part]
 
     def fresh(self, now: float) -> bool:
         """Whether the listing may be shown at this monotonic moment."""
@@ -83,14 +84,14 @@ class RenderedPool:
     def chunks(self, now: float) -> Mapping[str, tuple[Chunk, ...]]:
         """What to show at this monotonic moment, by section."""
         shown = {**self.state_chunks, **self.listing_chunks} if self.fresh(now) else {**self.stale_chunks}
-        for part in self.parts:
+        for part in self.parts.values():
             if now < part.fresh_until:
                 shown |= part.chunks
         return shown
 
     def fresh_until(self, now: float) -> float:
         """The monotonic moment at which the first of what is shown now gets too old."""
-        moments = [part.fresh_until for part in self.parts]
+        moments = [part.fresh_until for part in self.parts.values()]
         if self.summary is not None:
             moments.append(self.state.fresh_until)
         return min((moment for moment in moments if now < moment), default=_FOR_EVER)
@@ -111,9 +112,9 @@ def render_pool(
         thresholds: how long workloads may wait.
     """
     pool = _of_pool(state.key)
-    state_chunks = _state_chunks(pool, state)
+    state_chunks = _chunks(pool, STATE_FAMILIES, state)
     # A poll may be stuck when its listing gets too old; then the last outcome says nothing any more.
-    stale_chunks = _state_chunks(pool, replace(state, outcome=None)) if state.up else state_chunks
+    stale_chunks = _chunks(pool, STATE_FAMILIES, replace(state, outcome=None)) if state.up else state_chunks
     if previous is not None and previous.state.listing is state.listing and previous.choice == choice:
         summary, made, listing_chunks = previous.summary, previous.blocks, previous.listing_chunks
     elif state.listing is None:
@@ -121,7 +122,7 @@ def render_pool(
     else:
         summary = summarise(state.listing, choice)
         made = blocks(pool, summary.chosen, previous.blocks if previous else ())
-        listing_chunks = {**_summary_chunks(pool, summary), **_workload_chunks(made)}
+        listing_chunks = {**_chunks(pool, LISTING_FAMILIES, summary), **_workload_chunks(made)}
     return RenderedPool(
         state=state,
         choice=choice,
@@ -131,46 +132,38 @@ def render_pool(
         stale_chunks=stale_chunks,
         listing_chunks=listing_chunks,
         blocks=made,
-        parts=_parts(pool, state, thresholds, previous.parts if previous else (None,) * 5),
+        parts=_parts(pool, state, thresholds, previous.parts if previous else {}),
     )
 
 
 def _parts(
-    pool: str, state: PoolState, thresholds: Thresholds, before: tuple[Part | None, ...]
-) -> tuple[Part, ...]:
+    pool: str, state: PoolState, thresholds: Thresholds, before: Mapping[str, Part]
+) -> Mapping[str, Part]:
     pending = Dated(thresholds.of(state.key.pool, state.name), _FOR_EVER)
-    settings, catalogue, capacity, free_cards, fitting = before
-    return (
-        _part(pool, SETTING_FAMILIES, pending, settings),
-        _part(pool, CATALOGUE_FAMILIES, state.entry, catalogue),
-        _part(pool, CAPACITY_FAMILIES, state.capacity, capacity),
-        _part(pool, FREE_CARDS_FAMILIES, state.free_cards, free_cards),
-        _part(pool, FITTING_FAMILIES, state.fitting, fitting),
-    )
+    passed = None if state.throughput is None else Dated(state.throughput, _FOR_EVER)
+    return {
+        "settings": _part(pool, SETTING_FAMILIES, pending, before.get("settings")),
+        "throughput": _part(pool, THROUGHPUT_FAMILIES, passed, before.get("throughput")),
+        "catalogue": _part(pool, CATALOGUE_FAMILIES, state.entry, before.get("catalogue")),
+        "capacity": _part(pool, CAPACITY_FAMILIES, state.capacity, before.get("capacity")),
+        "free_cards": _part(pool, FREE_CARDS_FAMILIES, state.free_cards, before.get("free_cards")),
+        "fitting": _part(pool, FITTING_FAMILIES, state.fitting, before.get("fitting")),
+    }
 
 
 def _part(
-    pool: str,
-    families: Iterable[Family[Known] | LabelledFamily[Known]],
-    known: Dated[Known] | None,
-    before: Part | None,
+    pool: str, families: Iterable[PoolFamily[Known]], known: Dated[Known] | None, before: Part | None
 ) -> Part:
     if known is None:
         return Part(None, 0.0, {})
     if before is not None and before.of == known.value:
         return Part(before.of, known.fresh_until, before.chunks)
-    texts = ((family.name, lines(family, (pool,), (known.value,))) for family in families)
-    return Part(known.value, known.fresh_until, _compressed(texts))
+    return Part(known.value, known.fresh_until, _chunks(pool, families, known.value))
 
 
-def _state_chunks(pool: str, state: PoolState) -> Chunks:
-    return _compressed((family.name, lines(family, (pool,), (state,))) for family in STATE_FAMILIES)
-
-
-def _summary_chunks(pool: str, summary: Summary) -> Chunks:
-    return _compressed(
-        text for family in LISTING_FAMILIES for text in summary_lines(family, pool, summary).items()
-    )
+def _chunks(pool: str, families: Iterable[PoolFamily[Known]], known: Known) -> Chunks:
+    texts = (text for family in families for text in pool_lines(family, pool, known).items())
+    return {key: (Chunk.of("".join(text).encode()),) for key, text in texts if text}
 
 
 def _workload_chunks(made: Sequence[Block]) -> Chunks:
@@ -179,7 +172,3 @@ def _workload_chunks(made: Sequence[Block]) -> Chunks:
         for family in WORKLOAD_FAMILIES
     )
     return {name: chunks for name, chunks in by_family if chunks}
-
-
-def _compressed(texts: Iterable[tuple[str, list[str]]]) -> Chunks:
-    return {key: (Chunk.of("".join(text).encode()),) for key, text in texts if text}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from isal import isal_zlib
 
 from exporter.metrics.families import FAMILIES
-from exporter.metrics.family import GaugeHistogramFamily
+from exporter.metrics.family import GaugeHistogramFamily, HistogramFamily
 from exporter.metrics.text import header
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def _sections(family: AnyFamily, *, openmetrics: bool) -> list[Section]:
     name = family.name
     if not isinstance(family, GaugeHistogramFamily):
         head = header(name, family.kind, family.help, openmetrics=openmetrics)
-        return [Section(name, Chunk.of(head), frozenset({name, name.removesuffix("_total")}))]
+        suffixes = ("_bucket", "_sum", "_count") if isinstance(family, HistogramFamily) else ()
+        names = frozenset({name, name.removesuffix("_total"), *(f"{name}{suffix}" for suffix in suffixes)})
+        return [Section(name, Chunk.of(head), names)]
     names = frozenset({name, *(f"{name}{suffix}" for suffix in ("_bucket", "_gcount", "_gsum"))})
     if openmetrics:
         head = header(name, family.kind, family.help, openmetrics=True)

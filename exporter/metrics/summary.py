@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from exporter.metrics.users import Users, by_user
+from exporter.snapshot.distribution import AGE_BUCKETS
 from exporter.snapshot.workload import (
     ACCELERATORS,
     FINISHED,
@@ -48,15 +49,6 @@ class Choice(NamedTuple):
     users: int | None = None
 
 
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-AGE_BUCKETS = (
-    *(MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE),
-    *(HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR),
-    *(DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY),
-)
-"""Seconds; upper bounds, each included."""
-
-
 @dataclass(slots=True)
 class Ages:
     """How long the waiting workloads of one type have waited so far.
@@ -92,6 +84,7 @@ class Summary:
         chosen: the workloads that get series of their own, in the listing's order.
         omitted: how many more would, but for the limit.
         complete: whether all workloads that exist were read.
+        head_since: since when the same workload is first in the queue, in Unix time; None where not known.
         users: who asks for what; empty where that is not chosen.
     """
 
@@ -106,6 +99,7 @@ class Summary:
     chosen: tuple[Workload, ...]
     omitted: int
     complete: bool
+    head_since: float | None
     users: Users = field(default_factory=Users)
 
     @property
@@ -137,6 +131,7 @@ def summarise(listing: Listing, choice: Choice) -> Summary:
         chosen=chosen,
         omitted=omitted,
         complete=listing.complete,
+        head_since=listing.head_since,
         users=Users() if choice.users is None else by_user(listing.workloads, choice.users),
     )
 

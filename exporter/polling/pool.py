@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from exporter.snapshot.pool import Listing, PoolKey
     from exporter.snapshot.store import SnapshotStore
     from exporter.telemetry import Telemetry
+    from exporter.throughput.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,9 @@ class PoolPoller:
         read: brings its listing, or raises a PollError.
         names: gives the display names of the project's pools by ID, as far as known.
         store: where its state goes.
+        ledger: compares its listings.
         stale_after: seconds that a listing may be shown after the last success.
+        estimates: whether to estimate when waiting workloads start.
         clock: the time.
         telemetry: where the poll's duration is counted.
     """
@@ -43,19 +46,26 @@ class PoolPoller:
     read: Callable[[], Awaitable[Listing]]
     names: Callable[[], Mapping[str, str]]
     store: SnapshotStore
+    ledger: Ledger
     stale_after: float
+    estimates: bool
     clock: Clock
     telemetry: Telemetry
 
     def watch(self) -> None:
         """Make the pool known before its first poll."""
         if self.key not in self.store.states:
-            self.store.publish(PoolState(self.key, name=self.names().get(self.key.pool)))
+            name, throughput = self.names().get(self.key.pool), self.ledger.throughput(self.key)
+            self.store.publish(PoolState(self.key, name=name, throughput=throughput))
 
     async def poll(self) -> PoolState:
         """Read the pool once and publish its new state, which is returned too."""
         started = self.clock.monotonic()
         listing, outcome, explanation = await self._read()
+        throughput = None
+        if listing is not None:
+            now = self.clock.wall()
+            listing, throughput = await self.ledger.record(self.key, listing, now, estimates=self.estimates)
         before = self.store.states.get(self.key) or PoolState(self.key)
         now = self.clock.monotonic()
         self.telemetry.poll_duration.observe(now - started)
@@ -75,6 +85,7 @@ class PoolPoller:
                 succeeded_at=state.attempted_at,
                 listing=watched(listing, before.listing, elapsed),
                 fresh_until=now + self.stale_after,
+                throughput=throughput,
             )
             state = refitted(state, now)
         self._report(before, state)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from exporter.snapshot.pool import Listing, PoolState
     from exporter.snapshot.store import SnapshotStore
     from exporter.telemetry import Telemetry
+    from exporter.throughput.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
@@ -88,8 +89,10 @@ class ProjectPoller:
         workspace_id: whose pools the project's list holds.
         client: asks the cloud.
         store: where the pools' states go.
+        ledger: compares their listings.
         interval: seconds between two polls of a pool.
         stale_after: seconds that a listing may be shown after the last success.
+        estimates: whether to estimate when waiting workloads start.
         clock: the time, and waits.
         telemetry: where things are counted.
         cross_check: which listings are held against the cloud's own count.
@@ -103,8 +106,10 @@ class ProjectPoller:
     workspace_id: str
     client: Client
     store: SnapshotStore
+    ledger: Ledger
     interval: float
     stale_after: float
+    estimates: bool
     clock: Clock
     telemetry: Telemetry
     cross_check: CrossCheck
@@ -212,11 +217,13 @@ class ProjectPoller:
         """Start a loop for every pool that has none; end those of pools that are gone."""
         known = {key.pool for key in self._watched()}
         self._count(set(wanted), known)
-        for key in self._watched():
+        remembered = [key for key in self.ledger.pools if key[:2] == (self.region, self.project_id)]
+        for key in dict.fromkeys((*self._watched(), *remembered)):
             if key.pool not in wanted:
                 if task := self._tasks.pop(key.pool, None):
                     task.cancel()
                 self.store.forget(key)
+                self.ledger.forget(key)
                 log.info("pool is gone; not watched any more", **key._asdict())
         for pool in wanted:
             if pool in self._tasks:
@@ -252,7 +259,9 @@ class ProjectPoller:
             read=self._reader(key),
             names=lambda: {other: entry.name for other, entry in self._catalogue.items()},
             store=self.store,
+            ledger=self.ledger,
             stale_after=self.stale_after,
+            estimates=self.estimates,
             clock=self.clock,
             telemetry=self.telemetry,
         )

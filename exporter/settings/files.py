@@ -51,6 +51,19 @@ def _readable(path: Path) -> Path:
     return path
 
 
+def _kept(path: Path) -> Path:
+    """A file that the exporter writes; it need not be there yet."""
+    try:
+        if path.is_dir():
+            raise ValueError(f"'{path}' is a directory; name a file in it")
+        if not path.parent.is_dir():
+            raise ValueError(f"'{path.parent}' is no directory; make it, or name another")
+    except OSError as error:
+        raise ValueError(f"'{path}' cannot be used: {error.strerror}") from None
+    return path
+
+
 SecretFile = Annotated[Path, AfterValidator(_secret)]
 AuthoritiesFile = Annotated[Path, AfterValidator(_authorities)]
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
+KeptFile = Annotated[Path, AfterValidator(_kept)]

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from exporter.settings.addresses import ListenAddress, Listening
 from exporter.settings.alerts import Alerts
 from exporter.settings.durations import PositiveDuration  # noqa: TC001  (pydantic reads the annotations)
-from exporter.settings.files import ReadableFile  # noqa: TC001  (pydantic reads the annotations)
+from exporter.settings.files import KeptFile, ReadableFile  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.project import Project  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.section import Listed, Section
 
@@ -59,12 +59,14 @@ class Workloads(Section):
         limit: how many of them per pool.
         user_metrics: whether there are figures by user.
         user_limit: how many users per pool are shown by name.
+        estimates: whether to estimate when waiting workloads start.
     """
 
     series: Literal["none", "waiting", "active", "all"] = "waiting"
     limit: Annotated[int, Field(ge=0)] = 200
     user_metrics: bool = False
     user_limit: Annotated[int, Field(ge=0)] = 20
+    estimates: bool = False
 
 
 class Capacity(Section):
@@ -93,6 +95,16 @@ def _path(path: str) -> str:
     if path in _OWN_PATHS:
         raise ValueError(f"'{path}' is taken by the exporter itself; write it like /metrics")
     return path
+
+
+class State(Section):
+    """What outlives the process.
+
+    Attributes:
+        path: the file that keeps counters and what they rest on; None to begin at 0 at every start.
+    """
+
+    path: KeptFile | None = None
 
 
 class Web(Section):
@@ -140,6 +152,7 @@ class Settings(Section):
     workloads: Workloads = Workloads()
     capacity: Capacity = Capacity()
     alerts: Alerts = Alerts()
+    state: State = State()
     projects: Annotated[tuple[Project, ...], AfterValidator(_some)] = Field(default=(), validate_default=True)
     web: Web = Web()
     log: Log = Log()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from exporter.simulator.nodes import Nodes, Room
 
-What = Literal["created", "started", "finished", "vanished"]
-Due = Literal["arrive", "give up", "end", "vanish"]
+What = Literal["created", "started", "requeued", "finished", "vanished"]
+Due = Literal["arrive", "give up", "evict", "retry", "end", "vanish"]
 
 
 class Happening(NamedTuple):
@@ -30,8 +30,8 @@ class Happening(NamedTuple):
 
     Attributes:
         at: Unix seconds.
-        what: created; started: it got its resources; finished: it ended or was given up; vanished: it is
-            not listed any more.
+        what: created; started: it got its resources; requeued: it lost them and waits again; finished: it
+            ended or was given up; vanished: it is not listed any more.
         uid: to which job.
     """
 
@@ -96,6 +96,11 @@ class Cluster:
                     self._arrive(submission)
                 case "give up":
                     self._give_up(submission, at)
+                case "evict":
+                    self._evict(submission, at)
+                    self._serve_queue(at)
+                case "retry":
+                    self._serve_queue(at)
                 case "end":
                     self._finish(submission.uid, at)
                     self._serve_queue(at)
@@ -137,8 +142,21 @@ class Cluster:
             return False
         self._jobs[uid] = replace(job, started=at, shares=shares)
         self._note(at, "started", uid)
-        self._expect(at + job.submission.length, "end", job.submission)
+        eviction, length = job.submission.eviction, job.submission.length
+        if eviction is not None and eviction.after < length and job.held_until is None:
+            self._expect(at + eviction.after, "evict", job.submission)
+        else:
+            self._expect(at + length, "end", job.submission)
         return True
+
+    def _evict(self, submission: Submission, at: float) -> None:
+        assert submission.eviction is not None  # noqa: S101  (else it would not be due)
+        self._nodes.give_back(submission.needs, self._jobs[submission.uid].shares)
+        held_until = at + submission.eviction.pause
+        self._jobs[submission.uid] = Job(submission, held_until=held_until)
+        insort(self._queue, submission.turn)
+        self._note(at, "requeued", submission.uid)
+        self._expect(held_until, "retry", submission)
 
     def _serve_queue(self, at: float) -> None:
         # Room only shrinks while the queue is served, so what did not fit once will not fit later on.
@@ -146,7 +164,11 @@ class Cluster:
         still: list[tuple[int, float, str]] = []
         for turn in self._queue:
             uid = turn[2]
-            needs = self._jobs[uid].submission.needs
+            job = self._jobs[uid]
+            if job.held_until is not None and job.held_until > at:
+                still.append(turn)
+                continue
+            needs = job.submission.needs
             if needs not in refused and self._start(uid, at):
                 continue
             refused.add(needs)

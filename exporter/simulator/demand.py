@@ -7,7 +7,7 @@ from math import cos, exp, inf, pi
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from uuid import UUID
 
-from exporter.simulator.jobs import Needs, Phase, PositionShown, Submission
+from exporter.simulator.jobs import Eviction, Needs, Phase, PositionShown, Submission
 from exporter.simulator.spelling import CardSpelling, CpuSpelling, MemorySpelling, Spelling
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _SWING = 0.85
 
 _SHARE_OF_MISHAPS = 0.04
 _SHARE_OF_IMPATIENT = 0.06
+_SHARE_OF_EVICTED = 0.03
 
 
 class Shape(NamedTuple):
@@ -123,6 +124,7 @@ def submission(demand: Demand, kind: Kind, speed: float, rng: Random, now: float
     job_uuid = _uuid(rng)
     cards = max(shape.cards, 1)
     impatient = rng.random() < _SHARE_OF_IMPATIENT
+    phases = _phases(rng, outcome, seconds, speed)
     return Submission(
         uid=_uuid(rng),
         job_uuid=job_uuid,
@@ -133,8 +135,9 @@ def submission(demand: Demand, kind: Kind, speed: float, rng: Random, now: float
         priority=pick(rng, demand.priorities),
         created=round(now, 3),
         needs=Needs(shape.nodes, shape.cards, kind.cpu * cards, kind.memory * cards),
-        phases=_phases(rng, outcome, seconds, speed),
+        phases=phases,
         outcome=outcome,
+        eviction=_eviction(rng, phases, speed),
         patience=rng.uniform(2, 30) * HOUR / speed if impatient else inf,
         flavor=kind.flavor.format(cards=shape.cards),
         gvk=kind.gvk,
@@ -162,6 +165,13 @@ def _phases(rng: Random, outcome: str, seconds: float, speed: float) -> tuple[Ph
     if outcome == "Terminated":
         phases.append(Phase("Terminating", rng.uniform(1, 8) * 60 / speed))
     return tuple(phases)
+
+
+def _eviction(rng: Random, phases: tuple[Phase, ...], speed: float) -> Eviction | None:
+    if rng.random() >= _SHARE_OF_EVICTED:
+        return None
+    length = sum(phase.seconds for phase in phases)
+    return Eviction(rng.random() * length, rng.uniform(2, 10) * 60 / speed)
 
 
 def _spelling(rng: Random) -> Spelling:

@@ -35,6 +35,18 @@ class Phase(NamedTuple):
     seconds: float
 
 
+class Eviction(NamedTuple):
+    """A job loses its resources once and goes back to the queue, from which it starts anew.
+
+    Attributes:
+        after: seconds since its start; one that is over before is spared.
+        pause: seconds until the scheduler looks at it again.
+    """
+
+    after: float
+    pause: float
+
+
 class Share(NamedTuple):
     """What a job holds of one node.
 
@@ -65,6 +77,7 @@ class Submission:
         needs: resources.
         phases: the statuses from the start to the end.
         outcome: Completed, Terminated or Failed.
+        eviction: whether it is put back to the queue once; None for one that is not.
         patience: seconds until the user gives up waiting; infinite for one who does not.
         flavor: the specification.
         gvk: the Kubernetes group, version and kind.
@@ -83,6 +96,7 @@ class Submission:
     needs: Needs
     phases: tuple[Phase, ...]
     outcome: str = "Completed"
+    eviction: Eviction | None = None
     patience: float = inf
     flavor: str = ""
     gvk: str = ""
@@ -109,12 +123,14 @@ class Job:
         started: when it got its resources, Unix seconds; None while it waits.
         shares: what it holds, or held, of which nodes.
         finished: when it ended or was given up; None before.
+        held_until: the scheduler does not look at it before; None for one that was not evicted.
     """
 
     submission: Submission
     started: float | None = None
     shares: tuple[Share, ...] = ()
     finished: float | None = None
+    held_until: float | None = None
 
     @property
     def waiting(self) -> bool:
@@ -122,7 +138,10 @@ class Job:
         return self.started is None and self.finished is None
 
     def waited(self, now: float) -> float:
-        """Seconds in the queue, so far or in all."""
+        """Seconds since its creation that it was without resources, or before it last got some.
+
+        For a waiting job the API says now - createTime (measured); nothing else is known of evicted ones.
+        """
         return _first(self.started, self.finished, now) - self.submission.created
 
     def ran(self, now: float) -> float | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from exporter.snapshot.dated import Dated
     from exporter.snapshot.fitting import Fitting
     from exporter.snapshot.rejection import Rejection
+    from exporter.snapshot.throughput import Throughput
     from exporter.snapshot.workload import Workload
 
 
@@ -36,6 +37,8 @@ class Listing:
         shortfall: why the listing is not complete, one clause; empty when it is.
         rejected: how many items were not understood, by why.
         unparsable: how many quantities were in no known form, by resource.
+        head_since: since when the same workload is first in the queue, in Unix seconds, as far as listings
+            show; None where no position is known.
     """
 
     workloads: tuple[Workload, ...]
@@ -44,6 +47,7 @@ class Listing:
     shortfall: str = ""
     rejected: Mapping[Rejection, int] = field(default_factory=dict)
     unparsable: Mapping[str, int] = field(default_factory=dict)
+    head_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class PoolState:
         capacity: what it has and what of it is held; None where the cloud does not say.
         free_cards: the free cards node by node; None where not asked for, or the cloud does not say.
         fitting: which waiting workloads fit; None where listing or capacity are not known.
+        throughput: what got through it since it was first listed; None before that.
     """
 
     key: PoolKey
@@ -81,6 +86,7 @@ class PoolState:
     capacity: Dated[Capacity] | None = None
     free_cards: Dated[FreeCards] | None = None
     fitting: Dated[Fitting] | None = None
+    throughput: Throughput | None = None
 
     @property
     def up(self) -> bool:

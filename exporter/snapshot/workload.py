@@ -71,6 +71,7 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         sized: whether all that it requests is known: False where an amount is in no known form.
         in_status: seconds that it has been in its status, at least, for those of `PASSING`: as watched, for
             the API does not say.
+        estimated_start: seconds until it starts, as its pool's past suggests; no answer of the API's.
     """
 
     uid: str
@@ -93,6 +94,7 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     nodes: int | None = None
     sized: bool = True
     in_status: float | None = None
+    estimated_start: float | None = None
 
     @property
     def waiting(self) -> bool:

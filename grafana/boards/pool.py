@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.models.units import BytesIEC, Seconds
 
-from exporter.metrics.summary import AGE_BUCKETS
+from exporter.snapshot.distribution import AGE_BUCKETS
 from grafana import variables
 from grafana.boards import figures
 from grafana.boards.workloads import waiting_table

@@ -7,11 +7,11 @@ import sys
 import time
 from dataclasses import dataclass
 
-from bench import footprint, many, polls, scrapes
+from bench import estimates, footprint, many, missed, polls, scrapes
 from bench.figures import Findings
 from bench.report import lines
 
-SECTIONS = ("polls", "many", "scrapes", "footprint")
+SECTIONS = ("polls", "many", "scrapes", "footprint", "missed", "estimates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Effort:
         scraping: seconds for each kind of scrape.
         scraped_series: whose scrapes are measured.
         starts: of the exporter.
+        hours: that simulated pools are watched for.
     """
 
     polls: int
@@ -33,10 +34,13 @@ class Effort:
     scraping: float
     scraped_series: tuple[str, ...]
     starts: int
+    hours: float
 
 
-FULL = Effort(polls=5, several=True, window=20.0, scraping=5.0, scraped_series=polls.SERIES, starts=7)
-QUICK = Effort(polls=3, several=False, window=0.0, scraping=2.0, scraped_series=("all",), starts=3)
+FULL = Effort(
+    polls=5, several=True, window=20.0, scraping=5.0, scraped_series=polls.SERIES, starts=7, hours=8.0
+)
+QUICK = Effort(polls=3, several=False, window=0.0, scraping=2.0, scraped_series=("all",), starts=3, hours=2.0)
 
 
 def main() -> None:
@@ -78,6 +82,12 @@ def measure(sections: tuple[str, ...], effort: Effort, series: tuple[str, ...] |
     if "footprint" in sections:
         _say("memory and start-up")
         found.append(footprint.measure(rss, effort.starts))
+    if "missed" in sections:
+        _say("what is missed between two listings")
+        found.append(missed.measure(effort.hours))
+    if "estimates" in sections:
+        _say("estimated starts")
+        found.append(estimates.measure(effort.hours))
     findings = Findings([polls.table(costs)])
     for one in found:
         findings.tables += one.tables

@@ -23,8 +23,11 @@ from exporter.metrics.summary import Choice
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
+from exporter.snapshot.throughput import Throughput
 from exporter.snapshot.workload import STATUSES, TYPES, Workload
 from exporter.telemetry import Telemetry
+from exporter.throughput.tally import add
+from exporter.throughput.transitions import Started
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,10 +42,11 @@ def pool(name: str, *workloads: Workload, clock: FakeClock, age: float = 300.0) 
         outcome="ok",
         attempted_at=clock.wall(),
         succeeded_at=clock.wall(),
-        listing=Listing(workloads),
+        listing=Listing(workloads, head_since=1.7e9),
         fresh_until=clock.monotonic() + age,
         polls={"ok": 1},
         **supply(clock.monotonic() + age),
+        throughput=add(Throughput(), [Started("train", "3", 90.0)], ["train"]),
     )
 
 
@@ -63,6 +67,7 @@ def full(uid: str) -> Workload:
         memory_bytes=2.0,
         accelerators=(("nvidia.com/gpu", 1.0),),
         nodes=1,
+        estimated_start=60.0,
     )
 
 
@@ -116,7 +121,7 @@ async def test_both_formats_hold_the_same_samples(scraped: Scraped, clock: FakeC
     openmetrics = pool_samples(read_openmetrics(await scraped.scrape(openmetrics=True)))
     assert text == openmetrics
     names = {name for name, _, _ in text}
-    assert {family.name for family in FAMILIES if family.kind != "gaugehistogram"} <= names
+    assert {family.name for family in FAMILIES if "histogram" not in family.kind} <= names
 
 
 async def test_promtool_has_no_finding(scraped: Scraped, clock: FakeClock) -> None:

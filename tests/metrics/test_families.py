@@ -16,7 +16,10 @@ from exporter.metrics.section import SECTIONS
 from exporter.metrics.summary import Choice, SeriesOf
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
+from exporter.snapshot.throughput import Throughput
 from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload
+from exporter.throughput.tally import add
+from exporter.throughput.transitions import Created, Finished, Requeued, Started
 
 KEY = PoolKey("cn-north-4", "0123456789abcdef0123456789abcdef", "pool-a")
 IDENTITY = 'region="cn-north-4",project_id="0123456789abcdef0123456789abcdef",pool="pool-a"'
@@ -37,6 +40,7 @@ WAITING = Workload(
     created=1_700_000_000.5,
     pending=3600.0,
     position=4,
+    estimated_start=900.0,
     cpu_cores=8.0,
     memory_bytes=64.0 * 2**30,
     accelerators=(("huawei.com/ascend-1980", 16.0),),
@@ -54,6 +58,19 @@ RUNNING = Workload(
 )
 
 
+PASSED = add(
+    Throughput(),
+    [
+        Created("train"),
+        Started("train", "2", 90.0),
+        Started("train", "2", 3600.0),
+        Finished("infer", "Failed", 7200.0),
+        Requeued("notebook"),
+    ],
+    ["train", "infer"],
+)
+
+
 def state(*workloads: Workload, complete: bool = True) -> PoolState:
     return PoolState(
         KEY,
@@ -61,7 +78,7 @@ def state(*workloads: Workload, complete: bool = True) -> PoolState:
         outcome="ok" if complete else "incomplete",
         attempted_at=1_700_000_100.0,
         succeeded_at=1_700_000_100.0,
-        listing=Listing(workloads, complete),
+        listing=Listing(workloads, complete, head_since=1_700_000_000.0),
         fresh_until=100.0,
         polls={"ok": 3},
         **supply(100.0),
@@ -104,6 +121,21 @@ def exposition(pool: PoolState, *, now: float = 0.0) -> str:
         f'modelarts_pool_fitting_workloads{{{IDENTITY},type="train"}} 2',
         f'modelarts_pool_fitting_workloads{{{IDENTITY},type="infer"}} 0',
         f"modelarts_pool_oldest_fitting_seconds{{{IDENTITY}}} 60",
+        f'modelarts_pool_workloads_created_total{{{IDENTITY},type="train"}} 1',
+        f'modelarts_pool_workloads_created_total{{{IDENTITY},type="infer"}} 0',
+        f'modelarts_pool_workloads_started_total{{{IDENTITY},type="train",priority="2"}} 2',
+        f'modelarts_pool_workloads_started_total{{{IDENTITY},type="x-infer",priority="0"}} 0',
+        f'modelarts_pool_workloads_finished_total{{{IDENTITY},type="infer",status="Failed"}} 1',
+        f'modelarts_pool_workloads_finished_total{{{IDENTITY},type="train",status="unknown"}} 0',
+        f'modelarts_pool_workloads_requeued_total{{{IDENTITY},type="notebook"}} 1',
+        f'modelarts_pool_wait_seconds_bucket{{{IDENTITY},type="train",priority="2",le="60.0"}} 0',
+        f'modelarts_pool_wait_seconds_bucket{{{IDENTITY},type="train",priority="2",le="300.0"}} 1',
+        f'modelarts_pool_wait_seconds_bucket{{{IDENTITY},type="train",priority="2",le="+Inf"}} 2',
+        f'modelarts_pool_wait_seconds_count{{{IDENTITY},type="train",priority="2"}} 2',
+        f'modelarts_pool_wait_seconds_sum{{{IDENTITY},type="train",priority="2"}} 3690',
+        f'modelarts_pool_wait_seconds_count{{{IDENTITY},type="infer",priority="0"}} 0',
+        f'modelarts_pool_run_seconds_sum{{{IDENTITY},type="infer",status="Failed"}} 7200',
+        f'modelarts_pool_run_seconds_count{{{IDENTITY},type="train",status="unknown"}} 0',
         f"modelarts_pool_listing_complete{{{IDENTITY}}} 1",
         f'modelarts_pool_workloads{{{IDENTITY},type="train",status="Queue"}} 1',
         f'modelarts_pool_workloads{{{IDENTITY},type="x-infer",status="Failed"}} 0',
@@ -124,6 +156,7 @@ def exposition(pool: PoolState, *, now: float = 0.0) -> str:
         f'modelarts_pool_pending_age_seconds_gsum{{{IDENTITY},type="train"}} 3600',
         f'modelarts_pool_longest_pending_seconds{{{IDENTITY},type="train",priority="2"}} 3600',
         f'modelarts_pool_longest_pending_seconds{{{IDENTITY},type="infer",priority="0"}} 0',
+        f"modelarts_pool_queue_head_since_timestamp_seconds{{{IDENTITY}}} 1700000000",
         f"modelarts_pool_workload_series_omitted{{{IDENTITY}}} 0",
         (
             f'modelarts_workload_info{{{JOB},name="modelarts-job-1",job_uuid="j1",flavor="modelarts.kat1.8xlarge",'
@@ -132,6 +165,7 @@ def exposition(pool: PoolState, *, now: float = 0.0) -> str:
         f'modelarts_workload_status{{{JOB},status="Queue"}} 1',
         f"modelarts_workload_pending_duration_seconds{{{JOB}}} 3600",
         f"modelarts_workload_pending_position{{{JOB}}} 4",
+        f"modelarts_workload_estimated_start_seconds{{{JOB}}} 900",
         f"modelarts_workload_running_duration_seconds{{{SERVICE}}} 7200",
         f"modelarts_workload_created_timestamp_seconds{{{JOB}}} 1700000000.5",
         f"modelarts_workload_requested_cpu_cores{{{JOB}}} 8",
@@ -146,7 +180,7 @@ def exposition(pool: PoolState, *, now: float = 0.0) -> str:
 )
 def test_a_pool_with_a_waiting_and_a_running_workload(line: str) -> None:
     """Each family's samples, as they stand in the exposition."""
-    assert f"{line}\n" in exposition(state(WAITING, RUNNING))
+    assert f"{line}\n" in exposition(replace(state(WAITING, RUNNING), throughput=PASSED))
 
 
 def test_what_is_not_known_has_no_series() -> None:
@@ -276,14 +310,15 @@ def test_a_short_listing_says_so_and_counts_as_up() -> None:
 
 def test_a_stale_pool_keeps_only_what_is_still_true() -> None:
     """Once too old, everything from the listing is gone; up is 0, the last success stays."""
-    text = exposition(state(WAITING), now=100.0)
+    text = exposition(replace(state(WAITING), throughput=PASSED), now=100.0)
     assert f"modelarts_pool_up{{{IDENTITY}}} 0\n" in text
     assert "modelarts_pool_last_success_timestamp_seconds" in text
     assert "modelarts_exporter_polls_total" in text
     assert "modelarts_pool_pending_threshold_seconds" in text
-    assert "modelarts_pool_workloads" not in text
+    assert "modelarts_pool_workloads{" not in text
     assert "modelarts_workload_" not in text
     assert "modelarts_pool_listing_complete" not in text
+    assert "modelarts_pool_workloads_created_total" in text
 
 
 def test_a_pool_never_read_is_down_and_nothing_else() -> None:
@@ -331,3 +366,13 @@ def test_thresholds_are_rendered_only_when_they_change() -> None:
     assert second.listing_chunks is first.listing_chunks
     renamed = render_pool(replace(second.state, name="Team B"), ALL, second, changed)
     assert b'priority="3"} 3600\n' in renamed.chunks(1e9)[key][0].plain
+
+
+def test_what_got_through_is_rendered_only_when_it_has_changed() -> None:
+    """Its text, hundreds of lines for every pool, is taken over while the value is the same."""
+    key = "modelarts_pool_workloads_created_total"
+    first = render_pool(replace(state(WAITING), throughput=PASSED), ALL)
+    second = render_pool(replace(state(WAITING, RUNNING), throughput=PASSED), ALL, first)
+    assert second.chunks(0.0)[key] is first.chunks(0.0)[key]
+    third = render_pool(replace(state(WAITING), throughput=Throughput()), ALL, second)
+    assert b'type="train"} 0' in third.chunks(0.0)[key][0].plain

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from fakes import NoThread
 from structlog.testing import capture_logs
 
 from exporter.errors import NotFound, PollError, RequestTimeout, Throttled
@@ -16,6 +17,7 @@ from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
 from exporter.telemetry import Telemetry
+from exporter.throughput.ledger import Ledger
 
 if TYPE_CHECKING:
     from fakes import FakeClock
@@ -46,7 +48,9 @@ def poller(
         read=Cloud(*answers).read,
         names=lambda: names or {},
         store=SnapshotStore(),
+        ledger=Ledger(Telemetry(), NoThread()),
         stale_after=300.0,
+        estimates=False,
         clock=clock,
         telemetry=Telemetry(),
     )

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes import FakeClock
+from fakes import FakeClock, NoThread
 from structlog.testing import capture_logs
 
 from exporter.errors import Forbidden, PollError
@@ -16,6 +16,7 @@ from exporter.snapshot.catalogue import CatalogueEntry
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from exporter.telemetry import Telemetry
+from exporter.throughput.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,8 +101,10 @@ def project(
         workspace_id="0",
         client=client,
         store=store or SnapshotStore(),
+        ledger=Ledger(Telemetry(), NoThread()),
         interval=INTERVAL,
         stale_after=300.0,
+        estimates=False,
         clock=cloud.clock,
         telemetry=Telemetry(),
         cross_check="off",
@@ -274,6 +277,37 @@ async def test_a_pool_polled_lately_is_not_due_because_of_a_reload() -> None:
     await run(project(cloud, ("pool-a", "pool-b"), store), clock)
     assert "pool-a" not in {pool for pool, _ in cloud.listed}
     assert "pool-b" in {pool for pool, _ in cloud.listed}
+
+
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [({"pool-a": "A"}, {"pool-a"}), (FORBIDDEN, {"pool-a", "pool-gone"})],
+    ids=["discovered", "not discovered"],
+)
+async def test_what_is_remembered_goes_only_when_its_pool_is_known_to_be_gone(
+    names: dict[str, str] | PollError, kept: set[str]
+) -> None:
+    """Of pools that a state file tells of, those that are not found go; not while nothing can be found."""
+    clock = StepClock(until=INTERVAL)
+    poller = project(Cloud(clock, names), EVERYTHING)
+    for pool in ("pool-a", "pool-gone"):
+        await poller.ledger.record(PoolKey("r", "p", pool), Listing(()), 0.0)
+    await poller.ledger.record(PoolKey("r", "other", "pool-a"), Listing(()), 0.0)
+    await run(poller, clock)
+    assert {key.pool for key in poller.ledger.pools if key.project_id == "p"} == kept
+    assert PoolKey("r", "other", "pool-a") in poller.ledger.pools
+
+
+async def test_what_got_through_before_the_start_is_shown_before_the_first_poll() -> None:
+    """Counters that a state file kept never go back, not even for the time of a poll."""
+    clock = FakeClock()
+    poller = project(Cloud(clock, {}), ("pool-a",))
+    key = PoolKey("r", "p", "pool-a")
+    _, passed = await poller.ledger.record(key, Listing(()), 0.0)
+    pool = poller._poller("pool-a")
+    pool.watch()
+    assert (state := poller.store.states[key]).outcome is None
+    assert state.throughput is passed
 
 
 async def test_an_unexpected_error_ends_the_poller() -> None:

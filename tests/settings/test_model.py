@@ -86,6 +86,7 @@ def test_documented_example_loads() -> None:
         "limit": 200,
         "user_metrics": False,
         "user_limit": 20,
+        "estimates": False,
     }
     assert settings.capacity == Capacity()
     assert settings.capacity.model_dump() == {"read": "pools", "interval": 60.0}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.simulator.cluster import Cluster
-from exporter.simulator.jobs import Job, Needs, Phase, Submission
+from exporter.simulator.jobs import Eviction, Job, Needs, Phase, Submission
 from exporter.simulator.nodes import Nodes, Room
 
 WHOLE = Room(cards=0b1111, cpu=8000, memory=64)
@@ -187,3 +187,40 @@ def test_the_log_is_bounded() -> None:
     cluster.advance(1000)
     assert len(cluster.log) == 7
     assert cluster.log[-1].what == "vanished"
+
+
+def test_an_evicted_job_waits_again_and_starts_anew() -> None:
+    """It gives its nodes to others, is not looked at for a while, and then has its whole length before it."""
+    whole = Needs(3, 4, 0, 0)
+    evicted = submission(0, created=0, needs=whole, priority=3, eviction=Eviction(after=5, pause=4))
+    cluster = cluster_of([evicted, submission(1, created=1, needs=whole)])
+    seen = []
+    for moment in (4, 6, 10, 18, 30, 31):
+        cluster.advance(moment)
+        job = next(job for job in cluster.jobs if job.submission is evicted)
+        seen.append((job.waiting, job.status(moment), job.ran(moment)))
+    assert seen == [
+        (False, "Running", 2),
+        (True, None, None),
+        (True, None, None),
+        (False, "Creating", None),
+        (False, "Completed", 10),
+        (False, "Completed", 10),
+    ]
+    assert [(happening.at, happening.what) for happening in cluster.log if happening.uid == evicted.uid] == [
+        (0, "created"),
+        (0, "started"),
+        (5, "requeued"),
+        (17, "started"),
+        (29, "finished"),
+    ]
+
+
+def test_an_evicted_job_is_held_back_though_there_is_room() -> None:
+    """The scheduler looks at it only after the pause; nobody else is kept waiting by that."""
+    evicted = submission(0, created=0, needs=Needs(1, 4, 0, 0), eviction=Eviction(after=5, pause=4))
+    cluster = cluster_of([evicted])
+    cluster.advance(8.9)
+    assert [job.submission.uid for job in cluster.queue] == [evicted.uid]
+    cluster.advance(9)
+    assert not cluster.queue

@@ -1,0 +1,1 @@
+"""A pool's listing beside what is remembered of those before it -> what got through."""

@@ -1,0 +1,114 @@
+"""The one owner of what is remembered of the pools."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from exporter.throughput.keeping import Keeping
+from exporter.throughput.memory import Memory
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from exporter.snapshot.pool import Listing, PoolKey
+    from exporter.snapshot.throughput import Throughput
+    from exporter.telemetry import Telemetry
+
+
+class Recorded(NamedTuple):
+    """What is known of a pool after a listing.
+
+    Attributes:
+        listing: with what only those before it can tell.
+        throughput: what got through so far: the same value as before where nothing is new.
+    """
+
+    listing: Listing
+    throughput: Throughput
+
+
+class Ledger:
+    """Compares every pool's listings, one after the other, in a thread of its own.
+
+    Outlives configurations: a pool that is watched before and after a reload goes on.
+
+    Args:
+        telemetry: where writes to the state file are counted.
+        worker: does one thing after the other; a thread of its own where not given.
+    """
+
+    def __init__(self, telemetry: Telemetry, worker: Executor | None = None) -> None:
+        self._telemetry = telemetry
+        self._pools: dict[PoolKey, Memory] = {}
+        # Only the worker touches memories and file, so a poll that a reload cancels leaves none half done.
+        self._worker = worker or ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._keeping: Keeping | None = None
+
+    @contextmanager
+    def kept_in(self, path: Path | None, now: float) -> Iterator[None]:
+        """Take up what a state file has kept, and keep everything in it until the end.
+
+        Args:
+            path: of the file; None for none.
+            now: Unix seconds.
+
+        Raises:
+            ConfigurationError: another exporter keeps its state there.
+        """
+        if path is None:
+            yield
+            return
+        self._keeping, self._pools = Keeping.begun(path, self._telemetry, now)
+        try:
+            yield
+        finally:
+            self._worker.submit(self._keeping.end).result()
+            self._keeping = None
+
+    @property
+    def pools(self) -> Collection[PoolKey]:
+        """The pools that are remembered."""
+        return tuple(self._pools)
+
+    def throughput(self, key: PoolKey) -> Throughput | None:
+        """What got through a pool so far; None where it was never listed."""
+        memory = self._pools.get(key)
+        return memory.throughput if memory else None
+
+    async def record(
+        self, key: PoolKey, listing: Listing, now: float, *, estimates: bool = False
+    ) -> Recorded:
+        """Count what a listing tells. What is returned has been written to the state file before.
+
+        So nothing that was shown is taken back by a crash, and nothing that was written is counted twice.
+
+        Args:
+            key: the pool.
+            listing: what was read.
+            now: when, in Unix seconds.
+            estimates: whether to estimate when waiting workloads start.
+        """
+        work = partial(self._record, key, listing, now, estimates=estimates)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
+    def forget(self, key: PoolKey) -> None:
+        """Drop what is remembered of a pool that is not watched any more."""
+        self._worker.submit(self._forget, key)  # behind a poll that may still be counted
+
+    def _record(self, key: PoolKey, listing: Listing, now: float, *, estimates: bool) -> Recorded:
+        memory = self._pools.setdefault(key, Memory())
+        found = memory.take(listing, now)
+        if self._keeping is not None:
+            self._keeping.keep(key, memory, found)
+        return Recorded(memory.completed(listing, estimates=estimates), memory.throughput)
+
+    def _forget(self, key: PoolKey) -> None:
+        self._pools.pop(key, None)
+        if self._keeping is not None:
+            self._keeping.drop(key)

@@ -1,0 +1,106 @@
+"""Who is first in a pool's queue, and how fast it moves. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import exp
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from exporter.snapshot.pool import Listing
+    from exporter.snapshot.workload import Workload
+
+MEMORY = 6 * 3600.0
+"""Seconds in which an observed start comes to weigh a third of a new one."""
+
+EVIDENCE = 3.0
+"""New starts' worth of observations without which nothing is estimated."""
+
+
+class Head(NamedTuple):
+    """The workload that is first in the queue, and since when, in Unix seconds, it has been seen there."""
+
+    uid: str
+    since: float
+
+
+class Starts(NamedTuple):
+    """How many workloads that had waited have started, each weighing the less the older its start is."""
+
+    weight: float
+    at: float
+
+    def weight_at(self, now: float) -> float:
+        """What they weigh at another moment."""
+        return self.weight * exp(-max(0.0, now - self.at) / MEMORY)
+
+
+def head_of(before: Head | None, listing: Listing, now: float) -> Head | None:
+    """The head of the queue after another listing.
+
+    It is the waiting workload with the smallest known position, of several the one that has waited longest.
+    Whether positions start at 0 or 1 does not matter, nor do those that are not known. An incomplete listing
+    may lack the first one, so it changes nothing.
+    """
+    if not listing.complete:
+        return before
+    queue = [one for one in listing.workloads if one.position is not None and one.waiting]
+    if not queue:
+        return None
+    first = min(queue, key=_turn)
+    return before if before is not None and before.uid == first.uid else Head(first.uid, now)
+
+
+def moved(before: Mapping[str, Starts], departed: Iterable[str], now: float) -> Mapping[str, Starts]:
+    """The observed starts, by type, with those of another listing.
+
+    Args:
+        before: those until then.
+        departed: the types of the workloads that waited and have started.
+        now: when it was read, in Unix seconds.
+    """
+    counts = Counter(departed)
+    if not counts:
+        return before
+    nothing = Starts(0.0, now)
+    news = {kind: before.get(kind, nothing).weight_at(now) + count for kind, count in counts.items()}
+    return {**before, **{kind: Starts(weight, now) for kind, weight in news.items()}}
+
+
+def with_estimates(
+    workloads: Iterable[Workload], starts: Mapping[str, Starts], *, began: float, now: float
+) -> tuple[Workload, ...]:
+    """The workloads, with the time until they start where there is evidence for it.
+
+    A workload's place among those of its type, by the known positions, over the rate at which its type has
+    left the queue. Knows nothing of sizes: where small jobs pass large ones it errs widely (`make bench`).
+
+    Args:
+        workloads: a listing's.
+        starts: observed, by type.
+        began: since when, in Unix seconds.
+        now: when the listing was read.
+    """
+    # Of a rate r, as much is remembered after so long a time.
+    remembered = MEMORY * (1 - exp(-max(0.0, now - began) / MEMORY))
+    listed = tuple(workloads)
+    queue = sorted((one for one in listed if one.position is not None and one.waiting), key=_turn)
+    places: Counter[str] = Counter()
+    estimates: dict[str, float] = {}
+    for one in queue:
+        places[one.type] += 1
+        weight = starts[one.type].weight_at(now) if one.type in starts else 0.0
+        if weight >= EVIDENCE:
+            estimates[one.uid] = places[one.type] * remembered / weight
+    return tuple(
+        msgspec.structs.replace(one, estimated_start=estimates[one.uid]) if one.uid in estimates else one
+        for one in listed
+    )
+
+
+def _turn(one: Workload) -> tuple[int, float, str]:
+    return one.position or 0, -(one.pending or 0.0), one.uid
