@@ -48,10 +48,16 @@ def head_of(before: Head | None, listing: Listing, now: float) -> Head | None:
     """
     if not listing.complete:
         return before
-    queue = [one for one in listing.workloads if one.position is not None and one.waiting]
-    if not queue:
+    first: Workload | None = None
+    smallest = float("inf")
+    for one in listing.workloads:  # of many, so hardly any is looked at twice
+        position = one.position
+        if position is None or position > smallest or not one.waiting:
+            continue
+        if first is None or _turn(one) < _turn(first):
+            first, smallest = one, position
+    if first is None:
         return None
-    first = min(queue, key=_turn)
     return before if before is not None and before.uid == first.uid else Head(first.uid, now)
 
 

@@ -61,11 +61,15 @@ class Cost:
         whole = median(self.exporter)
         parts = {
             name: median(figures.cpu.get(name, 0.0) for figures in self.figures) or 0.0
-            for name in ("decode", "aggregate", "rendering", "compress")
+            for name in ("decode", "compare", "aggregate", "rendering", "compress")
         }
-        rest = None if whole is None else max(0.0, whole - parts["decode"] - parts["rendering"])
+        rest = (
+            None
+            if whole is None
+            else max(0.0, whole - parts["decode"] - parts["compare"] - parts["rendering"])
+        )
         render = parts["rendering"] - parts["aggregate"] - parts["compress"]
-        split = (rest, parts["decode"], parts["aggregate"], render, parts["compress"])
+        split = (rest, parts["decode"], parts["compare"], parts["aggregate"], render, parts["compress"])
         walls = [wall for figures in self.figures for wall in figures.to_scrapable]
         return (
             str(self.size),
@@ -84,7 +88,7 @@ def table(costs: Iterable[Cost]) -> Table:
         "CPU of a poll, microseconds per workload",
         (
             *("pools x workloads", "series", "exporter"),
-            *("receive", "decode", "aggregate", "render", "compress"),
+            *("receive", "decode", "compare", "aggregate", "render", "compress"),
             *("to scrapable, ms", "script", "exporter / script"),
         ),
         [cost.row() for cost in costs],

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TIMED = {
     "decode": ("exporter.api.decode", "decode_page"),
+    "compare": ("exporter.throughput.memory", "Memory.take"),
     "aggregate": ("exporter.metrics.summary", "summarise"),
     "rendering": ("exporter.metrics.render", "render_pool"),
     "compress": ("exporter.metrics.section", "deflated"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,7 @@ class SteppedPool(LivelyPool):
     def __init__(self, clock: FakeClock, *, step: float, seed: int = 1) -> None:
         profile = Profile(POOL, nodes=36)
         self._random = Random(seed)  # noqa: S311  (no secret)
+        self._step = step
         self._submitted: dict[str, Submission] = {}
         now = clock.wall()
         arriving = submissions(DEMAND, Pace(noon=now, speed=1.0), self._random, now - HOUR)
@@ -71,7 +72,6 @@ class SteppedPool(LivelyPool):
         cluster = Cluster(nodes, self._noted(arriving), retention=HOUR / 2, remember=100_000)
         super().__init__(profile, cluster, clock)
         self._own_clock = clock
-        self._step = step
         self.stopped = False
         self.listed_first: float | None = None
         self.listings = 0
@@ -79,6 +79,9 @@ class SteppedPool(LivelyPool):
 
     def _noted(self, arriving: Iterator[Submission]) -> Iterator[Submission]:
         for one in arriving:
+            if one.eviction and one.eviction.after < 2 * self._step:
+                # Else a job may start and be evicted unseen between two listings.
+                one = replace(one, eviction=one.eviction._replace(after=2 * self._step))  # noqa: PLW2901
             self._submitted[one.uid] = one
             yield one
 
