@@ -77,7 +77,7 @@ def test_every_alert_fires_in_one_case_and_stays_quiet_in_another(alert: dict[st
 def test_every_alert_tells_what_is_wrong_how_bad_it_is_and_what_to_do(alert: dict[str, Any]) -> None:
     """For one who is woken by it: one line, a few sentences, a severity, and the runbook of its name."""
     assert alert["for"]
-    assert set(alert["labels"]) == {"severity"}
+    assert set(alert["labels"]) - {"job"} == {"severity"}
     assert alert["labels"]["severity"] in SEVERITIES
     notes = alert["annotations"]
     assert "\n" not in notes["summary"]

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cloud import PROJECT, REGION, cloud_of, jobs
+from fakes import NoThread
 
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.project import ProjectPoller
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.snapshot.store import SnapshotStore
+from exporter.throughput.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,6 +53,8 @@ async def project_of(
                 **common,
                 pools=ids,
                 workspace_id="0",
+                ledger=Ledger(cloud.telemetry, NoThread()),
+                estimates=False,
                 cross_check=cross_check,
                 capacity=CapacityPoller(**common, nodes=nodes),
             ),
