@@ -226,7 +226,7 @@ STATES = st.sampled_from(STATUSES) | st.just("Suspended")
 @settings(deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from("abcde"), STATES), max_size=12), st.data())
 def test_no_life_is_counted_out_of_order(listings: list[dict[str, str]], data: st.DataObject) -> None:
-    """Whatever is listed: every end and every requeue has something before it, and the memory is up to date."""
+    """Whatever is listed, ends and requeues have something before them, and the memory is up to date."""
     pool = Watched()
     for listed in listings:
         pool.lists(*(job(status, uid) for uid, status in listed.items()), complete=data.draw(st.booleans()))
