@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.snapshot.pool import Listing
@@ -223,25 +223,16 @@ def test_a_run_without_a_running_duration_is_as_long_as_it_was_seen() -> None:
 STATES = st.sampled_from(STATUSES) | st.just("Suspended")
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from("abcde"), STATES), max_size=12), st.data())
 def test_no_life_is_counted_out_of_order(listings: list[dict[str, str]], data: st.DataObject) -> None:
-    """Whatever is listed: an end has a life before it, and who waits or runs at the end is in the balance."""
+    """Whatever is listed, ends and requeues have something before them, and the memory is up to date."""
     pool = Watched()
-    lives = 0
     for listed in listings:
-        complete = data.draw(st.booleans())
-        for event in pool.lists(*(job(status, uid) for uid, status in listed.items()), complete=complete):
-            match event:
-                case Created():
-                    lives += 1
-                case Requeued() | Started():
-                    pass
-                case Finished():
-                    pass
+        pool.lists(*(job(status, uid) for uid, status in listed.items()), complete=data.draw(st.booleans()))
     counts = pool.memory.throughput
     created, requeued = sum(counts.created.values()), sum(counts.requeued.values())
     started, finished = sum(counts.started.values()), sum(counts.finished.values())
-    assert created == lives
     assert requeued <= started + finished
     assert finished <= created + requeued + started
     if listings:
