@@ -15,4 +15,10 @@ The fetching side (api, throughput, polling) and the serving side (metrics, web)
 store.
 """
 
+import sys
+
+# structlog takes rich along wherever that is installed: 5 MiB of the daemon's memory, for tracebacks that are
+# not shown. Only `check` draws with it; exporter.commands lets it in.
+sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # how Python marks what must not be imported
+
 __version__ = "0.1.0"

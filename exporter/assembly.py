@@ -29,6 +29,7 @@ from exporter.transport import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Executor
 
     from pydantic import SecretStr
 
@@ -51,6 +52,7 @@ class Surroundings:
         clock: the time.
         store: what is known of the pools.
         ledger: what is remembered of them between two listings.
+        worker: does what takes long, one thing after the other, off the event loop.
         telemetry: what the exporter counts about itself.
         guard: keeps refused credentials from being locked, whatever is configured anew.
         environment: the process's, for credentials.
@@ -60,6 +62,7 @@ class Surroundings:
     clock: Clock
     store: SnapshotStore
     ledger: Ledger
+    worker: Executor
     telemetry: Telemetry
     guard: Guard
     environment: Mapping[str, str]
@@ -187,6 +190,7 @@ class Fetching:
             ),
             clock=around.clock,
             telemetry=around.telemetry,
+            worker=around.worker,
             timeout=poll.timeout,
         )
 

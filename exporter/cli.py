@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,10 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(invocation: Invocation) -> int:
     # Each command is imported when it is asked for: the daemon starts without rich and the simulator.
     clock, telemetry = SystemClock(), Telemetry()
+    # One thread: several could not run side by side, and each would hold on to the memory it has used.
+    worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
     around = Surroundings(
         clock=clock,
         store=SnapshotStore(),
-        ledger=Ledger(telemetry),
+        ledger=Ledger(telemetry, worker),
+        worker=worker,
         telemetry=telemetry,
         guard=Guard(clock),
         environment=os.environ,

@@ -45,6 +45,7 @@ class Daemon:
             around.store,
             clock=around.clock,
             telemetry=around.telemetry,
+            worker=around.worker,
             choice=choice(settings.workloads),
             thresholds=thresholds(settings.alerts),
         )

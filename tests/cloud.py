@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fakes import NoThread
+
 from exporter.api.client import Client
 from exporter.api.throttle import Throttle
 from exporter.credentials.authenticator import Authenticator
@@ -96,6 +98,7 @@ async def cloud_of(
                     throttle=throttle,
                     clock=clock,
                     telemetry=telemetry,
+                    worker=NoThread(),
                     timeout=timeout,
                 ),
                 telemetry,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import tenacity
@@ -37,6 +40,7 @@ from exporter.transport import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Executor
 
     from exporter.api.throttle import Throttle
     from exporter.clock import Clock
@@ -54,10 +58,11 @@ _OK = 200
 _backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8)
 
 
+@dataclass(slots=True, kw_only=True)
 class Client:
     """The API of one project.
 
-    Args:
+    Attributes:
         endpoint: `https://modelarts.<region>.myhuaweicloud.com`.
         project_id: the project.
         authenticator: signs and sends.
@@ -65,30 +70,20 @@ class Client:
         throttle: the project's pace.
         clock: the time, and waits.
         telemetry: where requests are counted.
+        worker: decodes listings, off the event loop: a page of 500 takes 2 ms, and scrapes come in between.
         timeout: seconds for one request, body included.
     """
 
-    def __init__(
-        self,
-        *,
-        endpoint: str,
-        project_id: str,
-        authenticator: Authenticator,
-        transport: Transport,
-        throttle: Throttle,
-        clock: Clock,
-        telemetry: Telemetry,
-        timeout: float,
-    ) -> None:
-        self.endpoint = endpoint
-        self._project_id = project_id
-        self._authenticator = authenticator
-        self._transport = transport
-        self._throttle = throttle
-        self._clock = clock
-        self._telemetry = telemetry
-        self._timeout = timeout
-        self._unauthorized: Unauthorized | None = None
+    endpoint: str
+    project_id: str
+    authenticator: Authenticator
+    transport: Transport
+    throttle: Throttle
+    clock: Clock
+    telemetry: Telemetry
+    worker: Executor
+    timeout: float
+    _unauthorized: Unauthorized | None = None
 
     async def listing(self, pool: str) -> Listing:
         """Every workload of a pool.
@@ -99,15 +94,16 @@ class Client:
         Raises:
             PollError: it could not be read.
         """
-        path = workloads_path(self._project_id, pool)
+        path = workloads_path(self.project_id, pool)
 
         async def fetch(offset: int) -> Page:
             body = await self._get("workloads", path, {**LISTING_QUERY, "offset": str(offset)})
-            return decode_page(body, where=self._where(path), now=self._clock.wall())
+            decode = partial(decode_page, body, where=self._where(path), now=self.clock.wall())
+            return await asyncio.get_running_loop().run_in_executor(self.worker, decode)
 
         listing = await read_listing(fetch)
         for rejection, count in listing.rejected.items():
-            self._telemetry.workloads_rejected.labels(rejection).inc(count)
+            self.telemetry.workloads_rejected.labels(rejection).inc(count)
         self._count_unparsable(listing.unparsable)
         return listing
 
@@ -117,7 +113,7 @@ class Client:
         Raises:
             PollError: it could not be read.
         """
-        path = pools_path(self._project_id)
+        path = pools_path(self.project_id)
         body = await self._get("pools", path, {"workspaceId": workspace_id})
         return decode_catalogue(body, where=self._where(path))
 
@@ -128,7 +124,7 @@ class Client:
             NotFound: this region does not have the endpoint.
             PollError: it could not be read.
         """
-        path = runtime_path(self._project_id)
+        path = runtime_path(self.project_id)
         capacities = decode_capacities(await self._get("runtime", path, {}), where=self._where(path))
         self._count_unparsable(capacities.unparsable)
         return capacities.pools
@@ -143,7 +139,7 @@ class Client:
             NotFound: there is no such pool, or this region does not have the endpoint.
             PollError: they could not be read.
         """
-        path = nodes_path(self._project_id, pool)
+        path = nodes_path(self.project_id, pool)
 
         async def fetch(cursor: str) -> bytes:
             query = {"limit": str(NODES_LIMIT), **({"continue": cursor} if cursor else {})}
@@ -160,7 +156,7 @@ class Client:
             NotFound: there is no such pool, or this region does not have the endpoint.
             PollError: it could not be read.
         """
-        path = statistics_path(self._project_id, pool)
+        path = statistics_path(self.project_id, pool)
         return decode_statistics(await self._get("statistics", path, {}), where=self._where(path))
 
     async def _get(self, endpoint: str, path: str, query: Mapping[str, str]) -> bytes:
@@ -169,9 +165,9 @@ class Client:
         Raises:
             PollError: anything else, after the retries that make sense.
         """
-        request = Request("GET", canonical_url(self.endpoint, path, query), timeout=self._timeout)
+        request = Request("GET", canonical_url(self.endpoint, path, query), timeout=self.timeout)
         retrying = tenacity.AsyncRetrying(
-            sleep=self._clock.sleep,
+            sleep=self.clock.sleep,
             stop=tenacity.stop_after_attempt(ATTEMPTS),
             retry=tenacity.retry_if_exception(self._worth_retrying),
             wait=self._pause,
@@ -184,10 +180,10 @@ class Client:
         raise AssertionError  # tenacity returns or raises
 
     async def _send(self, endpoint: str, request: Request) -> bytes:
-        async with self._throttle.slot():
-            started = self._clock.monotonic()
+        async with self.throttle.slot():
+            started = self.clock.monotonic()
             try:
-                response = await self._authenticator.send(request, self._transport)
+                response = await self.authenticator.send(request, self.transport)
             except HeldBack as held:
                 raise self._with_reason(held) from held
             except CredentialsError:
@@ -198,16 +194,16 @@ class Client:
             self._count(endpoint, str(response.status), started)
         if response.status != _OK:
             raise self._refused(response, request)
-        self._throttle.accepted()
+        self.throttle.accepted()
         self._unauthorized = None
         return response.body
 
     def _refused(self, response: Response, request: Request) -> PollError:
         error = refusal(
-            response, where=request.where, source=self._authenticator.source_name, now=self._clock.wall()
+            response, where=request.where, source=self.authenticator.source_name, now=self.clock.wall()
         )
         if isinstance(error, Throttled):
-            self._throttle.refused(error.retry_after, error.limit)
+            self.throttle.refused(error.retry_after, error.limit)
         if isinstance(error, Unauthorized):
             self._unauthorized = error
         return error
@@ -226,7 +222,7 @@ class Client:
         match error:
             case Throttled():
                 # A longer pause than a request may take is not waited out here: the poll says so instead.
-                return self._throttle.paused_for() <= self._timeout
+                return self.throttle.paused_for() <= self.timeout
             case ConnectionFailed() | RequestTimeout() | ServerError():
                 return True
             case _:
@@ -241,15 +237,15 @@ class Client:
     def _count_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, PollError):
-            self._telemetry.api_retries.labels(error.outcome).inc()
+            self.telemetry.api_retries.labels(error.outcome).inc()
 
     def _count(self, endpoint: str, code: str, started: float) -> None:
-        self._telemetry.api_requests.labels(endpoint, code).inc()
-        self._telemetry.api_request_duration.labels(endpoint).observe(self._clock.monotonic() - started)
+        self.telemetry.api_requests.labels(endpoint, code).inc()
+        self.telemetry.api_request_duration.labels(endpoint).observe(self.clock.monotonic() - started)
 
     def _count_unparsable(self, unparsable: Mapping[str, int]) -> None:
         for resource, count in unparsable.items():
-            self._telemetry.quantities_unparsable.labels(resource).inc(count)
+            self.telemetry.quantities_unparsable.labels(resource).inc(count)
 
     def _where(self, path: str) -> str:
         return f"GET {self.endpoint}{path}"

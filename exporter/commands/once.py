@@ -24,6 +24,7 @@ async def once(settings: Settings, around: Surroundings) -> int:
         around.store,
         clock=around.clock,
         telemetry=around.telemetry,
+        worker=around.worker,
         choice=choice(settings.workloads),
         thresholds=thresholds(settings.alerts),
     )

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _SUFFIXES = ("_total", "_bucket", "_count", "_sum")
 """What prometheus_client's families add to their names; it selects by the names of samples alone."""
 
-_LARGE = 64 * 2**10
+_LARGE = 16 * 2**10
+"""Bytes of a chunk from which on it is not copied to be put together with others."""
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
@@ -67,6 +68,7 @@ class Exposition:
         self._clock = clock
         self._joining = asyncio.Lock()
         self._joined: dict[tuple[bool, bool], _Joined] = {}
+        renderer.swapped = self._joined.clear  # else the text before lived on until the next scrape
 
     async def scrape(
         self, *, openmetrics: bool = False, gzip: bool = False, names: frozenset[str] = frozenset()

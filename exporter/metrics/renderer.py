@@ -10,7 +10,8 @@ from exporter.metrics.render import RenderedPool, render_pool
 from exporter.metrics.thresholds import Thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
 
     from exporter.clock import Clock
     from exporter.metrics.summary import Choice
@@ -26,11 +27,13 @@ class Renderer:
         store: whose states to render.
         clock: to time it.
         telemetry: where the time is counted.
+        worker: renders, off the event loop.
         choice: which workloads get series of their own.
         thresholds: how long workloads may wait.
 
     Attributes:
         choice, thresholds: may be set to others at any time, which hold from the next `catch_up` on.
+        swapped: called after every change, for whoever holds on to what was there before.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Renderer:
         *,
         clock: Clock,
         telemetry: Telemetry,
+        worker: Executor,
         choice: Choice,
         thresholds: Thresholds = Thresholds(),  # noqa: B008  (it is immutable)
     ) -> None:
@@ -47,6 +51,8 @@ class Renderer:
         self._telemetry = telemetry
         self.choice = choice
         self.thresholds = thresholds
+        self.swapped: Callable[[], None] = lambda: None
+        self._worker = worker
         self._pools: Mapping[PoolKey, RenderedPool] = MappingProxyType({})
 
     @property
@@ -70,7 +76,9 @@ class Renderer:
             if previous is not None and previous.state is state and self._as_configured(previous):
                 continue
             started = self._clock.monotonic()
-            rendered = await asyncio.to_thread(render_pool, state, self.choice, previous, self.thresholds)
+            rendered = await asyncio.get_running_loop().run_in_executor(
+                self._worker, render_pool, state, self.choice, previous, self.thresholds
+            )
             self._telemetry.render_duration.observe(self._clock.monotonic() - started)
             self._swap({**self._pools, key: rendered})
 
@@ -80,3 +88,4 @@ class Renderer:
 
     def _swap(self, pools: dict[PoolKey, RenderedPool]) -> None:
         self._pools = MappingProxyType(pools)
+        self.swapped()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from exporter.snapshot.capacity import Amounts
@@ -10,7 +12,7 @@ from exporter.snapshot.dated import Dated
 from exporter.snapshot.workload import TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from exporter.snapshot.pool import PoolState
     from exporter.snapshot.workload import Workload
@@ -46,24 +48,21 @@ def refitted(state: PoolState, now: float) -> PoolState:
         return replace(state, fitting=None)
     before = state.fitting
     known = before.value.since if before is not None and now < before.fresh_until else {}
-    workloads = dict.fromkeys(TYPES, 0)
-    since: dict[str, float] = {}
-    free = state.capacity.value.free
-    shapes: dict[Amounts, bool] = {}  # a pool's thousands of workloads ask for a handful of sizes
-    for workload in state.listing.workloads:
-        if workload.waiting and workload.sized:
-            shape = _requested(workload)
-            if shape not in shapes:
-                shapes[shape] = _fits(shape, free)
-            if shapes[shape]:
-                workloads[workload.type] = workloads.get(workload.type, 0) + 1
-                since[workload.uid] = known.get(workload.uid, now)
+    fitting = _fitting(state.listing.workloads, state.capacity.value.free)
+    workloads = dict.fromkeys(TYPES, 0) | Counter(workload.type for workload in fitting)
+    since = {workload.uid: known.get(workload.uid, now) for workload in fitting}
     longest = now - min(since.values(), default=now)
     return replace(state, fitting=Dated(Fitting(workloads, since, longest), fresh_until))
 
 
-def _requested(workload: Workload) -> Amounts:
-    return Amounts(workload.cpu_cores, workload.memory_bytes, workload.accelerators)
+_shape = attrgetter("cpu_cores", "memory_bytes", "accelerators")
+
+
+def _fitting(workloads: Iterable[Workload], free: Mapping[str, float]) -> list[Workload]:
+    """Those that wait and fit. Thousands of workloads ask for a handful of sizes: each is looked at once."""
+    waiting = [workload for workload in workloads if workload.waiting and workload.sized]
+    shapes = {shape for shape in set(map(_shape, waiting)) if _fits(Amounts(*shape), free)}
+    return [workload for workload in waiting if _shape(workload) in shapes] if shapes else []
 
 
 def _fits(requested: Amounts, free: Mapping[str, float]) -> bool:

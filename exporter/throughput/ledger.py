@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.throughput.keeping import Keeping
 from exporter.throughput.memory import Memory
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from exporter.snapshot.pool import Listing, PoolKey
     from exporter.snapshot.throughput import Throughput
     from exporter.telemetry import Telemetry
+    from exporter.throughput.keeping import Keeping
 
 
 class Recorded(NamedTuple):
@@ -34,20 +33,20 @@ class Recorded(NamedTuple):
 
 
 class Ledger:
-    """Compares every pool's listings, one after the other, in a thread of its own.
+    """Compares every pool's listings, one after the other.
 
     Outlives configurations: a pool that is watched before and after a reload goes on.
 
     Args:
         telemetry: where writes to the state file are counted.
-        worker: does one thing after the other; a thread of its own where not given.
+        worker: does one thing after the other, off the event loop.
     """
 
-    def __init__(self, telemetry: Telemetry, worker: Executor | None = None) -> None:
+    def __init__(self, telemetry: Telemetry, worker: Executor) -> None:
         self._telemetry = telemetry
         self._pools: dict[PoolKey, Memory] = {}
         # Only the worker touches memories and file, so a poll that a reload cancels leaves none half done.
-        self._worker = worker or ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._worker = worker
         self._keeping: Keeping | None = None
 
     @contextmanager
@@ -64,6 +63,8 @@ class Ledger:
         if path is None:
             yield
             return
+        from exporter.throughput.keeping import Keeping  # noqa: PLC0415  (SQLite takes a MiB)
+
         self._keeping, self._pools = Keeping.begun(path, self._telemetry, now)
         try:
             yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from fakes import NoThread
 
@@ -37,7 +38,7 @@ async def test_nothing_new_is_the_same_value() -> None:
 
 async def test_polls_of_many_pools_at_once_do_not_meet() -> None:
     """One thread counts them all, whatever comes in between, and the loop goes on."""
-    ledger = Ledger(Telemetry())
+    ledger = Ledger(Telemetry(), ThreadPoolExecutor(max_workers=1))
     keys = [PoolKey("r", "p", f"pool-{index}") for index in range(20)]
     for round_, listing in enumerate((EMPTY, ONE, EMPTY, EMPTY)):
         await asyncio.gather(*(ledger.record(key, listing, 60.0 * round_) for key in keys))
