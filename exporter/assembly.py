@@ -19,6 +19,8 @@ from exporter.credentials.iam import IamLogin
 from exporter.credentials.key_files import configured_keys
 from exporter.credentials.renewal import RenewedSource
 from exporter.errors import ConfigurationError, CredentialsError, Problem
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.renderer import Renderer
 from exporter.metrics.summary import Choice
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.polling.capacity import CapacityPoller
@@ -251,6 +253,19 @@ class Fetching:
         transport = HttpTransport(ca_file=ca_file, proxy=proxy, direct=direct, connections=connections)
         self._transports.push_async_callback(transport.close)
         return transport
+
+
+def serving(settings: Settings, around: Surroundings) -> tuple[Renderer, Exposition]:
+    """The serving side: what makes text of the pools' states, and what joins it."""
+    renderer = Renderer(
+        around.store,
+        clock=around.clock,
+        telemetry=around.telemetry,
+        worker=around.worker,
+        choice=choice(settings.workloads),
+        thresholds=thresholds(settings.alerts),
+    )
+    return renderer, Exposition(renderer, around.telemetry.registry, clock=around.clock)
 
 
 def choice(workloads: Workloads) -> Choice:

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.assembly import Fetching, choice, thresholds
+from exporter.assembly import Fetching, choice, serving, thresholds
 from exporter.errors import ConfigurationError
-from exporter.metrics.exposition import Exposition
-from exporter.metrics.renderer import Renderer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,15 +39,7 @@ class Daemon:
         self._settings = settings
         self._reread = reread
         self._around = around
-        self._renderer = Renderer(
-            around.store,
-            clock=around.clock,
-            telemetry=around.telemetry,
-            worker=around.worker,
-            choice=choice(settings.workloads),
-            thresholds=thresholds(settings.alerts),
-        )
-        self.exposition = Exposition(self._renderer, around.telemetry.registry, clock=around.clock)
+        self._renderer, self.exposition = serving(settings, around)
         self._fetching: Fetching | None = None
         self._generation: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()

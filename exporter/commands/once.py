@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from exporter.assembly import Fetching, choice, thresholds
-from exporter.metrics.exposition import Exposition
-from exporter.metrics.renderer import Renderer
+from exporter.assembly import Fetching, serving
 
 if TYPE_CHECKING:
     from exporter.assembly import Surroundings
@@ -20,15 +18,7 @@ async def once(settings: Settings, around: Surroundings) -> int:
     Returns:
         0, or 1 when some pool or project could not be read; what could be read is printed all the same.
     """
-    renderer = Renderer(
-        around.store,
-        clock=around.clock,
-        telemetry=around.telemetry,
-        worker=around.worker,
-        choice=choice(settings.workloads),
-        thresholds=thresholds(settings.alerts),
-    )
-    exposition = Exposition(renderer, around.telemetry.registry, clock=around.clock)
+    renderer, exposition = serving(settings, around)
     async with await Fetching.opened(settings, around, patience=settings.poll.timeout) as fetching:
         results = [await project.once() for project in fetching.projects]
     await renderer.catch_up()

@@ -17,7 +17,7 @@ from exporter.metrics.capacity import (
     FITTING_FAMILIES,
     FREE_CARDS_FAMILIES,
 )
-from exporter.metrics.family import Family, GaugeHistogramFamily, InfoFamily, LabelledFamily
+from exporter.metrics.family import Family, HistogramFamily, InfoFamily, LabelledFamily
 from exporter.metrics.throughput import THROUGHPUT_FAMILIES
 from exporter.snapshot.distribution import AGE_BUCKETS
 
@@ -107,12 +107,13 @@ LISTING_FAMILIES: tuple[ListingFamily, ...] = (
         ("type", "status", "accelerator"),
         lambda summary: summary.accelerators.items(),
     ),
-    GaugeHistogramFamily(
+    HistogramFamily(
         "modelarts_pool_pending_age_seconds",
         "How long the workloads in status Queue or Pending have waited so far.",
         ("type",),
         lambda summary: (((kind,), ages) for kind, ages in summary.ages.items()),
         AGE_BUCKETS,
+        kind="gaugehistogram",
     ),
     LabelledFamily(
         "modelarts_pool_longest_pending_seconds",

@@ -17,7 +17,6 @@ from exporter.snapshot.workload import Workload
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from exporter.metrics.summary import Ages
     from exporter.snapshot.distribution import Distribution
 
 Kind = Literal["gauge", "counter", "histogram", "gaugehistogram"]
@@ -96,35 +95,17 @@ class LabelledFamily(Generic[Known]):
 
 
 @dataclass(frozen=True, slots=True)
-class GaugeHistogramFamily(Generic[Known]):
-    """A family of kind gaugehistogram: its samples are whole distributions.
-
-    Attributes:
-        name: without suffix; the series are `_bucket`, `_gcount` and `_gsum`.
-        help: one sentence.
-        labels: besides `POOL_LABELS` and `le`.
-        samples: what is known -> (label values, distribution).
-        buckets: upper bounds.
-    """
-
-    name: str
-    help: str
-    labels: tuple[str, ...]
-    samples: Callable[[Known], Iterable[tuple[tuple[str, ...], Ages]]]
-    buckets: tuple[float, ...]
-    kind: Kind = "gaugehistogram"
-
-
-@dataclass(frozen=True, slots=True)
 class HistogramFamily(Generic[Known]):
-    """A family of kind histogram: distributions that only grow.
+    """A family whose samples are whole distributions.
 
     Attributes:
-        name: without suffix; the series are `_bucket`, `_sum` and `_count`.
+        name: without suffix; the series are `_bucket`, `_sum` and `_count`, of a gauge histogram `_bucket`,
+            `_gsum` and `_gcount`.
         help: one sentence.
         labels: besides `POOL_LABELS` and `le`.
         samples: what is known -> (label values, distribution).
         buckets: upper bounds.
+        kind: histogram, where distributions only grow, or gaugehistogram.
     """
 
     name: str
@@ -134,11 +115,20 @@ class HistogramFamily(Generic[Known]):
     buckets: tuple[float, ...]
     kind: Kind = "histogram"
 
+    @property
+    def suffixes(self) -> tuple[str, str, str]:
+        """Of the buckets', the counts' and the sums' series."""
+        return (
+            ("_bucket", "_gcount", "_gsum")
+            if self.kind == "gaugehistogram"
+            else ("_bucket", "_count", "_sum")
+        )
+
 
 SampleFamily = Family[Known] | InfoFamily[Known] | LabelledFamily[Known]
 """Of kinds that have single samples."""
 
-PoolFamily = SampleFamily[Known] | HistogramFamily[Known] | GaugeHistogramFamily[Known]
+PoolFamily = SampleFamily[Known] | HistogramFamily[Known]
 """Of any kind."""
 
 StateFamily = Family[PoolState] | LabelledFamily[PoolState]
@@ -148,7 +138,7 @@ CatalogueFamily = Family[CatalogueEntry] | LabelledFamily[CatalogueEntry]
 CapacityFamily = Family[Capacity] | LabelledFamily[Capacity]
 FreeCardsFamily = Family[FreeCards] | LabelledFamily[FreeCards]
 FittingFamily = Family[Fitting] | LabelledFamily[Fitting]
-ListingFamily = Family[Summary] | LabelledFamily[Summary] | GaugeHistogramFamily[Summary]
+ListingFamily = Family[Summary] | LabelledFamily[Summary] | HistogramFamily[Summary]
 WorkloadFamily = Family[Workload] | InfoFamily[Workload] | LabelledFamily[Workload]
 AnyFamily = (
     StateFamily

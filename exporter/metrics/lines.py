@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from exporter.metrics.family import (
     Family,
-    GaugeHistogramFamily,
     HistogramFamily,
     InfoFamily,
     Known,
@@ -60,43 +59,22 @@ def pool_lines(family: PoolFamily[Known], pool: str, known: Known) -> dict[str, 
         pool: the pool's labels as text.
         known: what is known of the pool.
     """
-    match family:
-        case HistogramFamily():
-            return {family.name: _histogram_lines(family, pool, known)}
-        case GaugeHistogramFamily():
-            return _gauge_histogram_lines(family, pool, known)
-        case _:
-            return {family.name: lines(family, (pool,), (known,))}
-
-
-def _histogram_lines(family: HistogramFamily[Known], pool: str, known: Known) -> list[str]:
-    """The sample lines of a histogram, one distribution's lines together, as both formats want them."""
-    found: list[str] = []
+    if not isinstance(family, HistogramFamily):
+        return {family.name: lines(family, (pool,), (known,))}
+    _, count_suffix, sum_suffix = family.suffixes
+    parts: defaultdict[str, list[str]] = defaultdict(list)
     name, labels = family.name, labelling(family.labels)
     for values, distribution in family.samples(known):
         identity = f"{pool},{labels(values)}"
-        found += _bucket_lines(name, identity, family.buckets, distribution.buckets)
-        found.append(f"{name}_sum{{{identity}}} {number(distribution.total)}\n")
-        found.append(f"{name}_count{{{identity}}} {sum(distribution.buckets)}\n")
-    return found
-
-
-def _gauge_histogram_lines(
-    family: GaugeHistogramFamily[Known], pool: str, known: Known
-) -> dict[str, list[str]]:
-    """OpenMetrics wants one distribution's lines together, the text format one suffix's: both are made."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    name, labels = family.name, labelling(family.labels)
-    for values, ages in family.samples(known):
-        identity = f"{pool},{labels(values)}"
-        buckets: list[str] = _bucket_lines(name, identity, family.buckets, ages.buckets)
-        count = f"{name}_gcount{{{identity}}} {sum(ages.buckets)}\n"
-        total = f"{name}_gsum{{{identity}}} {number(ages.total)}\n"
-        found[f"{name}_bucket"] += buckets
-        found[f"{name}_gcount"].append(count)
-        found[f"{name}_gsum"].append(total)
-        found[name] += [*buckets, count, total]
-    return found
+        buckets: list[str] = _bucket_lines(name, identity, family.buckets, distribution.buckets)
+        count = f"{name}{count_suffix}{{{identity}}} {distribution.count}\n"
+        total = f"{name}{sum_suffix}{{{identity}}} {number(distribution.total)}\n"
+        parts[name] += [*buckets, total, count]
+        if family.kind == "gaugehistogram":
+            # A histogram and two gauges in the text format, which wants one family's lines together.
+            for suffix, some in zip(family.suffixes, (buckets, [count], [total]), strict=True):
+                parts[f"{name}{suffix}"] += some
+    return parts
 
 
 def _bucket_lines(name: str, identity: str, bounds: Sequence[float], counts: Iterable[int]) -> list[str]:

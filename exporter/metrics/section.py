@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from isal import isal_zlib
 
 from exporter.metrics.families import FAMILIES
-from exporter.metrics.family import GaugeHistogramFamily, HistogramFamily
+from exporter.metrics.family import HistogramFamily
 from exporter.metrics.text import header
 
 if TYPE_CHECKING:
@@ -66,23 +66,19 @@ class Section:
 
 def _sections(family: AnyFamily, *, openmetrics: bool) -> list[Section]:
     name = family.name
-    if not isinstance(family, GaugeHistogramFamily):
+    suffixes = family.suffixes if isinstance(family, HistogramFamily) else ()
+    names = frozenset({name, name.removesuffix("_total"), *(f"{name}{suffix}" for suffix in suffixes)})
+    if openmetrics or family.kind != "gaugehistogram":
         head = header(name, family.kind, family.help, openmetrics=openmetrics)
-        suffixes = ("_bucket", "_sum", "_count") if isinstance(family, HistogramFamily) else ()
-        names = frozenset({name, name.removesuffix("_total"), *(f"{name}{suffix}" for suffix in suffixes)})
         return [Section(name, Chunk.of(head), names)]
-    names = frozenset({name, *(f"{name}{suffix}" for suffix in ("_bucket", "_gcount", "_gsum"))})
-    if openmetrics:
-        head = header(name, family.kind, family.help, openmetrics=True)
-        return [Section(name, Chunk.of(head), names)]
-    kinds = {
+    as_text = {
         "_bucket": (name, "histogram"),
         "_gcount": (f"{name}_gcount", "gauge"),
         "_gsum": (f"{name}_gsum", "gauge"),
     }
     return [
         Section(f"{name}{suffix}", Chunk.of(header(as_name, kind, family.help, openmetrics=False)), names)
-        for suffix, (as_name, kind) in kinds.items()
+        for suffix, (as_name, kind) in as_text.items()
     ]
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from exporter.metrics.users import Users, by_user
-from exporter.snapshot.distribution import AGE_BUCKETS
+from exporter.snapshot.distribution import Distribution
 from exporter.snapshot.workload import (
     ACCELERATORS,
     FINISHED,
@@ -49,24 +48,6 @@ class Choice(NamedTuple):
     users: int | None = None
 
 
-@dataclass(slots=True)
-class Ages:
-    """How long the waiting workloads of one type have waited so far.
-
-    Attributes:
-        buckets: how many by bucket of `AGE_BUCKETS`, each wait once; the last is over all of them.
-        total: seconds of all of them together.
-    """
-
-    buckets: list[int] = field(default_factory=lambda: [0] * (len(AGE_BUCKETS) + 1))
-    total: float = 0.0
-
-    def add(self, age: float) -> None:
-        """Count one wait."""
-        self.buckets[bisect_left(AGE_BUCKETS, age)] += 1
-        self.total += age
-
-
 @dataclass(frozen=True, slots=True)
 class Summary:
     """The figures of one listing. Keys are there for every documented value, and for others as they come.
@@ -92,7 +73,7 @@ class Summary:
     cpu_cores: Mapping[tuple[str, str], float]
     memory_bytes: Mapping[tuple[str, str], float]
     accelerators: Mapping[tuple[str, str, str], float]
-    ages: Mapping[str, Ages]
+    ages: Mapping[str, Distribution]
     longest: Mapping[tuple[str, str], float]
     shortest_running: Mapping[tuple[str, str], float]
     longest_in_status: Mapping[tuple[str, str], float]
@@ -110,7 +91,7 @@ class Summary:
     @property
     def longest_pending(self) -> float | None:
         """Seconds of the longest wait of all; None where nobody waits, or for how long is not known."""
-        return max(self.longest.values()) if any(sum(ages.buckets) for ages in self.ages.values()) else None
+        return max(self.longest.values()) if any(ages.count for ages in self.ages.values()) else None
 
 
 def summarise(listing: Listing, choice: Choice) -> Summary:
@@ -159,12 +140,12 @@ def _demand(workloads: Iterable[Workload]) -> tuple[_Counts, _Amounts, _Amounts,
     return counts, cpu_cores, memory_bytes, accelerators
 
 
-def _ages(waiting: Iterable[Workload]) -> Mapping[str, Ages]:
-    ages: defaultdict[str, Ages] = defaultdict(Ages, {kind: Ages() for kind in TYPES})
+def _ages(waiting: Iterable[Workload]) -> Mapping[str, Distribution]:
+    ages: dict[str, list[float]] = {kind: [] for kind in TYPES}
     for workload in waiting:
         if workload.pending is not None:
-            ages[workload.type].add(workload.pending)
-    return ages
+            ages.setdefault(workload.type, []).append(workload.pending)
+    return {kind: Distribution.of(seconds) for kind, seconds in ages.items()}
 
 
 def _longest(waiting: Iterable[Workload]) -> Mapping[tuple[str, str], float]:

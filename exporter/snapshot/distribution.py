@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 AGE_BUCKETS = (
@@ -25,6 +29,21 @@ class Distribution:
 
     buckets: tuple[int, ...] = (0,) * (len(AGE_BUCKETS) + 1)
     total: float = 0.0
+
+    @classmethod
+    def of(cls, durations: Iterable[float]) -> Distribution:
+        """Of so many seconds each."""
+        counts = [0] * (len(AGE_BUCKETS) + 1)
+        total = 0.0
+        for seconds in durations:
+            counts[bisect_left(AGE_BUCKETS, seconds)] += 1
+            total += seconds
+        return cls(tuple(counts), total)
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return sum(self.buckets)
 
     def plus(self, seconds: float) -> Distribution:
         """The same with one more duration."""

@@ -17,7 +17,7 @@ from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from bench.data import PROJECT, Size, variants
 from exporter.api.decode import decode_page
 from exporter.metrics.families import LISTING_FAMILIES, WORKLOAD_FAMILIES
-from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS, Family, GaugeHistogramFamily, InfoFamily
+from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS, Family, HistogramFamily, InfoFamily
 from exporter.metrics.summary import Choice, SeriesOf, summarise
 from exporter.snapshot.pool import Listing
 
@@ -46,7 +46,7 @@ class Collector:
 
     def _of_pool(self, family: ListingFamily) -> Metric:
         names = (*POOL_LABELS, *family.labels)
-        if isinstance(family, GaugeHistogramFamily):
+        if isinstance(family, HistogramFamily):
             histogram = GaugeHistogramMetricFamily(family.name, family.help, labels=names)
             bounds = [*map(str, family.buckets), "+Inf"]
             for values, ages in family.samples(self._summary):
