@@ -1,8 +1,8 @@
 """`enclose.py ROOT COMMAND...`: what a container engine does between its new namespaces and the command.
 
 To be started in fresh mount, process and network namespaces. The command gets ROOT as its read-only root,
-user 65532 without any capability, a loopback of its own, and at /var/lib/modelarts-exporter a new volume. That
-takes over owner and mode of the directory in the image, as Docker's and Podman's do.
+user 65532 without any capability, a loopback of its own, and a new volume at /var/lib/modelarts-exporter,
+which takes over owner and mode of the directory in the image, as Docker's and Podman's do.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def test_a_bad_configuration_is_not_tried_again_and_again() -> None:
 
 
 def test_the_example_fits_what_systemd_hands_over(tmp_path: Path) -> None:
-    """Keys are where LoadCredential= puts them, the state is in StateDirectory=; only its IDs are to change."""
+    """Keys are where LoadCredential= puts them, its state is in StateDirectory=; only IDs are to change."""
     loaded = re.findall(r"(?m)^LoadCredential=(\w+):", UNIT.read_text())
     [state] = re.findall(r"(?m)^StateDirectory=(.+)$", UNIT.read_text())
     text = (FOLDER / "exporter.yml").read_text()
