@@ -23,6 +23,8 @@ ENV PATH=/opt/modelarts-exporter/bin:$PATH \
     HOME=/home/exporter \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
+# For state.path. A volume that is mounted here empty takes over the directory's owner.
+RUN install --directory --owner=65532 --group=65532 --mode=700 /var/lib/modelarts-exporter
 # No name is needed for the user, and numbers let Kubernetes verify runAsNonRoot.
 USER 65532:65532
 EXPOSE 10310

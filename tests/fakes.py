@@ -38,6 +38,10 @@ class FakeClock:
         self._wall += seconds
         self._monotonic += seconds
 
+    def set_ahead(self, seconds: float) -> None:
+        """Somebody sets the machine's clock: no time passes. Negative: sets it back."""
+        self._wall += seconds
+
 
 class NoThread(Executor):
     """Does everything at once, where it is asked to."""

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 def pool_views(pools: Iterable[RenderedPool], clock: Clock) -> list[PoolView]:
     """Every pool as it stands at this moment."""
-    return [_view(pool, wall=clock.wall(), fresh=pool.fresh(clock.monotonic())) for pool in pools]
+    now = clock.monotonic()
+    return [_view(pool, now) for pool in pools]
 
 
-def _view(pool: RenderedPool, *, wall: float, fresh: bool) -> PoolView:
-    state = pool.state
+def _view(pool: RenderedPool, now: float) -> PoolView:
+    state, fresh = pool.state, pool.fresh(now)
     summary = pool.summary if fresh else None
     return PoolView(
         region=state.key.region,
@@ -28,8 +29,8 @@ def _view(pool: RenderedPool, *, wall: float, fresh: bool) -> PoolView:
         name=state.name,
         outcome=state.outcome,
         explanation=state.explanation,
-        attempted_ago=_ago(wall, state.attempted_at),
-        data_age=_ago(wall, state.succeeded_at),
+        attempted_ago=_ago(now, state.attempted_at),
+        data_age=_ago(now, state.read_at),
         duration=state.duration,
         workloads=sum(summary.workloads.values()) if summary else None,
         waiting=summary.waiting if summary else None,
@@ -40,4 +41,4 @@ def _view(pool: RenderedPool, *, wall: float, fresh: bool) -> PoolView:
 
 
 def _ago(now: float, moment: float | None) -> float | None:
-    return None if moment is None else max(0.0, now - moment)
+    return None if moment is None else now - moment

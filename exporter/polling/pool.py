@@ -64,8 +64,8 @@ class PoolPoller:
         listing, outcome, explanation = await self._read()
         throughput = None
         if listing is not None:
-            now = self.clock.wall()
-            listing, throughput = await self.ledger.record(self.key, listing, now, estimates=self.estimates)
+            wall = self.clock.wall()
+            listing, throughput = await self.ledger.record(self.key, listing, wall, estimates=self.estimates)
         before = self.store.states.get(self.key) or PoolState(self.key)
         now = self.clock.monotonic()
         self.telemetry.poll_duration.observe(now - started)
@@ -74,16 +74,17 @@ class PoolPoller:
             name=self.names().get(self.key.pool, before.name),
             outcome=outcome,
             explanation=explanation,
-            attempted_at=self.clock.wall(),
+            attempted_at=now,
             duration=now - started,
             polls=before.counted(outcome),
         )
         if listing is not None:
-            elapsed = max(0.0, self.clock.wall() - (before.succeeded_at or 0.0))
+            elapsed = 0.0 if before.read_at is None else now - before.read_at
             state = replace(
                 state,
-                succeeded_at=state.attempted_at,
+                succeeded_at=self.clock.wall(),
                 listing=watched(listing, before.listing, elapsed),
+                read_at=now,
                 fresh_until=now + self.stale_after,
                 throughput=throughput,
             )

@@ -246,7 +246,7 @@ class ProjectPoller:
         before = poller.store.states[poller.key]
         if before.attempted_at is not None:
             # Watched before a reload: not due again just because the configuration was read.
-            elapsed = max(0.0, self.clock.wall() - before.attempted_at)
+            elapsed = self.clock.monotonic() - before.attempted_at
             await self.clock.sleep(max(0.0, self.interval - elapsed))
         while True:
             await poller.poll()

@@ -59,10 +59,11 @@ class PoolState:
         name: its display name; None where unknown.
         outcome: how the last poll ended; None before the first.
         explanation: what went wrong in the last poll and what to do; empty when all went well.
-        attempted_at: Unix time of the end of the last poll; None before the first.
+        attempted_at: the monotonic moment of the end of the last poll; None before the first.
         succeeded_at: Unix time of the end of the last successful poll; None before it.
         duration: seconds the last poll took.
         listing: what the last successful poll read; None before it.
+        read_at: the monotonic moment of `succeeded_at`, for ages: Unix time may be set meanwhile.
         fresh_until: the monotonic moment at which `listing` is too old to be shown.
         polls: how many polls ended in which outcome since the start.
         entry: what the project's list of pools says of it; None where it was not in it.
@@ -80,6 +81,7 @@ class PoolState:
     succeeded_at: float | None = None
     duration: float | None = None
     listing: Listing | None = None
+    read_at: float | None = None
     fresh_until: float = 0.0
     polls: Mapping[Outcome, int] = field(default_factory=dict)
     entry: Dated[CatalogueEntry] | None = None

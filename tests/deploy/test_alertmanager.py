@@ -79,9 +79,9 @@ def alerting_rules() -> list[dict[str, Any]]:
 MUTING = {
     "an exporter that is down mutes what is its own": (
         {"alertname": "ModelArtsExporterDown", "severity": "page", "job": "m", "instance": "a"},
-        {"alertname": "ModelArtsReloadFailed", "severity": "ticket", "job": "m", "instance": "a"},
+        {"alertname": "ModelArtsStateNotKept", "severity": "ticket", "job": "m", "instance": "a"},
         [
-            {"alertname": "ModelArtsReloadFailed", "severity": "ticket", "job": "m", "instance": "b"},
+            {"alertname": "ModelArtsStateNotKept", "severity": "ticket", "job": "m", "instance": "b"},
             {"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "p", "uid": "u"},
         ],
     ),
@@ -91,12 +91,16 @@ MUTING = {
         [
             {"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "q", "uid": "u"},
             {"alertname": "ModelArtsDiscoveryFails", "severity": "ticket"},
+            {"alertname": "ModelArtsCapacityUnreadable", "severity": "info"},
         ],
     ),
     "stale data mute the queue, and neither that they are stale nor why": (
         {"alertname": "ModelArtsDataStale", "severity": "page", "pool": "p"},
-        {"alertname": "ModelArtsQueueHeadStuck", "severity": "ticket", "pool": "p", "uid": "u"},
-        [{"alertname": "ModelArtsPoolUnreadable", "severity": "ticket", "pool": "p", "reason": "network"}],
+        {"alertname": "ModelArtsWorkloadFitsButWaits", "severity": "ticket", "pool": "p"},
+        [
+            {"alertname": "ModelArtsPoolUnreadable", "severity": "ticket", "pool": "p", "reason": "network"},
+            {"alertname": "ModelArtsPoolUnwell", "severity": "ticket", "pool": "p"},
+        ],
     ),
     "a page mutes the ticket on the same workload": (
         {"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "p", "uid": "u"},

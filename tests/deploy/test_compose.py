@@ -66,7 +66,18 @@ def test_the_demo_runs_by_default_and_a_configuration_when_asked_for() -> None:
     real = REAL["services"]["exporter"]
     invocation = parse([real["command"]])
     assert invocation.command is None
-    assert [f"{SET['EXPORTER_CONFIG']}:{invocation.config_file}:ro"] == real["volumes"]
+    assert f"{SET['EXPORTER_CONFIG']}:{invocation.config_file}:ro" in real["volumes"]
+
+
+def test_state_is_kept_in_a_volume_that_the_exporter_may_write_to() -> None:
+    """A new volume takes over the owner of the image's directory under it; only a directory there has one."""
+    service = SERVICES["exporter"]
+    state = Path(service["environment"]["MODELARTS_EXPORTER_STATE__PATH"])
+    [kept] = [volume for volume in service["volumes"] if volume.split(":")[0] in DEMO["volumes"]]
+    assert kept.split(":")[1:] == [str(state.parent)]
+    dockerfile = (DEPLOY / service["build"] / "Dockerfile").read_text(encoding="utf-8")
+    user, group = re.findall(r"^USER (\d+):(\d+)$", dockerfile, re.MULTILINE)[0]
+    assert f"install --directory --owner={user} --group={group} --mode=700 {state.parent}\n" in dockerfile
 
 
 def test_the_example_configuration_finds_its_keys(tmp_path: Path) -> None:

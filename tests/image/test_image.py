@@ -6,12 +6,14 @@ import os
 import re
 import signal
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from buildah import Buildah
 from container import Container
+from enclose import VOLUME
 from programs import program
 
 from exporter import __version__
@@ -47,6 +49,7 @@ def test_the_image_builds_and_runs_as_an_operator_would_run_it(buildah: Buildah)
     holds_what_an_engine_needs_to_know(configuration)
     holds_the_exporter_compiled_and_no_installer(root / ENVIRONMENT)
     is_enclosed(container)
+    keeps_state_in_a_new_volume(container)
     runs_the_demo(container, configuration)
 
 
@@ -80,6 +83,24 @@ def is_enclosed(container: Container) -> None:
         "import os; print(os.getpid(), os.getuid(), os.getgid(), os.getgroups(), os.statvfs('/').f_flag & 1)"
     )
     assert container.run("python", "-c", seen).stdout == "1 65532 65532 [] 1\n"
+
+
+def keeps_state_in_a_new_volume(container: Container) -> None:
+    """A poll that fails is enough to begin a state; beside the volume there is no place for it."""
+    for folder, refused in ((f"/{VOLUME}", False), (f"/{ENVIRONMENT}", True)):
+        project = {
+            "MODELARTS_EXPORTER_STATE__PATH": f"{folder}/state.db",
+            "MODELARTS_EXPORTER_REGION": "r",
+            "MODELARTS_EXPORTER_PROJECT_ID": "0" * 32,
+            "MODELARTS_EXPORTER_POOLS": f"pool-{'0' * 32}",
+            "MODELARTS_EXPORTER_ENDPOINT": "http://127.0.0.1:9",
+            "HUAWEICLOUD_SDK_AK": "made-up",
+            "HUAWEICLOUD_SDK_SK": "made-up",
+        }
+        kept = replace(container, environment={**container.environment, **project})
+        done = kept.run("modelarts-exporter", "once")
+        assert "modelarts_pool_up{" in done.stdout, done
+        assert ("state cannot be kept" in done.stderr) == refused, done
 
 
 def runs_the_demo(container: Container, configuration: dict[str, Any]) -> None:

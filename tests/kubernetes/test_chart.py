@@ -28,6 +28,9 @@ OBJECTS = {
     "tls": ALWAYS
     | {("ServiceAccount", "modelarts-reader"), ("ServiceMonitor", RELEASE), ("ConfigMap", RELEASE)}
     | {("NetworkPolicy", RELEASE)},
+    "persistent": ALWAYS
+    | {("ServiceAccount", RELEASE), ("ServiceMonitor", RELEASE), ("ConfigMap", RELEASE)}
+    | {("PersistentVolumeClaim", RELEASE)},
 }
 """But for the rules, of which there is an object a file."""
 
@@ -125,3 +128,9 @@ def test_notes_say_what_is_missing() -> None:
     assert "Nobody is alerted yet" in notes["tls"]
     assert "1 project(s)" in notes["production"]
     assert "https://127.0.0.1:10310/modelarts/metrics " in notes["tls"]
+    kept = [
+        name
+        for name, text in notes.items()
+        if "Counters are kept in the claim watch-modelarts-exporter" in text
+    ]
+    assert kept == ["persistent"]

@@ -55,6 +55,7 @@ def test_pods_are_restricted(example: str) -> None:
             "name",
             "configMap",
             "secret",
+            "persistentVolumeClaim",
         }
         [part] = pod["containers"]
         assert part["securityContext"] == {
@@ -106,19 +107,23 @@ def test_ports_agree(example: str) -> None:
     )
 
 
-@pytest.mark.parametrize("example", ["production", "tls"])
+@pytest.mark.parametrize("example", ["persistent", "production", "tls"])
 def test_the_exporter_takes_its_configuration(example: str, tmp_path: Path) -> None:
     """Started with the container's own arguments on what is mounted there, it finds nothing to mend."""
     objects = objects_of(example)
     mounted(objects, tmp_path)
-    inside = re.compile("/etc/modelarts-exporter|/run/secrets")
+    inside = re.compile("/(etc|var/lib)/modelarts-exporter|/run/secrets")
     config = tmp_path / "etc/modelarts-exporter/exporter.yml"
     config.write_text(inside.sub(lambda found: f"{tmp_path}{found[0]}", config.read_text()))
     arguments = [
         inside.sub(lambda found: f"{tmp_path}{found[0]}", text) for text in container(objects)["args"]
     ]
+    environment = {
+        variable["name"]: inside.sub(lambda found: f"{tmp_path}{found[0]}", variable["value"])
+        for variable in container(objects).get("env", ())
+    }
     command = [sys.executable, "-m", "exporter", "--config.check", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={})
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, "the configuration is good\n", "")
 
 
@@ -138,6 +143,9 @@ def mounted(objects: list[dict[str, Any]], root: Path) -> None:
             case {"secret": {"secretName": name, "defaultMode": 0o440}}:
                 assert folder.name == name
                 fill(folder)
+            case {"persistentVolumeClaim": {"claimName": name}}:
+                assert name == only("PersistentVolumeClaim", objects)["metadata"]["name"]
+                assert "readOnly" not in mount
 
 
 def fill(secret: Path) -> None:
@@ -171,6 +179,56 @@ def test_a_changed_configuration_is_rolled_out_behind_the_running_one() -> None:
     before, after = (only("Deployment", objects)["spec"] for objects in (objects_of("production"), changed))
     assert before["template"]["metadata"] != after["template"]["metadata"]
     assert before["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+def test_a_kept_state_has_one_owner() -> None:
+    """The old pod ends before the new one starts, which would end with status 2 beside it."""
+    objects = objects_of("persistent")
+    assert only("Deployment", objects)["spec"]["strategy"] == {"type": "Recreate"}
+    claim = only("PersistentVolumeClaim", objects)["spec"]
+    assert claim == {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "csi-disk",
+        "resources": {"requests": {"storage": "10Gi"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "claims"),
+    [
+        ({}, ["watch-modelarts-exporter"]),
+        ({"existingClaim": "counters"}, ["counters"]),
+        ({"enabled": False}, []),
+    ],
+)
+def test_a_claim_is_made_or_found(changed: dict[str, Any], claims: list[str]) -> None:
+    """Of the default storage class and size; one that is there already is left to whoever made it."""
+    objects = rendered(EXAMPLES["persistent"] | {"persistence": {"enabled": True, **changed}})
+    [pod, _] = pods(objects)
+    found = [kind["persistentVolumeClaim"] for kind in pod["volumes"] if "persistentVolumeClaim" in kind]
+    assert found == [{"claimName": name} for name in claims]
+    made = of_kind("PersistentVolumeClaim", objects)
+    assert [document["metadata"]["name"] for document in made] == ([] if changed else claims)
+    for document in made:
+        assert "storageClassName" not in document["spec"]
+        assert document["spec"]["resources"] == {"requests": {"storage": "1Gi"}}
+    assert bool(container(objects).get("env")) == bool(claims)
+
+
+def test_the_operators_own_variables_stand_beside_the_states() -> None:
+    """Both are set."""
+    proxy = {"name": "HTTPS_PROXY", "value": "http://proxy.example.com:3128"}
+    variables = container(rendered(EXAMPLES["persistent"] | {"env": [proxy]}))["env"]
+    state = {"name": "MODELARTS_EXPORTER_STATE__PATH", "value": "/var/lib/modelarts-exporter/state.db"}
+    assert variables == [state, proxy]
+
+
+def test_the_demo_keeps_nothing() -> None:
+    """Its cloud begins anew with it; a claim would be paid for and never written to."""
+    objects = rendered({"demo": True, "persistence": {"enabled": True}})
+    assert of_kind("PersistentVolumeClaim", objects) == []
+    assert only("Deployment", objects)["spec"]["strategy"]["type"] == "RollingUpdate"
+    assert not {"env", "volumeMounts"} & container(objects).keys()
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,9 @@ def project(**changes: Any) -> dict[str, Any]:
         (project() | {"secrets": ["UPPER"]}, "secrets/0"),
         ({"config": {"web": {"listen_address": [":9100"]}}}, "web/listen_address"),
         ({"config": {"web": {"config_file": "web.yml"}}}, "web/config_file"),
+        ({"config": {"state": {"path": "/tmp/state.db"}}}, "state/path"),  # noqa: S108  (refused)
+        (project() | {"persistence": {"size": "much"}}, "persistence/size"),
+        (project() | {"persistence": {"existingClaim": "UPPER"}}, "persistence/existingClaim"),
         ({"demo": True, "webConfig": {"tls": True}}, "webConfig/tls"),
     ],
 )

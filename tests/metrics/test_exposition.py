@@ -40,7 +40,7 @@ def pool(name: str, *workloads: Workload, clock: FakeClock, age: float = 300.0) 
         PoolKey("cn-north-4", "p" * 32, name),
         name=NAUGHTY,
         outcome="ok",
-        attempted_at=clock.wall(),
+        attempted_at=clock.monotonic(),
         succeeded_at=clock.wall(),
         listing=Listing(workloads, head_since=1.7e9),
         fresh_until=clock.monotonic() + age,

@@ -76,7 +76,6 @@ def state(*workloads: Workload, complete: bool = True) -> PoolState:
         KEY,
         name="Team A",
         outcome="ok" if complete else "incomplete",
-        attempted_at=1_700_000_100.0,
         succeeded_at=1_700_000_100.0,
         listing=Listing(workloads, complete, head_since=1_700_000_000.0),
         fresh_until=100.0,

@@ -8,7 +8,10 @@ import pytest
 from fakes import NoThread
 from structlog.testing import capture_logs
 
+from exporter.commands.views import pool_views
 from exporter.errors import NotFound, PollError, RequestTimeout, Throttled
+from exporter.metrics.render import render_pool
+from exporter.metrics.summary import Choice
 from exporter.polling.nearmiss import near_misses
 from exporter.polling.pool import PoolPoller
 from exporter.snapshot.capacity import Amounts, Capacity
@@ -65,7 +68,8 @@ async def test_success_and_failure(clock: FakeClock) -> None:
     clock.advance(60.0)
     second = await polls.poll()
     assert (second.up, second.outcome, second.listing) == (False, "timeout", listing)
-    assert (second.succeeded_at, second.attempted_at) == (first.succeeded_at, clock.wall())
+    assert (second.succeeded_at, second.read_at) == (first.succeeded_at, first.attempted_at)
+    assert second.attempted_at == clock.monotonic()
     assert second.fresh_until == first.fresh_until
     assert second.explanation == "no whole answer within 10 s; check the endpoint"
     assert second.polls == {"ok": 1, "timeout": 1}
@@ -143,6 +147,24 @@ async def test_time_in_a_status_that_should_pass_is_watched(clock: FakeClock) ->
         clock.advance(60.0)
     assert [times[0] for times in seen] == [None, 0.0, 0.0, 120.0, 0.0, 60.0, None, 0.0]
     assert {times[1] for times in seen} == {None}
+
+
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
+async def test_a_clock_that_is_set_ages_nothing(clock: FakeClock, jump: float) -> None:
+    """Time in a status, and the ages on the status page, count what has passed, not what the clock says."""
+    listing = Listing((Workload(uid="u", status="Terminating"),))
+    polls = poller(clock, listing, listing)
+    await polls.poll()
+    clock.advance(60.0)
+    clock.set_ahead(jump)
+    state = await polls.poll()
+    assert state.listing is not None
+    assert [workload.in_status for workload in state.listing.workloads] == [60.0]
+    assert state.succeeded_at == clock.wall()
+    clock.advance(5.0)
+    clock.set_ahead(-jump)
+    [view] = pool_views([render_pool(state, Choice("none", 0))], clock)
+    assert (view.attempted_ago, view.data_age) == (5.0, 5.0)
 
 
 async def test_durations_are_counted(clock: FakeClock) -> None:

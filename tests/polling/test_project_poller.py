@@ -272,7 +272,8 @@ async def test_a_pool_polled_lately_is_not_due_because_of_a_reload() -> None:
     """Reading the configuration again costs no extra requests for pools that stay."""
     clock = StepClock(until=INTERVAL - 1)
     store = SnapshotStore()
-    store.publish(PoolState(PoolKey("r", "p", "pool-a"), outcome="ok", attempted_at=clock.wall() - 0.5))
+    attempted_at = clock.monotonic() - 0.5
+    store.publish(PoolState(PoolKey("r", "p", "pool-a"), outcome="ok", attempted_at=attempted_at))
     cloud = Cloud(clock, {})
     await run(project(cloud, ("pool-a", "pool-b"), store), clock)
     assert "pool-a" not in {pool for pool, _ in cloud.listed}

@@ -11,6 +11,8 @@ from pathlib import Path
 from programs import program
 
 from exporter.cli import BAD_CONFIGURATION
+from exporter.settings.credentials import KeysForm
+from exporter.settings.load import load
 
 FOLDER = Path(__file__).parents[2] / "deploy/systemd"
 UNIT = FOLDER / "modelarts-exporter.service"
@@ -56,16 +58,29 @@ def test_a_bad_configuration_is_not_tried_again_and_again() -> None:
     assert settings["Restart"] == "on-failure"
 
 
-def test_the_example_reads_the_credentials_that_systemd_hands_over(tmp_path: Path) -> None:
-    """Its key files are where LoadCredential= puts them, and with them it needs no change but its IDs."""
+def test_the_example_fits_what_systemd_hands_over(tmp_path: Path) -> None:
+    """Keys are where LoadCredential= puts them, its state is in StateDirectory=; only IDs are to change."""
     loaded = re.findall(r"(?m)^LoadCredential=(\w+):", UNIT.read_text())
-    credentials = f"/run/credentials/{UNIT.name}"
+    [state] = re.findall(r"(?m)^StateDirectory=(.+)$", UNIT.read_text())
     text = (FOLDER / "exporter.yml").read_text()
-    assert sorted(re.findall(rf"_file: {credentials}/(\w+)", text)) == sorted(loaded)
+    given = {
+        f"/run/credentials/{UNIT.name}": tmp_path / "credentials",
+        f"/var/lib/{state}": tmp_path / "state",
+    }
+    for outside, inside in given.items():
+        inside.mkdir()
+        text = text.replace(outside, str(inside))
     for name in loaded:
-        (tmp_path / name).write_text(f"made-up-{name}")
+        (tmp_path / "credentials" / name).write_text(f"made-up-{name}")
     config = tmp_path / "exporter.yml"
-    config.write_text(text.replace(credentials, str(tmp_path)))
+    config.write_text(text)
     command = [sys.executable, "-m", "exporter", "--config.check", f"--config.file={config}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={})
     assert (done.returncode, done.stderr) == (0, "")
+    settings = load(config, {}, {})
+    [project] = settings.projects
+    assert isinstance(project.credentials, KeysForm)
+    used = {project.credentials.access_key, project.credentials.secret_key}
+    assert used == {tmp_path / "credentials" / name for name in loaded}
+    assert settings.state.path is not None
+    assert settings.state.path.parent == tmp_path / "state"

@@ -53,6 +53,13 @@ default
 {{- ternary "https" "http" .Values.webConfig.tls -}}
 {{- end -}}
 
+{{/* The claim with the exporter's state; nothing where none is kept. The demo has none to keep. */}}
+{{- define "modelarts-exporter.claim" -}}
+{{- if and .Values.persistence.enabled (not .Values.demo) -}}
+{{- default (include "modelarts-exporter.fullname" .) .Values.persistence.existingClaim -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "modelarts-exporter.telemetryPath" -}}
 {{- ternary "/metrics" (dig "web" "telemetry_path" "/metrics" .Values.config) .Values.demo -}}
 {{- end -}}
@@ -62,7 +69,7 @@ default
 runAsNonRoot: true
 runAsUser: 65532
 runAsGroup: 65532
-# Makes the Secrets' files readable for the exporter, and for nobody else.
+# Makes the Secrets' files readable and the state's volume writable for the exporter, and for nobody else.
 fsGroup: 65532
 seccompProfile:
   type: RuntimeDefault
