@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -127,8 +128,9 @@ class _Paths:
         response = web.StreamResponse(headers=headers)
         response.content_length = size
         await response.prepare(request)
-        for part in _parts(pieces):
-            await response.write(part)
+        with suppress(ConnectionError):  # who hangs up has had enough, which is no fault of ours
+            for part in _parts(pieces):
+                await response.write(part)
         return response
 
     async def page(self, _request: web.Request) -> web.Response:

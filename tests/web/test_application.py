@@ -48,14 +48,35 @@ async def test_scrape_is_compressed_where_accepted() -> None:
     assert gzip.decompress(answer.body) == TEXT
 
 
+class Large(FakeExposition):
+    """Five pieces of so many bytes."""
+
+    def __init__(self, size: int = 700_000) -> None:
+        super().__init__()
+        self.size = size
+
+    async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
+        self.asked.append((openmetrics, gzip, names))
+        return tuple(bytes([number]) * self.size for number in range(5))
+
+
+async def test_a_scraper_that_hangs_up_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever has read enough of a large scrape may go; nothing is logged, and others are served."""
+    exposition = Large(size=20_000_000)  # more than the sockets hold
+    with capture_logs() as logs:
+        async with serving(services(exposition=exposition)) as server:
+            reader, writer = await asyncio.open_connection(*server.addresses[0])
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readexactly(1000)
+            writer.transport.abort()
+            assert len((await ask(server, "/metrics")).body) == 100_000_000
+    assert len(exposition.asked) == 2
+    assert logs == []
+    assert [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}] == []
+
+
 async def test_large_scrape_arrives_whole() -> None:
     """Megabytes are sent part by part; they arrive in order, with their length, and HEAD has just that."""
-
-    class Large(FakeExposition):
-        async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
-            del openmetrics, gzip, names
-            return tuple(bytes([number]) * 700_000 for number in range(5))
-
     async with serving(services(exposition=Large())) as server:
         answer = await ask(server, "/metrics")
         head = await ask(server, "/metrics", method="HEAD")
