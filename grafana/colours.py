@@ -68,7 +68,7 @@ OUTCOME = {
 PRIORITY = {"priority 0": "blue", "priority 1": "green", "priority 2": "orange", "priority 3": "red"}
 DEMAND = {"waiting": "orange", "running": "green", "capacity": "text"}
 THROUGHPUT = {
-    "submitted": "blue",
+    "submitted": "yellow",
     "started": "light-blue",
     "requeued": "orange",
     "completed": "dark-green",

@@ -154,7 +154,7 @@ def heat(title: str, description: str, query: Query, *, unit: str, height: int =
         .color(heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Oranges").steps(64))
         .filter_values(heatmap.FilterValueRange().le(1e-9))
         .cell_gap(1)
-        .y_axis(heatmap.YAxisConfig().unit(unit))
+        .y_axis(heatmap.YAxisConfig().unit(unit).decimals(0))
         .show_legend()
         .with_target(_target(query, 0).range().format(PromQueryFormat.HEATMAP))
     )

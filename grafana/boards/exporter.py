@@ -50,7 +50,7 @@ def _now() -> Section:
         *_projects(),
         *_settings(),
         figure(
-            "Not understood, 1 h",
+            "Not understood",
             "Workloads and quantities that the cloud gave in the last hour and that were not understood.",
             Query(
                 f"sum(increase({own(PREFIX + 'workloads_rejected_total')}[1h])) + "
@@ -82,7 +82,7 @@ def _projects() -> tuple[Panel, ...]:
             texts={"0": "fail", "1": "work"},
         ),
         figure(
-            "Credentials end in",
+            "Credentials",
             "The least time left of credentials that end; renewed before, where that is possible.",
             Query(f"min({own(PREFIX + 'credentials_expiry_timestamp_seconds', *SCOPE[:2])}) - time()"),
             unit=Seconds,
@@ -102,7 +102,7 @@ def _settings() -> tuple[Panel, ...]:
             texts={"0": "refused", "1": "in use"},
         ),
         figure(
-            "Configuration read",
+            "Config age",
             "How long ago the configuration in use was read; of several exporters, the oldest.",
             Query(f"time() - min({own(PREFIX + 'config_last_reload_success_timestamp_seconds')})"),
             unit=Seconds,
@@ -183,7 +183,6 @@ def _api() -> Section:
                 "Request duration",
                 "Single requests, the answer's body included.",
                 "api_request_duration_seconds",
-                width=8,
             ),
             graph(
                 "Retries by reason, per minute",
@@ -191,7 +190,6 @@ def _api() -> Section:
                 Query(f"60 * {total(rate(PREFIX + 'api_retries_total'), 'reason')}", "{{reason}}"),
                 stacked=True,
                 colours=OUTCOME,
-                width=8,
             ),
             graph(
                 "Not understood, per minute",
@@ -205,7 +203,7 @@ def _api() -> Section:
                     f"60 * {total(rate(PREFIX + 'quantities_unparsable_total'), 'resource')}",
                     "quantity: {{resource}}",
                 ),
-                width=8,
+                width=24,
             ),
         ),
     )
@@ -266,7 +264,7 @@ def _cost() -> Section:
     )
 
 
-def _latency(title: str, what: str, histogram: str, width: int = 12) -> Graph:
+def _latency(title: str, what: str, histogram: str) -> Graph:
     return graph(
         title,
         f"{what} Half, and 99 of 100, took less than this; estimated within buckets.",
@@ -274,5 +272,4 @@ def _latency(title: str, what: str, histogram: str, width: int = 12) -> Graph:
         Query(quantile(0.5, PREFIX + histogram), "half"),
         unit=Seconds,
         colours={"99 of 100": "orange", "half": "blue"},
-        width=width,
     )

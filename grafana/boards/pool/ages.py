@@ -76,8 +76,10 @@ def section() -> Section:
 
 
 def _age_quantile(share: float) -> str:
-    # No rate(): the buckets hold who waits now, and do not count up.
-    return f"histogram_quantile({share}, {total(series(_AGES), 'le')}) >= 0"
+    # No rate(): the buckets hold who waits now, and do not count up. The last one that is not empty reaches
+    # further than anybody has waited.
+    estimated = f"histogram_quantile({share}, {total(series(_AGES), 'le')})"
+    return f"clamp_max({estimated}, scalar({largest(series(_LONGEST))})) >= 0"
 
 
 def _buckets() -> Iterable[tuple[float, float]]:

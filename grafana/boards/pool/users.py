@@ -41,20 +41,20 @@ def section() -> Section:
 
 
 def _table() -> Panel:
-    columns = {
-        "Cards waited for": (_CARDS, WAITING),
-        "Cards in use": (_CARDS, RUNNING),
-        "Waiting": (_WORKLOADS, WAITING),
-        "Running": (_WORKLOADS, RUNNING),
-    }
+    columns = (
+        ("Cards waited for", _CARDS, WAITING, 175),
+        ("Cards in use", _CARDS, RUNNING, 135),
+        ("Waiting", _WORKLOADS, WAITING, 110),
+        ("Running", _WORKLOADS, RUNNING, 110),
+    )
     return table_of(
         "Users",
         f"Who waits for most, and who holds most. {_WITH}",
         total(series(_WORKLOADS), "user"),
         Column("User", label="user"),
         *(
-            Column(title, expression=total(series(metric, status), "user"), width=145)
-            for title, (metric, status) in columns.items()
+            Column(title, expression=total(series(metric, status), "user"), width=width)
+            for title, metric, status, width in columns
         ),
         order={"Cards waited for": True},
         width=12,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from grafana_foundation_sdk.builders.common import ScaleDistributionConfig
+from grafana_foundation_sdk.models.common import ScaleDistribution
 from grafana_foundation_sdk.models.units import PercentUnit, Seconds
 
-from grafana.colours import PRIORITY, STATUS, TYPE
+from grafana.colours import PRIORITY, TYPE
 from grafana.layout import Section
 from grafana.panels import dashed, graph
 from grafana.queries import WAITING, Query, allowed, largest, of_allowed, of_status, series
@@ -33,12 +35,14 @@ def section() -> Section:
             graph(
                 "Longest wait, of what is allowed",
                 "The longest wait by type, as a share of what alerts.pending_after allows to its type and "
-                "priority. Above the red line an alert fires.",
-                Query(largest(of_allowed(longest), "type"), "{{type}}"),
+                "priority; each line is ten times the one below. Above the red line an alert fires.",
+                Query(f"{largest(of_allowed(longest), 'type')} > 0", "{{type}}"),
                 unit=PercentUnit,
                 colours=TYPE,
                 limit=1,
-            ),
+            )
+            .min(0.01)
+            .scale_distribution(ScaleDistributionConfig().type(ScaleDistribution.LOG).log(10)),
             graph(
                 "Waiting by priority",
                 "Waiting workloads by priority, of those that have series of their own (workloads.series and "
@@ -46,28 +50,17 @@ def section() -> Section:
                 Query(f"count by (priority) ({by_priority})", "priority {{priority}}"),
                 stacked=True,
                 colours=PRIORITY,
-                width=8,
             ),
             graph(
                 "Last start by priority",
                 "How long ago the running workload started that started last. Low for a low priority while a "
-                "higher one waits: it was overtaken.",
+                "higher one waits: it was overtaken. It jumps when that workload ends.",
                 Query(
                     f"min by (priority) ({series('modelarts_pool_shortest_running_seconds')})",
                     "priority {{priority}}",
                 ),
                 unit=Seconds,
                 colours=PRIORITY,
-                width=8,
-            ),
-            graph(
-                "Longest in a passing status",
-                "The longest that a workload has been Creating, Abnormal or Terminating; over half an hour "
-                "an alert fires. It may hold cards that others wait for.",
-                Query(largest(series("modelarts_pool_longest_in_status_seconds"), "status"), "{{status}}"),
-                unit=Seconds,
-                colours=STATUS,
-                width=8,
             ),
         ),
     )
