@@ -50,7 +50,12 @@ TYPE = {
     "notebook": "semi-dark-purple",
     "x-infer": "light-purple",
 }
-"""Types are neither good nor bad."""
+ACCELERATOR = {
+    "huawei.com/ascend-1980": "blue",
+    "huawei.com/ascend-310": "purple",
+    "nvidia.com/gpu": "super-light-blue",
+}
+"""Types and kinds are neither good nor bad."""
 OUTCOME = {
     "ok": "green",
     "failed": "red",

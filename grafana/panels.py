@@ -165,8 +165,8 @@ def _bare_graph(unit: str, *, stacked: bool) -> timeseries.Panel:
         timeseries.Panel()
         .unit(unit)
         .min(0)
-        .line_width(1)
-        .fill_opacity(60 if stacked else 0)
+        .line_width(0 if stacked else 1)  # a stack's empty areas would frame it in their colours
+        .fill_opacity(70 if stacked else 0)
         .stacking(StackingConfig().mode(StackingMode.NORMAL if stacked else StackingMode.NONE))
         .show_points(VisibilityMode.NEVER)
         .color_scheme(FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
@@ -234,4 +234,6 @@ def rows(query: Query, place: int) -> Dataquery:
 
 def _target(query: Query, place: int) -> Dataquery:
     target = Dataquery().datasource(DATA_SOURCE).ref_id(ascii_uppercase[place]).expr(query.expression)
+    if query.step:
+        target.interval(query.step)
     return target.legend_format(query.legend) if query.legend else target

@@ -32,10 +32,12 @@ class Query:
     Attributes:
         expression: PromQL.
         legend: what its series are called; Grafana fills in `{{label}}`.
+        step: the least time between two points, such as `2m`; the scrape interval if empty.
     """
 
     expression: str
     legend: str = ""
+    step: str = ""
 
 
 def series(metric: str, *conditions: str) -> str:

@@ -48,6 +48,9 @@ _CARDS = "modelarts_pool_requested_accelerators"
 _WORKLOADS = "modelarts_pool_workloads"
 _FITTING = "modelarts_pool_fitting_workloads"
 
+_TEN_POOLS = 9
+"""So high that the legend shows ten."""
+
 
 def dashboard() -> Dashboard:
     """The board."""
@@ -170,32 +173,38 @@ def _over_time() -> Section:
                 "The longest wait so far, of the ten pools where it is longest now.",
                 Query(worst(largest(series(_LONGEST), *_POOL)), "{{pool_name}}"),
                 unit=Seconds,
+                height=_TEN_POOLS,
             ),
             graph(
                 "Waiting workloads",
                 "Workloads in status Queue or Pending, of the ten pools with most of them now.",
                 Query(worst(total(series(_WORKLOADS, WAITING), *_POOL)), "{{pool_name}}"),
+                height=_TEN_POOLS,
             ),
             graph(
                 "Cards waited for",
                 "Accelerators that waiting workloads request, of the ten pools with most of them now.",
                 Query(worst(total(series(_CARDS, WAITING), *_POOL)), "{{pool_name}}"),
+                height=_TEN_POOLS,
             ),
             graph(
                 "Cards in use",
                 "Accelerators that running workloads requested, of the ten pools with most of them now.",
                 Query(worst(total(series(_CARDS, RUNNING), *_POOL)), "{{pool_name}}"),
+                height=_TEN_POOLS,
             ),
             graph(
                 "Cards held, of those there",
                 "What workloads hold of what the pool has, as a share, of the ten pools where it is most.",
                 Query(worst(utilisation("accelerators", *_POOL)), "{{pool_name}}"),
                 unit=PercentUnit,
+                height=_TEN_POOLS,
             ).no_value("No capacity known: see capacity.read of the exporter's configuration"),
             graph(
                 "Fit, but wait",
                 "Waiting workloads that would fit into what is free, of the ten pools with most of them now.",
                 Query(worst(total(series(_FITTING), *_POOL)), "{{pool_name}}"),
+                height=_TEN_POOLS,
             ).no_value("No capacity known: see capacity.read of the exporter's configuration"),
             graph(
                 "Data age",

@@ -25,7 +25,7 @@ def waiting_table(title: str, most: int, *conditions: str, height: int = 10) -> 
         title,
         f"Waiting workloads, at most {most}, longest wait first. Of allowed: the wait as a share of what "
         "alerts.pending_after allows; over 100% an alert fires. The position is the cloud's own; empty where "
-        f"it gives none. Starts in: a guess, with workloads.estimates. {_LIMITED}",
+        f"it gives none. May start in: a guess, with workloads.estimates. {_LIMITED}",
         _rows(chosen),
         Column("Job", label="job_name", width=230),
         Column("Waited", expression=chosen, unit=Seconds, decimals=1, steps=WAIT, width=110),
@@ -39,11 +39,11 @@ def waiting_table(title: str, most: int, *conditions: str, height: int = 10) -> 
         ),
         Column("Position", expression=_of("modelarts_workload_pending_position", chosen), width=100),
         Column(
-            "Starts in",
+            "May start in",
             expression=_of("modelarts_workload_estimated_start_seconds", chosen),
             unit=Seconds,
             decimals=1,
-            width=100,
+            width=125,
         ),
         Column("Priority", label="priority", width=95),
         *_cards(chosen),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from grafana_foundation_sdk.models.units import BytesIEC, PercentUnit, Seconds
 
 from grafana.boards import figures
-from grafana.colours import DEMAND, NODES, PHASE, STANDSTILL, STATUS, TYPE
+from grafana.colours import ACCELERATOR, DEMAND, NODES, PHASE, STANDSTILL, STATUS, TYPE
 from grafana.layout import Section
 from grafana.panels import COUNT, dashed, figure, fixed, graph
 from grafana.queries import RUNNING, WAITING, Query, largest, series, total, utilisation
@@ -99,7 +99,7 @@ def _cards() -> tuple[Graph, ...]:
         Query(utilisation("cpu_cores"), "CPU cores"),
         Query(utilisation("memory_bytes"), "memory"),
         unit=PercentUnit,
-        colours={"CPU cores": "purple", "memory": "light-blue"},
+        colours=ACCELERATOR | {"CPU cores": "super-light-orange", "memory": "super-light-yellow"},
     ).no_value(_NO_CAPACITY)
     return asked, held
 
@@ -112,6 +112,7 @@ def _room() -> tuple[Graph, ...]:
             "fragmented. Both near 0: full.",
             Query(total(series(_FREE), "accelerator"), "{{accelerator}}"),
             Query(largest(series(_MOST_FREE), "accelerator"), "{{accelerator}}, on one node"),
+            colours=ACCELERATOR | {f"{kind}, on one node": colour for kind, colour in ACCELERATOR.items()},
         )
         .override_by_regexp("/on one node$/", [dashed()])
         .no_value(_NO_NODES),
