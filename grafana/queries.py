@@ -32,12 +32,10 @@ class Query:
     Attributes:
         expression: PromQL.
         legend: what its series are called; Grafana fills in `{{label}}`.
-        step: the least time between two points, such as `2m`; the scrape interval if empty.
     """
 
     expression: str
     legend: str = ""
-    step: str = ""
 
 
 def series(metric: str, *conditions: str) -> str:
@@ -175,7 +173,9 @@ def data_age() -> str:
 
 def past_quantile(share: float, metric: str, over: str, *by: str) -> str:
     """A quantile of what pools' (counter) histograms took up in the time before; nothing without any."""
-    taken_up = total(grown(f"{metric}{_BUCKET}", over), "le", *by)
+    # Whether two exporters count the same twice makes no difference here, and telling is what costs most.
+    _, selector = _selected(f"{metric}{_BUCKET}", ())
+    taken_up = total(f"increase({selector}[{over}])", "le", *by)
     return f"histogram_quantile({share}, {taken_up}) >= 0"
 
 

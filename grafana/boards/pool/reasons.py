@@ -99,7 +99,7 @@ def _cards() -> tuple[Graph, ...]:
         Query(utilisation("cpu_cores"), "CPU cores"),
         Query(utilisation("memory_bytes"), "memory"),
         unit=PercentUnit,
-        colours=ACCELERATOR | {"CPU cores": "super-light-orange", "memory": "super-light-yellow"},
+        colours=ACCELERATOR | {"CPU cores": "orange", "memory": "yellow"},
     ).no_value(_NO_CAPACITY)
     return asked, held
 

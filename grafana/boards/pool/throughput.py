@@ -23,8 +23,6 @@ _WAITS = "modelarts_pool_wait_seconds"
 _RUNS = "modelarts_pool_run_seconds"
 
 _HOUR = "1h"
-_STEP = "2m"
-"""What holds for an hour needs no finer one, and of 200 pools these are the most expensive queries."""
 _RANGE = "$__range"
 _ENDS = {
     "Completed": "completed",
@@ -48,7 +46,7 @@ def section() -> Section:
                 "Workloads per hour",
                 "How many did so in the hour before. Submitted above started: the queue grows. Vanished are "
                 "those that left the list without a final status.",
-                *(Query(total(counter), name, _STEP) for name, counter in counted.items()),
+                *(Query(total(counter), name) for name, counter in counted.items()),
                 colours=THROUGHPUT,
             ).decimals(0),
             graph(
@@ -59,7 +57,6 @@ def section() -> Section:
                     Query(
                         past_quantile(share, _WAITS, _HOUR, "priority"),
                         f"priority {{{{priority}}}}, {name}",
-                        _STEP,
                     )
                     for share, name in ((0.9, "9 of 10"), (0.5, "half"))
                 ),
@@ -75,7 +72,7 @@ def section() -> Section:
                 "Had run, those that ended",
                 "Of the workloads that ended in the hour before, half had run for less than this, by final "
                 "status. Failed after minutes: an image or a dataset. After hours: a node, or a limit.",
-                Query(past_quantile(0.5, _RUNS, _HOUR, "status"), "{{status}}", _STEP),
+                Query(past_quantile(0.5, _RUNS, _HOUR, "status"), "{{status}}"),
                 unit=Seconds,
                 colours=STATUS,
             ),
