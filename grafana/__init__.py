@@ -6,5 +6,5 @@ panels      one function per kind of panel
 tables      tables: one row per pool or workload, one query per column
 variables   what is chosen at the top of a board
 layout      rows of panels -> a dashboard, with ids and links
-boards/     one module per dashboard
+boards/     one module per dashboard; of the Pool board, one per row
 """

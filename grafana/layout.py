@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
+from grafana_foundation_sdk.builders import bargauge, heatmap, stat, table, timeseries
 from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink, Row
 from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DashboardLinkType
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TAG = "modelarts"
 
-Panel = bargauge.Panel | stat.Panel | table.Panel | timeseries.Panel
+Panel = bargauge.Panel | heatmap.Panel | stat.Panel | table.Panel | timeseries.Panel
 
 
 @dataclass(frozen=True, slots=True)

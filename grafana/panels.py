@@ -5,8 +5,9 @@ from __future__ import annotations
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Literal
 
-from grafana_foundation_sdk.builders import bargauge, stat, timeseries
+from grafana_foundation_sdk.builders import bargauge, heatmap, stat, timeseries
 from grafana_foundation_sdk.builders.common import (
+    GraphThresholdsStyleConfig,
     ReduceDataOptions,
     StackingConfig,
     VizLegendOptions,
@@ -20,6 +21,7 @@ from grafana_foundation_sdk.models.common import (
     BigValueGraphMode,
     BigValueTextMode,
     DataSourceRef,
+    GraphThresholdsStyleMode,
     LegendDisplayMode,
     LegendPlacement,
     SortOrder,
@@ -34,6 +36,7 @@ from grafana_foundation_sdk.models.dashboard import (
     ValueMap,
     ValueMappingResult,
 )
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.units import NoUnit, Seconds
 
@@ -50,6 +53,8 @@ COUNT = NoUnit
 """The unit of workloads, pools and cards: the number as it is."""
 
 _WIDE = 12
+_POINTS = 240
+"""Of a line. Grafana asks for one a pixel, which over 200 pools takes minutes and shows no more."""
 
 
 def figure(
@@ -92,6 +97,7 @@ def graph(
     unit: str = COUNT,
     stacked: bool = False,
     colours: Mapping[str, str] | None = None,
+    limit: float | None = None,
     width: int = 12,
     height: int = 8,
 ) -> timeseries.Panel:
@@ -106,6 +112,7 @@ def graph(
         unit: of the values.
         stacked: what the series add up to matters.
         colours: by the series' name; others take Grafana's own.
+        limit: where a red line is drawn.
         width: in grid units, of 24.
         height: in grid units.
     """
@@ -121,7 +128,39 @@ def graph(
     )
     for name, colour in (colours or {}).items():
         panel.override_by_name(name, [fixed(colour)])
+    if limit is not None:
+        panel.thresholds(thresholds(((None, "transparent"), (limit, "red"))))
+        panel.thresholds_style(GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED))
     return panel
+
+
+def heat(title: str, description: str, query: Query, *, unit: str, height: int = 8) -> heatmap.Panel:
+    """Buckets over time, over the whole width: the more in one, the darker; none where there is nothing.
+
+    Args:
+        title: of the panel.
+        description: what it shows, and what to make of it.
+        query: counts up to each `le`; Grafana takes the differences.
+        unit: of the buckets' bounds.
+        height: in grid units.
+    """
+    return (
+        heatmap.Panel()
+        .title(title)
+        .description(description)
+        .datasource(DATA_SOURCE)
+        .height(height)
+        .span(24)
+        .unit(COUNT)
+        .calculate(calculate=False)
+        .color(heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Oranges").steps(64))
+        .filter_values(heatmap.FilterValueRange().le(1e-9))
+        .max_data_points(_POINTS)
+        .cell_gap(1)
+        .y_axis(heatmap.YAxisConfig().unit(unit).decimals(0))
+        .show_legend()
+        .with_target(_target(query, 0).range().format(PromQueryFormat.HEATMAP))
+    )
 
 
 def _bare_graph(unit: str, *, stacked: bool) -> timeseries.Panel:
@@ -129,8 +168,9 @@ def _bare_graph(unit: str, *, stacked: bool) -> timeseries.Panel:
         timeseries.Panel()
         .unit(unit)
         .min(0)
-        .line_width(1)
-        .fill_opacity(60 if stacked else 0)
+        .max_data_points(_POINTS)
+        .line_width(0 if stacked else 1)  # a stack's empty areas would frame it in their colours
+        .fill_opacity(70 if stacked else 0)
         .stacking(StackingConfig().mode(StackingMode.NORMAL if stacked else StackingMode.NONE))
         .show_points(VisibilityMode.NEVER)
         .color_scheme(FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))

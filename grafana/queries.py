@@ -42,18 +42,30 @@ def series(metric: str, *conditions: str) -> str:
     """The metric of the chosen pools (and of the chosen types, where it has them), with all its own labels.
 
     Args:
-        metric: a name from the exporter's tables; of a gauge histogram, with `_bucket`.
+        metric: a name from the exporter's tables; of a histogram, with `_bucket`.
         conditions: further matchers.
 
     Raises:
         KeyError: no table holds the metric.
     """
+    labels, selector = _selected(metric, conditions)
+    return f"max by ({labels}) ({selector})"
+
+
+def grown(metric: str, over: str, *conditions: str) -> str:
+    """By how much a counter of the chosen pools grew in the time before, such as `1h`; else as `series`."""
+    labels, selector = _selected(metric, conditions)
+    return f"max by ({labels}) (increase({selector}[{over}]))"
+
+
+def _selected(metric: str, conditions: tuple[str, ...]) -> tuple[str, str]:
+    """The metric's labels, and the selector of its chosen series."""
     family = {family.name: family for family in FAMILIES}[metric.removesuffix(_BUCKET)]
     labels = [*POOL_LABELS, *(WORKLOAD_LABELS if family in WORKLOAD_FAMILIES else ()), *family.labels]
     matchers = [*SCOPE, *(('type=~"$type"',) if "type" in labels else ()), *conditions]
     if metric.endswith(_BUCKET):
         labels.append("le")
-    return f"max by ({', '.join(labels)}) ({metric}{{{','.join(matchers)}}})"
+    return ", ".join(labels), f"{metric}{{{','.join(matchers)}}}"
 
 
 def total(expression: str, *by: str) -> str:
@@ -104,9 +116,67 @@ def together(expression: str, chosen: str) -> str:
     return f"({expression}) and on ({WORKLOAD}) ({chosen})"
 
 
+def of_allowed(waits: str) -> str:
+    """Waits as shares of what `alerts.pending_after` allows.
+
+    Args:
+        waits: seconds, with a pool's labels, type and priority.
+    """
+    return _joined_with_allowed(waits, "/")
+
+
+def allowed(waits: str) -> str:
+    """How long each of these may wait, in seconds; as for `of_allowed`."""
+    return _joined_with_allowed(waits, "* 0 +")
+
+
+def _joined_with_allowed(waits: str, operator: str) -> str:
+    # As the alert rules do: what is not documented has the threshold of "other".
+    ways = (
+        ("type, priority", ()),
+        ("type", ('priority="other"',)),
+        ("priority", ('type="other"',)),
+        ("", ('type="other"', 'priority="other"')),
+    )
+    return " or ".join(
+        f"{waits} {operator} on ({', '.join(filter(None, (POOL, labels)))}) group_left () "
+        f"{series('modelarts_pool_pending_threshold_seconds', *conditions)}"
+        for labels, conditions in ways
+    )
+
+
+def utilisation(of: str, *by: str) -> str:
+    """What workloads hold of what the chosen pools have, as a share.
+
+    Args:
+        of: `accelerators`, `cpu_cores` or `memory_bytes`.
+        by: labels, if any.
+    """
+    held, there = series(f"modelarts_pool_allocated_{of}"), series(f"modelarts_pool_capacity_{of}")
+    return f"{total(held, *by)} / ({total(there, *by)} > 0)"
+
+
+def firing(*conditions: str) -> str:
+    """The alerts of `deploy/prometheus/rules` that fire and want somebody to act."""
+    matchers = ('alertname=~"ModelArts.*"', 'alertstate="firing"', 'severity=~"page|ticket"', *conditions)
+    return f"ALERTS{{{','.join(matchers)}}}"
+
+
+RULES_LOADED = "modelarts:pool_fresh"
+"""Recorded by the same rules: there is no telling otherwise whether nothing fires or nothing is watched."""
+
+
 def data_age() -> str:
     """Seconds since each pool was last listed with success."""
     return f"time() - {series('modelarts_pool_last_success_timestamp_seconds')}"
+
+
+def past_quantile(share: float, metric: str, over: str, *by: str) -> str:
+    """A quantile of what pools' (counter) histograms took up in the time before; nothing without any."""
+    # Whether two exporters count the same twice makes no difference here, and telling is what costs most.
+    _, selector = _selected(f"{metric}{_BUCKET}", ())
+    taken_up = total(f"increase({selector}[{over}])", "le", *by)
+    return f"histogram_quantile({share}, {taken_up}) >= 0"
 
 
 def quantile(share: float, metric: str, *by: str) -> str:

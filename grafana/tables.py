@@ -52,9 +52,15 @@ class Column:
 
 
 def table_of(
-    title: str, description: str, of: str, *columns: Column, order: Mapping[str, bool], height: int = 10
+    title: str,
+    description: str,
+    of: str,
+    *columns: Column,
+    order: Mapping[str, bool],
+    width: int = 24,
+    height: int = 10,
 ) -> table.Panel:
-    """A table over the whole width.
+    """A table.
 
     Args:
         title: of the panel.
@@ -62,6 +68,7 @@ def table_of(
         of: a query with a series, and all labels that are shown, for each row; its values are not shown.
         columns: in their order. The labels of their queries are among those of `of`, or add to them.
         order: the columns by which it is sorted -> whether the highest come first.
+        width: in grid units, of 24.
         height: in grid units; the rest is on further pages.
     """
     queries = (of, *(column.expression for column in columns if column.expression))
@@ -71,7 +78,7 @@ def table_of(
         .description(description)
         .datasource(DATA_SOURCE)
         .height(height)
-        .span(24)
+        .span(width)
         .unit(COUNT)
         .filterable(filterable=True)
         .footer(TableFooterOptions().enable_pagination(enable_pagination=True))

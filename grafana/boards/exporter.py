@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grafana_foundation_sdk.models.units import BytesIEC, PercentUnit, RequestsPerSecond, Seconds
+from grafana_foundation_sdk.models.units import BytesIEC, PercentUnit, Seconds
 
 from exporter.telemetry import PREFIX
 from grafana import variables
@@ -12,7 +12,7 @@ from grafana.boards import figures
 from grafana.colours import NONE_IS_WELL, ONE_IS_WELL, OUTCOME, TIME_LEFT
 from grafana.layout import Section, board
 from grafana.panels import figure, fixed, graph
-from grafana.queries import SCOPE, Query, data_age, own, quantile, rate, total, worst
+from grafana.queries import SCOPE, Query, data_age, largest, own, quantile, rate, total, worst
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.stat import Panel
@@ -34,46 +34,66 @@ def dashboard() -> Dashboard:
             variables.pool(),
             variables.instance(),
         ),
-        (_now(), _polls(), _api(), _cost()),
+        (_now(), _polls(), _pools(), _api(), _cost()),
     )
 
 
 def _now() -> Section:
-    return Section(
-        "Now",
-        (
-            figure(
-                "Version",
-                "The version that runs; of several, one of them.",
-                Query(own(PREFIX + "build_info"), "{{version}}"),
-                show="name",
+    shown = (
+        figure(
+            "Version",
+            "The version that runs; of several, one of them.",
+            Query(own(PREFIX + "build_info"), "{{version}}"),
+            show="name",
+        ),
+        figures.pools_down(),
+        *_projects(),
+        *_settings(),
+        figure(
+            "Not understood",
+            "Workloads and quantities that the cloud gave in the last hour and that were not understood.",
+            Query(
+                f"sum(increase({own(PREFIX + 'workloads_rejected_total')}[1h])) + "
+                f"sum(increase({own(PREFIX + 'quantities_unparsable_total')}[1h]))"
             ),
-            figures.pools_down(),
-            *_settings(),
-            figure(
-                "Not understood, 1 h",
-                "Workloads and quantities that the cloud gave in the last hour and that were not understood.",
-                Query(
-                    f"sum(increase({own(PREFIX + 'workloads_rejected_total')}[1h])) + "
-                    f"sum(increase({own(PREFIX + 'quantities_unparsable_total')}[1h]))"
-                ),
-                decimals=0,
-                steps=NONE_IS_WELL,
-            ),
+            decimals=0,
+            steps=NONE_IS_WELL,
+        ),
+    )
+    return Section("Now", tuple(one.span(3) for one in shown))
+
+
+def _projects() -> tuple[Panel, ...]:
+    return (
+        figure(
+            "Discovery",
+            "Fails if the pools of some project could not be listed the last time; a dash where all pools "
+            "are configured by ID.",
+            Query(f"min({own(PREFIX + 'discovery_up', *SCOPE[:2])})"),
+            steps=ONE_IS_WELL,
+            texts={"0": "fails", "1": "works"},
+        ),
+        figure(
+            "Capacities",
+            "Fails if the capacities of some project's pools could not be read the last time: not every "
+            "region has them. A dash with capacity.read: none.",
+            Query(f"min({own(PREFIX + 'capacity_up', *SCOPE[:2])})"),
+            steps=((None, "orange"), (1, "green")),
+            texts={"0": "fail", "1": "work"},
+        ),
+        figure(
+            "Credentials",
+            "The least time left of credentials that end; renewed before, where that is possible.",
+            Query(f"min({own(PREFIX + 'credentials_expiry_timestamp_seconds', *SCOPE[:2])}) - time()"),
+            unit=Seconds,
+            decimals=1,
+            steps=TIME_LEFT,
         ),
     )
 
 
 def _settings() -> tuple[Panel, ...]:
     return (
-        figure(
-            "Discovery",
-            "Fails if the pools of some project could not be listed the last time; empty where all pools "
-            "are configured by ID.",
-            Query(f"min({own(PREFIX + 'discovery_up', *SCOPE[:2])})"),
-            steps=ONE_IS_WELL,
-            texts={"0": "fails", "1": "works"},
-        ),
         figure(
             "Configuration",
             "Refused if the last reload found problems; the configuration from before holds then.",
@@ -82,12 +102,11 @@ def _settings() -> tuple[Panel, ...]:
             texts={"0": "refused", "1": "in use"},
         ),
         figure(
-            "Credentials end in",
-            "The least time left of credentials that end; renewed before, where that is possible.",
-            Query(f"min({own(PREFIX + 'credentials_expiry_timestamp_seconds', *SCOPE[:2])}) - time()"),
+            "Config age",
+            "How long ago the configuration in use was read; of several exporters, the oldest.",
+            Query(f"time() - min({own(PREFIX + 'config_last_reload_success_timestamp_seconds')})"),
             unit=Seconds,
             decimals=1,
-            steps=TIME_LEFT,
         ),
     )
 
@@ -118,11 +137,48 @@ def _polls() -> Section:
     )
 
 
+def _pools() -> Section:
+    found, gone = (
+        f"sum(increase({own(PREFIX + name, *SCOPE[:2])}[1h]))"
+        for name in ("pools_discovered_total", "pools_gone_total")
+    )
+    written = total(rate(PREFIX + "state_writes_total"), "outcome")
+    return Section(
+        "Pools and state",
+        (
+            graph(
+                "Pools watched",
+                "By project; 0 where discover finds none.",
+                Query(largest(own(PREFIX + "pools", *SCOPE[:2]), "region", "project_id"), "{{project_id}}"),
+                stacked=True,
+                width=8,
+            ),
+            graph(
+                "Pools found and gone, per hour",
+                "What discover found in the hour before, and what it did not find any more.",
+                Query(found, "found"),
+                Query(gone, "gone"),
+                colours={"found": "green", "gone": "orange"},
+                width=8,
+            ).decimals(0),
+            graph(
+                "Writes of the state file, per minute",
+                "Writes to the file of state.path; 0 without one. After a failed write a restart loses what "
+                "was counted since the last good one.",
+                Query(f"60 * {written}", "{{outcome}}"),
+                stacked=True,
+                colours=OUTCOME,
+                width=8,
+            ),
+        ),
+    )
+
+
 def _api() -> Section:
     return Section(
         "The cloud's API",
         (
-            _requests(),
+            *_requests(),
             _latency(
                 "Request duration",
                 "Single requests, the answer's body included.",
@@ -147,24 +203,34 @@ def _api() -> Section:
                     f"60 * {total(rate(PREFIX + 'quantities_unparsable_total'), 'resource')}",
                     "quantity: {{resource}}",
                 ),
+                width=24,
             ),
         ),
     )
 
 
-def _requests() -> Graph:
-    counted = total(rate(PREFIX + "api_requests_total"), "endpoint", "code")
-    return (
+def _requests() -> tuple[Graph, Graph]:
+    counted = rate(PREFIX + "api_requests_total")
+    by_code = (
         graph(
-            "Requests by code",
-            "Requests per second, by endpoint and HTTP status, or why no answer came. Red are requests that "
-            "failed; orange is 429, throttling.",
-            Query(f"{counted} > 0", "{{endpoint}} {{code}}"),
-            unit=RequestsPerSecond,
+            "Requests by code, per minute",
+            "Requests by HTTP status, or why no answer came. Green succeeded, orange is 429, throttling, and "
+            "red failed otherwise.",
+            Query(f"60 * {total(counted, 'code')} > 0", "{{code}}"),
             stacked=True,
         )
-        .override_by_regexp("/ (?!2)\\w+$/", [fixed("red")])
-        .override_by_regexp("/ 429$/", [fixed("orange")])
+        .override_by_regexp("/^2\\d\\d$/", [fixed("green")])
+        .override_by_regexp("/^(?!2\\d\\d$)/", [fixed("red")])
+        .override_by_name("429", [fixed("orange")])
+    )
+    return (
+        graph(
+            "Requests by endpoint, per minute",
+            "What the exporter asks the cloud for; endpoints that are not asked are left out.",
+            Query(f"60 * {total(counted, 'endpoint')} > 0", "{{endpoint}}"),
+            stacked=True,
+        ),
+        by_code,
     )
 
 

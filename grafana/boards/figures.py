@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.models.units import Seconds
 
-from grafana.colours import NONE_IS_WELL, WAIT
+from grafana.colours import NONE_IS_BEST, NONE_IS_WELL, WAIT
 from grafana.panels import figure
 from grafana.queries import WAITING, Query, largest, series, total
 
@@ -46,3 +46,13 @@ def cards_waited_for() -> Panel:
     """For how many accelerators they wait."""
     query = Query(total(series("modelarts_pool_requested_accelerators", WAITING)))
     return figure("Cards waited for", "Accelerators that the waiting workloads request.", query)
+
+
+def fitting() -> Panel:
+    """How many wait although there is room."""
+    return figure(
+        "Fit, but wait",
+        "Waiting workloads whose whole request is no more than what is free in their pool, each on its own.",
+        Query(total(series("modelarts_pool_fitting_workloads"))),
+        steps=NONE_IS_BEST,
+    )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grafana_foundation_sdk.models.units import Seconds
+from grafana_foundation_sdk.models.units import PercentUnit, Seconds
 
-from grafana.colours import WAIT
-from grafana.queries import RUNNING, WAITING, WORKLOAD, named, of_status, series, together
+from grafana.colours import OF_ALLOWED, WAIT
+from grafana.queries import RUNNING, WAITING, WORKLOAD, named, of_allowed, of_status, series, together
 from grafana.tables import POOL_BOARD, Column, table_of
 
 if TYPE_CHECKING:
@@ -23,12 +23,28 @@ def waiting_table(title: str, most: int, *conditions: str, height: int = 10) -> 
     chosen = f"topk({most}, {waits})"
     return table_of(
         title,
-        f"Waiting workloads, at most {most}, longest wait first. The position is the cloud's own; empty "
-        f"where it gives none. {_LIMITED}",
+        f"Waiting workloads, at most {most}, longest wait first. Of allowed: the wait as a share of what "
+        "alerts.pending_after allows; over 100% an alert fires. The position is the cloud's own; empty where "
+        f"it gives none. May start in: a guess, with workloads.estimates. {_LIMITED}",
         _rows(chosen),
         Column("Job", label="job_name", width=230),
         Column("Waited", expression=chosen, unit=Seconds, decimals=1, steps=WAIT, width=110),
+        Column(
+            "Of allowed",
+            expression=of_allowed(_with_priority(chosen)),
+            unit=PercentUnit,
+            decimals=0,
+            steps=OF_ALLOWED,
+            width=110,
+        ),
         Column("Position", expression=_of("modelarts_workload_pending_position", chosen), width=100),
+        Column(
+            "May start in",
+            expression=_of("modelarts_workload_estimated_start_seconds", chosen),
+            unit=Seconds,
+            decimals=1,
+            width=125,
+        ),
         Column("Priority", label="priority", width=95),
         *_cards(chosen),
         *_origin(),
@@ -73,9 +89,19 @@ def running_table(title: str, most: int, *conditions: str, height: int = 10) -> 
 
 def _rows(chosen: str) -> str:
     """One series for each chosen workload, with everything that is known of it as labels."""
-    known = f"max by ({WORKLOAD}, user, priority) ({series('modelarts_workload_info')})"
     status = together(series(_STATUS), chosen)
-    return named(f"({status}) * on ({WORKLOAD}) group_left (user, priority) {known}")
+    return named(_known(status, "user", "priority"))
+
+
+def _with_priority(chosen: str) -> str:
+    return f"({_known(chosen, 'priority')})"
+
+
+def _known(workloads: str, *labels: str) -> str:
+    """With labels of their info."""
+    names = ", ".join(labels)
+    known = f"max by ({WORKLOAD}, {names}) ({series('modelarts_workload_info')})"
+    return f"({workloads}) * on ({WORKLOAD}) group_left ({names}) {known}"
 
 
 def _of(metric: str, chosen: str) -> str:
