@@ -32,10 +32,12 @@ def helm() -> ModuleType:
     return helm_python
 
 
-def rendered(values: dict[str, Any], chart: Path = CHART) -> list[dict[str, Any]]:
-    """Every object of a release named watch in the namespace monitoring."""
+def rendered(
+    values: dict[str, Any], chart: Path = CHART, *, release: str = "watch", namespace: str = "monitoring"
+) -> list[dict[str, Any]]:
+    """Every object of a release."""
     with helm().Chart.load(chart) as loaded:
-        files = loaded.render(values, name="watch", namespace="monitoring")
+        files = loaded.render(values, name=release, namespace=namespace)
     manifests = [text for path, text in sorted(files.items()) if path.endswith(".yaml")]
     return [document for text in manifests for document in yaml.safe_load_all(text) if document]
 

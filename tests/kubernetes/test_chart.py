@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
 import kubernetes_validate
 import pytest
 import yaml
-from chart import CHART, EXAMPLES, every_example, helm, objects_of, of_kind, rendered
+from chart import CHART, EXAMPLES, PROJECT, every_example, helm, objects_of, of_kind, rendered
 from cloudcoil.models.prometheus_operator import v1
 
 from exporter import __version__
@@ -108,6 +109,17 @@ def test_chart_and_image_have_the_exporters_version() -> None:
     assert images == [f"modelarts-exporter:{__version__}"]
 
 
+def test_the_readme_pushes_the_image_that_the_chart_asks_for() -> None:
+    """`docker build` without a tag makes latest, which the chart never pulls."""
+    section = (PROJECT / "README.md").read_text().partition("### Kubernetes")[2].partition("\n### ")[0]
+    commands = [line.strip() for line in section.splitlines() if line.startswith("    ")]
+    [pushed] = {word for line in commands if "docker push" in line for word in line.split() if "/" in word}
+    assert any(f"docker build -t {pushed} ." in line for line in commands)
+    [repository] = re.findall(r"image\.repository=(\S+)", "\n".join(commands))
+    [test] = of_kind("Pod", rendered({"demo": True, "image": {"repository": repository}}))
+    assert test["spec"]["containers"][0]["image"] == pushed
+
+
 def test_an_image_can_be_named_by_its_digest() -> None:
     """What runs is then what was tested, whatever becomes of the tag."""
     digest = "sha256:" + "0" * 64
@@ -126,6 +138,7 @@ def test_notes_say_what_is_missing() -> None:
     assert "Nothing scrapes it yet" not in notes["demo"]
     assert "Nothing scrapes it yet" in notes["least"]
     assert "Nobody is alerted yet" in notes["tls"]
+    assert f"With ImagePullBackOff, modelarts-exporter:{__version__} is not" in notes["least"]
     assert "1 project(s)" in notes["production"]
     assert "https://127.0.0.1:10310/modelarts/metrics " in notes["tls"]
     kept = [

@@ -98,3 +98,13 @@ def test_a_protected_exporter_is_scraped_as_it_asks() -> None:
     assert endpoint["scheme"] == "https"
     assert endpoint["tlsConfig"]["serverName"] == "modelarts-exporter.example.com"
     assert endpoint["basicAuth"]["password"] == {"name": "modelarts-scrape", "key": "password"}
+
+
+def test_a_scrape_ends_before_the_next_one_begins() -> None:
+    """The operator refuses a longer timeout; Prometheus's own gives way, so none is written."""
+    for interval, timeout in (("5s", None), ("1m", "60s"), ("1m30s", "80s")):
+        monitor = {"enabled": True, "interval": interval} | ({"scrapeTimeout": timeout} if timeout else {})
+        [endpoint] = only("ServiceMonitor", rendered({"demo": True, "serviceMonitor": monitor}))["spec"][
+            "endpoints"
+        ]
+        assert (endpoint["interval"], endpoint.get("scrapeTimeout")) == (interval, timeout)

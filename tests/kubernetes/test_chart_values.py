@@ -87,10 +87,46 @@ def test_a_value_that_cannot_be_is_refused(values: dict[str, Any], where: str) -
 
 
 @pytest.mark.parametrize(
+    "path",
+    [
+        "demo",
+        "config",
+        "image",
+        "image.repository",
+        "webConfig",
+        "webConfig.tls",
+        "persistence",
+        "serviceAccount",
+        "service",
+        "service.port",
+        "serviceMonitor",
+        "serviceMonitor.interval",
+        "prometheusRule",
+        "prometheusRule.grafanaUrl",
+        "dashboards",
+        "networkPolicy",
+        "podDisruptionBudget",
+    ],
+)
+def test_what_is_needed_is_not_taken_away(path: str) -> None:
+    """To Helm, null is a default dropped: told by its key, not by the template that stumbles over it."""
+    *sections, key = path.split(".")
+    values: dict[str, Any] = {key: None}
+    for section in sections:
+        values = {section: values}
+    with pytest.raises(helm().HelmError, match=f"missing property '{key}'"):
+        rendered(project() | values)
+
+
+@pytest.mark.parametrize(
     ("values", "message"),
     [
         ({}, "config.projects is empty: list the projects to watch, or look around with demo: true"),
         ({"demo": True, "webConfig": {"secret": "web"}}, "webConfig.secret: web is not among the secrets"),
+        (
+            {"demo": True, "serviceMonitor": {"interval": "5s", "scrapeTimeout": "5001ms"}},
+            "serviceMonitor.scrapeTimeout: 5001ms is longer than the interval, 5s",
+        ),
     ],
 )
 def test_values_that_do_not_fit_together_are_refused(values: dict[str, Any], message: str) -> None:

@@ -161,6 +161,14 @@ def test_a_list_of_sections_has_no_variable() -> None:
     assert problems(None, {**PROJECT, name: "x"}, {})[0].startswith(f"{name}: unknown variable")
 
 
+def test_a_priority_has_no_variable() -> None:
+    """Durations by priority are for the file; the variable of the whole type is offered."""
+    name = "MODELARTS_EXPORTER_ALERTS__PENDING_AFTER__TRAIN"
+    assert problems(None, {**PROJECT, f"{name}__3": "30m"}, {}) == [
+        f"{name}__3: unknown variable; did you mean {name}?"
+    ]
+
+
 def test_pool_twice_in_the_environment() -> None:
     """A pool that is listed twice is told by the variable's name."""
     (problem,) = problems(None, {**PROJECT, "MODELARTS_EXPORTER_POOLS": f"{POOL_A},{POOL_A}"}, {})

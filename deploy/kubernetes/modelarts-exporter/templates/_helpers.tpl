@@ -1,30 +1,39 @@
-{{- define "modelarts-exporter.fullname" -}}
-{{- $name := default .Chart.Name .Values.nameOverride -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
-{{- else if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
+{{/* As a label's value, which ends with a letter or a digit and has 63 of them at most. */}}
+{{- define "modelarts-exporter.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | regexFind ".*[a-z0-9]" -}}
 {{- end -}}
+
+{{/* Of every object. A Service's has no dots and begins with a letter; a release's may be otherwise. */}}
+{{- define "modelarts-exporter.fullname" -}}
+{{- $name := include "modelarts-exporter.name" . -}}
+{{- $full := .Release.Name -}}
+{{- if .Values.fullnameOverride -}}
+{{- $full = .Values.fullnameOverride -}}
+{{- else if not (contains $name .Release.Name) -}}
+{{- $full = printf "%s-%s" .Release.Name $name -}}
+{{- end -}}
+{{- if regexMatch "^[0-9]" $full -}}
+{{- $full = printf "release-%s" $full -}}
+{{- end -}}
+{{- $full | replace "." "-" | trunc 50 | regexFind ".*[a-z0-9]" -}}
 {{- end -}}
 
 {{- define "modelarts-exporter.selector" -}}
-app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "modelarts-exporter.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "modelarts-exporter.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{ include "modelarts-exporter.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- end -}}
 
 {{/* Ends with the labels, so that an object can go on with its own. */}}
 {{- define "modelarts-exporter.metadata" -}}
-name: {{ include "modelarts-exporter.fullname" . }}
-namespace: {{ .Release.Namespace }}
+name: {{ include "modelarts-exporter.fullname" . | quote }}
+namespace: {{ .Release.Namespace | quote }}
 labels:
   {{- include "modelarts-exporter.labels" . | nindent 2 }}
 {{- end -}}
@@ -109,5 +118,11 @@ httpGet:
 {{- end -}}
 {{- if and .Values.webConfig.secret (not (has .Values.webConfig.secret .Values.secrets)) -}}
 {{- fail (printf "webConfig.secret: %s is not among the secrets" .Values.webConfig.secret) -}}
+{{- end -}}
+{{- with .Values.serviceMonitor -}}
+{{- $start := toDate "2006" "2000" -}}
+{{- if and .scrapeTimeout ((dateModify .scrapeTimeout $start).After (dateModify .interval $start)) -}}
+{{- fail (printf "serviceMonitor.scrapeTimeout: %s is longer than the interval, %s" .scrapeTimeout .interval) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
