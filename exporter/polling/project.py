@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-    from prometheus_client import Gauge
-
     from exporter.api.client import Client
     from exporter.clock import Clock
     from exporter.polling.capacity import CapacityPoller
@@ -130,7 +128,7 @@ class ProjectPoller:
 
     async def run(self) -> None:
         """Poll for ever. What is not expected to go wrong ends this, and with it the process."""
-        # 0 pools are told of before the first answer; what was told before a reload holds until then.
+        # Makes the sample, as 0; one from before a reload holds on until the first answer.
         self.telemetry.pools.labels(self.region, self.project_id)
         async with asyncio.TaskGroup() as group:
             if not self._discovering:
@@ -190,8 +188,8 @@ class ProjectPoller:
         error = await self.look()
         if self._discovering:
             if error:
-                # After a restart or a reload no pool is polled yet, and somebody has to be told.
-                self._pools.set(len(self._tasks))
+                # After a reload no pool is polled yet.
+                self.telemetry.pools.labels(self.region, self.project_id).set(len(self._tasks))
             else:
                 self._watch(self._wanted(), group)
                 self._describe()
@@ -242,15 +240,10 @@ class ProjectPoller:
                 log.info("pool is discovered", **poller.key._asdict(), name=self._catalogue[pool].name)
             self._tasks[pool] = group.create_task(self._keep_polling(poller))
 
-    @property
-    def _pools(self) -> Gauge:
-        """Tells how many of the project's pools are watched."""
-        return self.telemetry.pools.labels(self.region, self.project_id)
-
     def _count(self, wanted: AbstractSet[str], known: AbstractSet[str]) -> None:
-        self._pools.set(len(wanted))
+        project = self.region, self.project_id
+        self.telemetry.pools.labels(*project).set(len(wanted))
         if self._discovering:
-            project = self.region, self.project_id
             self.telemetry.pools_discovered.labels(*project).inc(len(wanted - known))
             self.telemetry.pools_gone.labels(*project).inc(len(known - wanted))
 
