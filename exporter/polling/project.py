@@ -188,7 +188,6 @@ class ProjectPoller:
         error = await self.look()
         if self._discovering:
             if error:
-                # After a reload no pool is polled yet.
                 self.telemetry.pools.labels(self.region, self.project_id).set(len(self._tasks))
             else:
                 self._watch(self._wanted(), group)
