@@ -85,14 +85,22 @@ MUTING = {
             {"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "p", "uid": "u"},
         ],
     ),
-    "a pool that cannot be read mutes its workloads, not another pool's": (
+    "a pool that cannot be read mutes its tickets, no page, not another pool's": (
         {"alertname": "ModelArtsPoolUnreadable", "severity": "ticket", "pool": "p", "reason": "network"},
-        {"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "p", "uid": "u"},
+        {"alertname": "ModelArtsQueueHeadStuck", "severity": "ticket", "pool": "p", "uid": "u"},
         [
-            {"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "q", "uid": "u"},
+            {"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "p", "uid": "v"},
+            {"alertname": "ModelArtsDataStale", "severity": "page", "pool": "q"},
+            {"alertname": "ModelArtsQueueHeadStuck", "severity": "ticket", "pool": "r", "uid": "u"},
+            {"alertname": "ModelArtsPoolUnwell", "severity": "ticket", "pool": "p"},
             {"alertname": "ModelArtsDiscoveryFails", "severity": "ticket"},
             {"alertname": "ModelArtsCapacityUnreadable", "severity": "info"},
         ],
+    ),
+    "stale data mute a page on a workload": (
+        {"alertname": "ModelArtsDataStale", "severity": "page", "pool": "p"},
+        {"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "p", "uid": "u"},
+        [{"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "q", "uid": "u"}],
     ),
     "stale data mute the queue, and neither that they are stale nor why": (
         {"alertname": "ModelArtsDataStale", "severity": "page", "pool": "p"},
