@@ -199,6 +199,23 @@ def test_one_job_is_told_in_full() -> None:
     ]
 
 
+def test_what_users_name_is_no_markup() -> None:
+    """A job called <!channel> calls nobody, alone or in a list; the links' ampersands are told likewise."""
+    loud = alert(0)
+    loud["annotations"] |= {
+        "summary": "<!channel> & <@U1> wait",
+        "description": "<!here>.",
+        "dashboard": "https://grafana.example.com/d/modelarts-jobs?var-pool=a&var-type=<b>",
+    }
+    said = "&lt;!channel&gt; &amp; &lt;@U1&gt; wait"
+    assert rendered("text", [loud])[:3] == [
+        said,
+        "&lt;!here&gt;.",
+        "Dashboard: https://grafana.example.com/d/modelarts-jobs?var-pool=a&amp;var-type=&lt;b&gt;",
+    ]
+    assert rendered("text", [loud, alert(1)])[1] == f"• {said}"
+
+
 def test_what_is_resolved_stands_below_what_is_not() -> None:
     """A group that changes tells both; once all is well, the message says so in its title and colour."""
     mixed = [alert(0), alert(1), alert(2, "resolved")]
