@@ -128,6 +128,8 @@ class ProjectPoller:
 
     async def run(self) -> None:
         """Poll for ever. What is not expected to go wrong ends this, and with it the process."""
+        # Makes the sample, as 0; one from before a reload holds on until the first answer.
+        self.telemetry.pools.labels(self.region, self.project_id)
         async with asyncio.TaskGroup() as group:
             if not self._discovering:
                 self._watch(self._wanted(), group)
@@ -184,9 +186,12 @@ class ProjectPoller:
     async def _look_around(self, group: asyncio.TaskGroup) -> PollError | None:
         """Look, and watch what is there now."""
         error = await self.look()
-        if self._discovering and not error:
-            self._watch(self._wanted(), group)
-            self._describe()
+        if self._discovering:
+            if error:
+                self.telemetry.pools.labels(self.region, self.project_id).set(len(self._tasks))
+            else:
+                self._watch(self._wanted(), group)
+                self._describe()
         self.settled = True
         return error
 

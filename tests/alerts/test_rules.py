@@ -116,7 +116,7 @@ def test_every_metric_and_label_in_rules_and_runbooks_exists(where: str) -> None
     named = set(re.findall(r"\bmodelarts(?:_(?:pool|workload|exporter)|:(?:pool|workload))_[a-z_]+", text))
     assert named <= known.keys() | RECORDS.keys()
     for metric, matchers in re.findall(r"(\bmodelarts_\w+)\{(.*?)\}", text):
-        assert set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*[\"']", matchers)) <= known[metric], metric
+        assert set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*(?:[\"']|%q)", matchers)) <= known[metric], metric
     joined = re.findall(r"\b(?:by|on|group_left) \(([^)]*)\)", text)
     assert {one.strip() for many in joined for one in many.split(",") if one} <= labels
     assert set(re.findall(r"\$labels\.(\w+)", text)) <= labels

@@ -85,14 +85,22 @@ MUTING = {
             {"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "p", "uid": "u"},
         ],
     ),
-    "a pool that cannot be read mutes its workloads, not another pool's": (
+    "a pool that cannot be read mutes its tickets, no page, not another pool's": (
         {"alertname": "ModelArtsPoolUnreadable", "severity": "ticket", "pool": "p", "reason": "network"},
-        {"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "p", "uid": "u"},
+        {"alertname": "ModelArtsQueueHeadStuck", "severity": "ticket", "pool": "p", "uid": "u"},
         [
-            {"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "q", "uid": "u"},
+            {"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "p", "uid": "v"},
+            {"alertname": "ModelArtsDataStale", "severity": "page", "pool": "q"},
+            {"alertname": "ModelArtsQueueHeadStuck", "severity": "ticket", "pool": "r", "uid": "u"},
+            {"alertname": "ModelArtsPoolUnwell", "severity": "ticket", "pool": "p"},
             {"alertname": "ModelArtsDiscoveryFails", "severity": "ticket"},
             {"alertname": "ModelArtsCapacityUnreadable", "severity": "info"},
         ],
+    ),
+    "stale data mute a page on a workload": (
+        {"alertname": "ModelArtsDataStale", "severity": "page", "pool": "p"},
+        {"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "p", "uid": "u"},
+        [{"alertname": "ModelArtsWorkloadWaitsTooLong", "severity": "page", "pool": "q", "uid": "u"}],
     ),
     "stale data mute the queue, and neither that they are stale nor why": (
         {"alertname": "ModelArtsDataStale", "severity": "page", "pool": "p"},
@@ -189,6 +197,23 @@ def test_one_job_is_told_in_full() -> None:
         "Dashboard: https://grafana.example.com/d/modelarts-pool",
         f"What to do: {RUNBOOK}",
     ]
+
+
+def test_what_users_name_is_no_markup() -> None:
+    """A job called <!channel> calls nobody, alone or in a list; the links' ampersands are told likewise."""
+    loud = alert(0)
+    loud["annotations"] |= {
+        "summary": "<!channel> & <@U1> wait",
+        "description": "<!here>.",
+        "dashboard": "https://grafana.example.com/d/modelarts-jobs?var-pool=a&var-type=<b>",
+    }
+    said = "&lt;!channel&gt; &amp; &lt;@U1&gt; wait"
+    assert rendered("text", [loud])[:3] == [
+        said,
+        "&lt;!here&gt;.",
+        "Dashboard: https://grafana.example.com/d/modelarts-jobs?var-pool=a&amp;var-type=&lt;b&gt;",
+    ]
+    assert rendered("text", [loud, alert(1)])[1] == f"• {said}"
 
 
 def test_what_is_resolved_stands_below_what_is_not() -> None:

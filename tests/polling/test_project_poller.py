@@ -40,8 +40,11 @@ class Cloud:
         self.names = names
         self.listed: list[tuple[str, float]] = []
         self.crash: Exception | None = None
+        self.hangs = False
 
     async def pools(self, _: str) -> dict[str, CatalogueEntry]:
+        if self.hangs:
+            await self.clock.sleep(3600.0)
         if isinstance(self.names, PollError):
             raise self.names
         return {pool: CatalogueEntry(name) for pool, name in self.names.items()}
@@ -242,6 +245,27 @@ async def test_a_failed_look_keeps_what_was_discovered() -> None:
     assert {key.pool for key in poller.store.states} == {"pool-a"}
     labels = {"region": "r", "project_id": "p"}
     assert poller.telemetry.registry.get_sample_value("modelarts_exporter_discovery_up", labels) == 0.0
+
+
+@pytest.mark.parametrize("told_before", [None, 1])
+async def test_while_none_is_discovered_zero_pools_are_told(told_before: int | None) -> None:
+    """After a start, and after a reload, when nobody polls what was watched before."""
+    clock = StepClock(until=1.0)
+    poller = project(Cloud(clock, FORBIDDEN), EVERYTHING)
+    if told_before:
+        poller.telemetry.pools.labels("r", "p").set(told_before)
+    await run(poller, clock)
+    assert counted(poller)["pools"] == 0.0
+
+
+async def test_zero_pools_are_told_before_the_first_answer() -> None:
+    """A cloud that does not answer must not hide that nothing is watched."""
+    clock = StepClock(until=1.0)
+    cloud = Cloud(clock, {})
+    cloud.hangs = True
+    poller = project(cloud, EVERYTHING)
+    await run(poller, clock)
+    assert counted(poller)["pools"] == 0.0
 
 
 async def test_discovery_that_fails_at_the_start_is_tried_again_soon() -> None:
