@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from exporter.snapshot.rejection import Rejection
 
+_CENTURY = 100 * 365.25 * 86400.0
+"""Seconds. Longer durations, and creations further ahead, are nonsense, and would spoil every sum."""
+
 _page = msgspec.json.Decoder(WirePage)
 _raw_page = msgspec.json.Decoder(RawPage)
 _loose = msgspec.json.Decoder(LooseWorkload)
@@ -127,12 +130,9 @@ def _from_item(
 def _from_wire(
     wire: WireWorkload, now: float, unparsable: dict[str, tuple[str, ...]], shared: _Shared
 ) -> Workload:
-    created, pending = wire.create_time, wire.pending_duration
-    position, running = wire.pending_position, wire.running_duration
-    created = created / 1000 if created is not None and created > 0 else None
-    # -1 is how this API says "unknown".
-    if pending is not None and pending < 0:
-        pending = None
+    created, position = wire.create_time, wire.pending_position
+    created = created / 1000 if created is not None and 0 < created < 1000 * (now + _CENTURY) else None
+    pending, running = _duration(wire.pending_duration), _duration(wire.running_duration)
     if pending is None and created is not None and wire.status in WAITING:
         pending = max(0.0, now - created)
     requested, not_understood = understood(bytes(wire.resource_requirement))
@@ -152,13 +152,18 @@ def _from_wire(
         created=created,
         pending=pending,
         position=int(position) if position is not None and position >= 0 else None,
-        running=running if running is not None and running >= 0 else None,
+        running=running,
         cpu_cores=requested.cpu_cores,
         memory_bytes=requested.memory_bytes,
         accelerators=requested.accelerators,
         nodes=_nodes(wire) if wire.host_ips or wire.nodes else None,
         sized=not not_understood,
     )
+
+
+def _duration(seconds: float | None) -> float | None:
+    # -1 is how this API says "unknown".
+    return seconds if seconds is not None and 0 <= seconds <= _CENTURY else None
 
 
 def _nodes(wire: WireWorkload) -> int:

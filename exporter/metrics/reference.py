@@ -49,10 +49,14 @@ A workload waits (Queue, Pending), has been started (Creating, Running, or any o
 runningDuration), or is finished (Completed, Terminated, Failed). Abnormal, Terminating and undocumented
 statuses tell nothing: it stays what it was. Created is one not seen before; requeued is one that waits again.
 One that two complete listings in a row lack has vanished: unless it was finished before, it counts as
-finished with status `unknown`. An incomplete listing tells nothing of what it does not show. What comes and
-goes between two listings is missed. A wait is the pendingDuration that the API gives once the workload has
-started; where it gives none, the time from its creation, up to an interval too long. Of undocumented types
-and priorities the first eight of a pool are counted by name, others as `other`.
+finished with status `unknown`. An incomplete listing tells nothing of what it does not show; what such ones
+have not shown for a day is forgotten, and counts nothing. One that was created over 15 minutes before the
+pool was first listed (the cloud's clock and the exporter's may differ by so much) counts nothing when it
+turns up later, only when it changes. What comes and goes between two listings is missed. A pool that
+`discover` does not find any more keeps its counts for an hour, and goes on with them if it is found again. A
+wait is the pendingDuration that the API gives once the workload has started; where it gives none, the time
+from its creation, up to an interval too long. Of undocumented types and priorities the first eight of a pool
+are counted by name, others as `other`.
 
 Labels: {labels}, and
 """

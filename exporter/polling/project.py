@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.errors import PollError
+from exporter.polling.absence import LONG, Absences
 from exporter.polling.crosscheck import CheckedReader
 from exporter.polling.endpoint import OptionalEndpoint
 from exporter.polling.pool import PoolPoller
@@ -122,8 +123,11 @@ class ProjectPoller:
     _phases: Iterator[float] = field(default_factory=phases)
     _catalogue_outcome: str = "ok"
     _statistics: OptionalEndpoint = field(init=False)
+    _absences: Absences = field(init=False)
 
     def __post_init__(self) -> None:
+        # One answer may be a mistake; a configuration is meant.
+        self._absences = Absences(self.ledger, LONG if self._discovering else 0.0, self.clock)
         self._statistics = OptionalEndpoint(self.clock)
 
     async def run(self) -> None:
@@ -222,14 +226,14 @@ class ProjectPoller:
         """Start a loop for every pool that has none; end those of pools that are gone."""
         known = {key.pool for key in self._watched()}
         self._count(set(wanted), known)
-        remembered = [key for key in self.ledger.pools if key[:2] == (self.region, self.project_id)]
-        for key in dict.fromkeys((*self._watched(), *remembered)):
+        for key in self._watched():
             if key.pool not in wanted:
                 if task := self._tasks.pop(key.pool, None):
                     task.cancel()
                 self.store.forget(key)
-                self.ledger.forget(key)
                 log.info("pool is gone; not watched any more", **key._asdict())
+        remembered = (key for key in self.ledger.pools if key[:2] == (self.region, self.project_id))
+        self._absences.note(key for key in remembered if key.pool not in wanted)
         for pool in wanted:
             if pool in self._tasks:
                 continue

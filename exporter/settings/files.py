@@ -52,7 +52,11 @@ def _readable(path: Path) -> Path:
 
 
 def _kept(path: Path) -> Path:
-    """A file that the exporter writes; it need not be there yet."""
+    """A database that the exporter writes; it need not be there yet."""
+    if "\0" in str(path):
+        raise ValueError("the path has a NUL character in it; give one without")
+    if str(path) == ":memory:":
+        raise ValueError("':memory:' is no file and keeps nothing; name a file")  # as SQLite calls it
     try:
         if path.is_dir():
             raise ValueError(f"'{path}' is a directory; name a file in it")

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class Keeping:
-    """Writes to a state file; a write that fails is counted, and logged when it is the first in a row.
+    """Writes to a state file; a write that fails is counted, and logged if everything was well before it.
 
     To watch the pools is worth more than to remember them, so a full or broken disk ends nothing. A pool that
     could not be written is written as a whole as soon as that is possible again. A file that could not be
@@ -38,7 +38,8 @@ class Keeping:
         self._file = file
         self._kept = set(kept)
         self._writes = telemetry.state_writes
-        self._failing = file is None
+        self._failing: set[PoolKey] = set()
+        self._told = False
 
     @classmethod
     def begun(cls, path: Path, telemetry: Telemetry, now: float) -> tuple[Keeping, dict[PoolKey, Memory]]:
@@ -64,35 +65,40 @@ class Keeping:
             found: what is new in it since the last time.
         """
         news = found if key in self._kept else None
-        if self._written(lambda file: file.save(key, memory, news)):
+        if self._written(key, lambda file: file.save(key, memory, news)):
             self._kept.add(key)
         else:
             self._kept.discard(key)
 
     def drop(self, key: PoolKey) -> None:
-        """Remove a pool. Where that fails, the next start removes it, for nobody watches it."""
+        """Remove a pool. Where that fails, a later start removes it, for nobody watches it."""
         self._kept.discard(key)
-        self._written(lambda file: file.remove(key))
+        self._written(key, lambda file: file.remove(key))
+        self._failing.discard(key)
 
     def end(self) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
 
-    def _written(self, write: Callable[[StateFile], None]) -> bool:
+    def _written(self, key: PoolKey, write: Callable[[StateFile], None]) -> bool:
+        well = self._file is not None
         try:
             if self._file is not None:
                 write(self._file)
         except sqlite3.Error as error:
-            if not self._failing:
+            well = False
+            self._failing.add(key)
+            if not self._told:
                 _report("state cannot be written; a restart would lose what is counted from now on", error)
-            self._failing = True
+            self._told = True
         else:
-            if self._failing and self._file is not None:
+            self._failing.discard(key)
+            if self._told and not self._failing:
                 log.info("state is written again")
-                self._failing = False
-        self._writes.labels("failed" if self._failing else "ok").inc()
-        return not self._failing
+                self._told = False
+        self._writes.labels("ok" if well else "failed").inc()
+        return well
 
 
 def _report(what: str, error: Exception, **more: str) -> None:

@@ -7,17 +7,21 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+import structlog
+
 from exporter.throughput.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
     from pathlib import Path
 
     from exporter.snapshot.pool import Listing, PoolKey
     from exporter.snapshot.throughput import Throughput
     from exporter.telemetry import Telemetry
     from exporter.throughput.keeping import Keeping
+
+log = structlog.get_logger(__name__)
 
 
 class Recorded(NamedTuple):
@@ -100,7 +104,8 @@ class Ledger:
 
     def forget(self, key: PoolKey) -> None:
         """Drop what is remembered of a pool that is not watched any more."""
-        self._worker.submit(self._forget, key)  # behind a poll that may still be counted
+        # Behind a poll that may still be counted.
+        self._worker.submit(self._forget, key).add_done_callback(partial(_told, key))
 
     def _record(self, key: PoolKey, listing: Listing, now: float, *, estimates: bool) -> Recorded:
         memory = self._pools.setdefault(key, Memory())
@@ -113,3 +118,9 @@ class Ledger:
         self._pools.pop(key, None)
         if self._keeping is not None:
             self._keeping.drop(key)
+
+
+def _told(key: PoolKey, forgotten: Future[None]) -> None:
+    """Nobody waits for it, so nobody else would hear of a defect."""
+    if not forgotten.cancelled() and (error := forgotten.exception()):
+        log.error("what is remembered of the pool could not be dropped", **key._asdict(), reason=repr(error))

@@ -29,7 +29,7 @@ class Memory:
         known_from: see `Moments`. The first listing only makes known what is there. Where it is not complete,
             whatever is older than it may still turn up, until a complete one has been read.
         throughput: what got through so far.
-        began: when it was first listed.
+        began: when it was first listed; never later than now, wherever somebody has set the clock since.
         head: the head of its queue; None where no position is known.
         starts: how fast the queue moves, by type.
     """
@@ -44,15 +44,16 @@ class Memory:
 
     def take(self, listing: Listing, now: float) -> Comparison:
         """Go on to the next listing, read at `now`; what was new in it."""
-        if self.known_from == _ALWAYS:
-            self.began = now
-        found = compare(self.seen, listing, Moments(now, self.read_at, self.known_from))
+        self.began = now if self.known_from == _ALWAYS else min(self.began, now)
+        moments = Moments(now, self.read_at, known_from=self.known_from, began=self.began)
+        found = compare(self.seen, listing, moments)
         self.seen.update(found.changed)
         for uid in found.gone:
             del self.seen[uid]
         self.throughput = add(self.throughput, found.events, {one.type for one in found.changed.values()})
         self.read_at = now
-        self.head = head_of(self.head, listing, now)
+        head = head_of(self.head, listing, now)
+        self.head = head if head and head.uid in self.seen else None
         self.starts = moved(self.starts, found.departed, now)
         if listing.complete:
             self.known_from = NEVER

@@ -44,10 +44,11 @@ def head_of(before: Head | None, listing: Listing, now: float) -> Head | None:
 
     It is the waiting workload with the smallest known position, of several the one that has waited longest.
     Whether positions start at 0 or 1 does not matter, nor do those that are not known. An incomplete listing
-    may lack the first one, so it changes nothing.
+    may lack the first one, so it makes no new head; it only tells that the one before does not wait any more.
     """
     if not listing.complete:
-        return before
+        waits = before and all(one.waiting for one in listing.workloads if one.uid == before.uid)
+        return before if waits else None
     first: Workload | None = None
     smallest = float("inf")
     for one in listing.workloads:  # of many, so hardly any is looked at twice

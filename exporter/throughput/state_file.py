@@ -21,7 +21,7 @@ from exporter.throughput.stored import decoded, encoded
 from exporter.throughput.transitions import Seen, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from exporter.throughput.memory import Memory
@@ -78,7 +78,8 @@ class StateFile:
     def opened(cls, path: Path, now: float) -> tuple[StateFile, dict[PoolKey, Memory]]:
         """Open a state file, a new one where there is none, and what it has kept.
 
-        A file with something else in it, or a damaged one, is renamed, and a new one begun.
+        A file with something else in it, or a damaged one, is renamed, and a new one begun. A pool that alone
+        cannot be understood is removed, and the file as it was copied before.
 
         Args:
             path: of the file.
@@ -88,10 +89,10 @@ class StateFile:
             ConfigurationError: another process has it open.
             sqlite3.Error, OSError: it cannot be used, for reasons of its disk or its permissions.
         """
+        aside = path.with_name(f"{path.name}.set-aside-{int(now)}")
         try:
-            return _open(path)
+            return _open(path, aside)
         except _Unusable as error:
-            aside = path.with_name(f"{path.name}.set-aside-{int(now)}")
             for suffix in ("", "-wal", "-journal"):  # sqlite's own, which belong to it
                 if (part := path.with_name(path.name + suffix)).exists():
                     part.rename(aside.with_name(aside.name + suffix))
@@ -101,29 +102,37 @@ class StateFile:
                 reason=str(error),
                 renamed_to=str(aside),
             )
-            return _open(path)
+            return _open(path, aside)
 
-    def load(self) -> dict[PoolKey, Memory]:
-        """What is remembered of each pool.
-
-        Raises:
-            msgspec.MsgspecError, ValueError: it is nothing that this exporter writes.
-        """
-        pools: dict[int, Memory] = {}
-        result: dict[PoolKey, Memory] = {}
+    def load(self) -> tuple[dict[PoolKey, Memory], dict[PoolKey, Exception]]:
+        """What is remembered of each pool; and of those that this exporter has not written so, why not."""
+        loaded: dict[PoolKey, Memory] = {}
+        strange: dict[PoolKey, Exception] = {}
         for number, *names, stored in self._connection.execute(
             "SELECT id, region, project_id, pool, memory FROM pools"
-        ):
+        ).fetchall():
             key = PoolKey(*names)
-            result[key] = pools[number] = decoded(stored)
-            self._ids[key] = number
-        for number, uid, kind, status, stage, *moments in self._connection.execute(
-            "SELECT pool_id, uid, type, status, stage, running_since, missing_since FROM workloads"
-        ):
-            # The same few words for all of them.
-            words = intern(kind), None if status is None else intern(status)
-            pools[number].seen[uid] = Seen(*words, Stage(stage), *moments)
-        return result
+            try:
+                memory = decoded(stored)
+                memory.seen.update(self._workloads(number))
+            except (msgspec.MsgspecError, ValueError, TypeError) as error:
+                strange[key] = error
+            else:
+                loaded[key] = memory
+                self._ids[key] = number
+        return loaded, strange
+
+    def set_aside(self, strange: Mapping[PoolKey, Exception], aside: Path) -> None:
+        """Remove pools that cannot be understood, after the file as it is has been copied."""
+        self._connection.execute("VACUUM INTO ?", (str(aside),))
+        for key, error in strange.items():
+            self.remove(key)
+            log.warning(
+                "a pool in the state file cannot be understood, and its counting begins at 0",
+                **key._asdict(),
+                reason=str(error),
+                copied_to=str(aside),
+            )
 
     def save(self, key: PoolKey, memory: Memory, news: Comparison | None) -> None:
         """Write what is remembered of a pool.
@@ -156,6 +165,15 @@ class StateFile:
         """Close it; another process may open it then."""
         self._connection.close()
 
+    def _workloads(self, number: int) -> Iterator[tuple[str, Seen]]:
+        for uid, kind, status, stage, *moments in self._connection.execute(
+            "SELECT uid, type, status, stage, running_since, missing_since FROM workloads WHERE pool_id = ?",
+            (number,),
+        ):
+            # The same few words for all of them.
+            words = intern(kind), None if status is None else intern(status)
+            yield uid, Seen(*words, Stage(stage), *moments)
+
     def _begin(self, key: PoolKey, memory: Memory) -> int:
         """A pool without workloads, whatever was there of it before; its number."""
         self._connection.execute(f"DELETE FROM pools WHERE {_OF_POOL}", key)  # noqa: S608  (our own words)
@@ -170,18 +188,21 @@ class StateFile:
         self._connection.executemany("INSERT OR REPLACE INTO workloads VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
-def _open(path: Path) -> tuple[StateFile, dict[PoolKey, Memory]]:
+def _open(path: Path, aside: Path) -> tuple[StateFile, dict[PoolKey, Memory]]:
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:
         _prepare(connection)
         file = StateFile(connection)
-        return file, file.load()
+        pools, strange = file.load()
+        if strange:
+            file.set_aside(strange, aside)
     except BaseException as error:
         connection.close()
         meant = _meant(error, path)
         if meant is error:
             raise
         raise meant from error
+    return file, pools
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -214,8 +235,6 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def _meant(error: BaseException, path: Path) -> BaseException:
     """What an error at opening means, as far as it says."""
-    if isinstance(error, msgspec.MsgspecError | ValueError | TypeError | KeyError):
-        return _Unusable(f"it holds what this exporter does not write: {error}")
     if not isinstance(error, sqlite3.Error):
         return error
     # The low byte says what happened, the others where; see sqlite.org/rescode.html.

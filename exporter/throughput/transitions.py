@@ -22,7 +22,12 @@ resources: it stays in the stage that it was in, WAITING for one not seen before
 
 A workload has vanished when two complete listings in a row lack it: one answer that is empty or short by
 mistake counts nothing, for what it lacks is back in the next. An incomplete listing says nothing of what it
-does not show. One that comes back after it has vanished was forgotten and counts as not seen before.
+does not show; what incomplete ones have not shown for a day is forgotten, and counts nothing. One that comes
+back after it was forgotten counts as not seen before.
+
+One not seen before that was created before the pool was first listed, by a margin for clocks that differ, was
+only not shown then: the first listing may have been empty or short by mistake. It is remembered, and counts
+nothing until it changes. One that nobody knows the creation of is taken for new.
 
 What happens between two listings is counted when the next one is read, however late that is, and once.
 What is undone between them is not seen: a start and a requeue, or, where finished workloads are not listed, a
@@ -40,7 +45,7 @@ import msgspec
 from exporter.snapshot.workload import FINISHED, UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from exporter.snapshot.pool import Listing
     from exporter.snapshot.workload import Workload
@@ -48,6 +53,16 @@ if TYPE_CHECKING:
 _HOLDING = frozenset({"Creating", "Running"})
 _RUNNING = "Running"
 _COMPLETED = "Completed"
+
+UNSHOWN = 86400.0
+"""Seconds after which what incomplete listings do not show is forgotten, so that memory has an end."""
+
+SKEW = 900.0
+"""Seconds that the cloud's clock, which says when a workload was created, may differ from ours.
+
+With more than 15 minutes the cloud refuses a signature. A pool that is first listed while its answers are
+empty by mistake counts up to so much of its past.
+"""
 
 
 class Stage(IntEnum):
@@ -68,7 +83,8 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
         status: when it was last listed; None while the last complete listing lacks it.
         stage: how far it has got.
         running_since: Unix seconds; None where it was not seen to run.
-        missing_since: Unix seconds of the last listing that had it; None while it is not missing.
+        missing_since: Unix seconds of the listing before the first complete one that lacks it, or of the
+            first incomplete one that does not show it; None while the last one shows it.
     """
 
     type: str
@@ -133,11 +149,13 @@ class Moments(NamedTuple):
         before: when the one before it was.
         known_from: a workload not seen before that was created earlier than this, or nobody knows when, was
             only never shown. It is remembered, and nothing is counted.
+        began: when the pool was first listed. So was one that was created earlier, by more than `SKEW`.
     """
 
     now: float
     before: float
     known_from: float
+    began: float
 
 
 def compare(seen: Mapping[str, Seen], listing: Listing, moments: Moments) -> Comparison:
@@ -153,15 +171,22 @@ def compare(seen: Mapping[str, Seen], listing: Listing, moments: Moments) -> Com
     known = seen.get
     departed: list[str] = []
     returning = 0
+    waiting = Stage.WAITING
     for workload in listing.workloads:
         before = known(workload.uid)
-        # The common case, a tenth of a microsecond: nothing but durations differs.
-        if before is not None and before.status == workload.status:
+        # The common case, a fraction of a microsecond: nothing but durations differs.
+        if (
+            before is not None
+            and before.status == workload.status
+            and before.missing_since is None
+            # One whose status does not tell starts once it has a runningDuration.
+            and (before.stage is not waiting or not workload.running or workload.waiting)
+        ):
             continue
         changed[workload.uid] = _after(before, workload, moments.now)
         if before is not None:
             returning += 1
-        elif not _was_there(workload, moments.known_from):
+        elif not _was_there(workload, moments):
             events.append(Created(workload.type))
         else:
             continue
@@ -171,34 +196,51 @@ def compare(seen: Mapping[str, Seen], listing: Listing, moments: Moments) -> Com
             departed.append(workload.type)
     new = len(changed) - returning
     gone: tuple[str, ...] = ()
-    if listing.complete and len(seen) + new > len(listing.workloads):
-        gone = tuple(_miss(seen, listing, moments, changed, events))
+    if len(seen) + new > len(listing.workloads):
+        unlisted = seen.keys() - {workload.uid for workload in listing.workloads}
+        if listing.complete:
+            gone = tuple(_miss(seen, unlisted, moments, changed, events))
+        else:
+            gone = tuple(_overlook(seen, unlisted, moments, changed))
     return Comparison(tuple(events), changed, gone, tuple(departed))
 
 
-def _was_there(workload: Workload, known_from: float) -> bool:
-    created = workload.created
-    return known_from > float("-inf") and (created is None or created < known_from)
+def _was_there(workload: Workload, moments: Moments) -> bool:
+    if workload.created is None:
+        return moments.known_from > float("-inf")
+    return workload.created < max(moments.known_from, moments.began - SKEW)
 
 
 def _miss(
     seen: Mapping[str, Seen],
-    listing: Listing,
+    unlisted: Iterable[str],
     moments: Moments,
     changed: dict[str, Seen],
     events: list[Event],
 ) -> Iterator[str]:
     """Note what a complete listing lacks; the uids of what has vanished."""
-    for uid in seen.keys() - {workload.uid for workload in listing.workloads}:
+    for uid in unlisted:
         one = seen[uid]
-        if one.missing_since is None:
-            changed[uid] = msgspec.structs.replace(one, status=None, missing_since=moments.before)
+        since = moments.before if one.missing_since is None else one.missing_since
+        if one.status is not None:
+            changed[uid] = msgspec.structs.replace(one, status=None, missing_since=since)
             continue
         if one.stage is not Stage.FINISHED:
-            since = one.running_since
-            ran = None if since is None else max(0.0, one.missing_since - since)
+            ran = None if one.running_since is None else max(0.0, since - one.running_since)
             events.append(Finished(one.type, UNKNOWN, ran))
         yield uid
+
+
+def _overlook(
+    seen: Mapping[str, Seen], unlisted: Iterable[str], moments: Moments, changed: dict[str, Seen]
+) -> Iterator[str]:
+    """Note what an incomplete listing does not show; the uids of what has not been shown for too long."""
+    for uid in unlisted:
+        one = seen[uid]
+        if one.missing_since is None:
+            changed[uid] = msgspec.structs.replace(one, missing_since=moments.now)
+        elif moments.now - one.missing_since >= UNSHOWN:
+            yield uid
 
 
 def _after(before: Seen | None, workload: Workload, now: float) -> Seen:

@@ -181,6 +181,16 @@ def test_one_malformed_workload_is_rejected_never_the_page() -> None:
     assert (answer.count, len(answer.created)) == (9, 9)
 
 
+def test_a_time_beyond_all_reason_is_unknown() -> None:
+    """As one below 0 is: a century's wait is none, and would be in every sum for good."""
+    for nonsense in (1e308, 3.2e9, -1):
+        one = workload(status="Running", pendingDuration=nonsense, runningDuration=nonsense)
+        assert (one.pending, one.running) == (None, None)
+    assert workload(createTime=1e308).created is None
+    long = workload(pendingDuration=3e9, runningDuration=3e9, createTime=1000 * (NOW + 86400))
+    assert (long.pending, long.running, long.created) == (3e9, 3e9, NOW + 86400)
+
+
 @pytest.mark.parametrize(
     "number", ["1e999", "NaN", "1" + "0" * 400], ids=["overflow", "not a number", "very long"]
 )

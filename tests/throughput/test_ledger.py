@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from fakes import NoThread
+from structlog.testing import capture_logs
 
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import Workload
 from exporter.telemetry import Telemetry
+from exporter.throughput.keeping import Keeping
 from exporter.throughput.ledger import Ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 A, B = PoolKey("r", "p", "pool-a"), PoolKey("r", "p", "pool-b")
 EMPTY, ONE = Listing(()), Listing((Workload(uid="u", type="train", status="Queue"),))
@@ -46,3 +54,14 @@ async def test_polls_of_many_pools_at_once_do_not_meet() -> None:
         passed = ledger.throughput(key)
         assert passed is not None
         assert (passed.created[("train",)], passed.finished["train", "unknown"]) == (1, 1)
+
+
+async def test_a_pool_that_cannot_be_dropped_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for it; a defect in it is one line all the same, and ends nothing."""
+    ledger = Ledger(Telemetry(), NoThread())
+    with ledger.kept_in(tmp_path / "state.db", 0.0):
+        await ledger.record(A, EMPTY, 0.0)
+        monkeypatch.setattr(Keeping, "drop", lambda *_: 1 / 0)
+        with capture_logs() as logs:
+            ledger.forget(A)
+    assert [(line["log_level"], line["pool"]) for line in logs] == [("error", "pool-a")]

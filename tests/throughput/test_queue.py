@@ -13,6 +13,7 @@ from exporter.telemetry import Telemetry
 from exporter.throughput.ledger import Ledger
 from exporter.throughput.memory import Memory
 from exporter.throughput.queue import MEMORY, Head, head_of
+from exporter.throughput.transitions import UNSHOWN
 
 KEY = PoolKey("r", "p", "pool-a")
 
@@ -61,6 +62,36 @@ def test_an_incomplete_listing_changes_no_head() -> None:
     """It may only lack the first one."""
     whole, part = Listing((waiting("a", 1), waiting("b", 2))), Listing((waiting("b", 2),), complete=False)
     assert head(whole, part, whole) == Head("a", 0.0)
+
+
+def test_a_head_that_an_incomplete_listing_shows_elsewhere_is_none_any_more() -> None:
+    """It runs, or has ended; who comes after it only a complete listing can tell."""
+    whole, next_ = Listing((waiting("a", 1), waiting("b", 2))), waiting("b", 1)
+    part = Listing((waiting("a", status="Running"), next_), complete=False)
+    assert head(whole, part) is None
+    assert head(whole, part, Listing((next_,))) == Head("b", 120.0)
+
+
+def test_a_head_goes_with_what_is_forgotten() -> None:
+    """One that incomplete listings have not shown for a day is nobody's head."""
+    memory = Memory()
+    memory.take(Listing((waiting("a", 1),)), 0.0)
+    for moment in (60.0, 60.0 + UNSHOWN):
+        assert memory.head == Head("a", 0.0)
+        memory.take(Listing((), complete=False), moment)
+    assert memory.head is None
+
+
+def test_estimates_do_not_mind_that_the_clock_was_ahead_once() -> None:
+    """A pool that was first listed in the future has been watched for no time, not for less."""
+    memory = Memory()
+    memory.take(Listing(()), 1e6)
+    for index in range(20):
+        waits = (waiting(f"u{other}", other) for other in range(index, 40))
+        runs = (waiting(f"u{other}", status="Running") for other in range(index))
+        memory.take(Listing((*waits, *runs)), 60.0 * index)
+    [estimated] = memory.completed(Listing((waiting("q", 1),)), estimates=True).workloads
+    assert estimated.estimated_start == pytest.approx(60.0, rel=0.1)
 
 
 def after_starts(every: float, count: int) -> Memory:

@@ -147,21 +147,6 @@ def without_its_tables(path: Path) -> None:
     altered(path, f"PRAGMA user_version = {VERSION}")
 
 
-def with_strange_counts(path: Path) -> None:
-    Exporter(path).polls(Listing(()))
-    altered(path, "UPDATE pools SET memory = '{}'")
-
-
-def with_other_buckets(path: Path) -> None:
-    Exporter(path).polls(Listing((job("u", "Queue"),)))
-    altered(path, "UPDATE pools SET memory = replace(CAST(memory AS TEXT), '[0,', '[')")
-
-
-def with_a_strange_stage(path: Path) -> None:
-    Exporter(path).polls(Listing((job("u", "Queue"),)))
-    altered(path, "UPDATE workloads SET stage = 9")
-
-
 def altered(path: Path, statement: str) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(statement)
@@ -176,9 +161,6 @@ def altered(path: Path, statement: str) -> None:
         of_another_program,
         of_a_later_version,
         without_its_tables,
-        with_strange_counts,
-        with_other_buckets,
-        with_a_strange_stage,
     ],
 )
 def test_what_is_no_state_is_set_aside(path: Path, spoil: Callable[[Path], None]) -> None:
@@ -196,6 +178,41 @@ def test_what_is_no_state_is_set_aside(path: Path, spoil: Callable[[Path], None]
     if spoil in {garbage, of_another_program}:
         assert aside.read_bytes() == before
     passed = exporter.polls()
+    assert passed is not None
+    assert passed.created[("train",)] == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE pools SET memory = '{}' WHERE pool = 'pool-a'",
+        "UPDATE pools SET memory = replace(CAST(memory AS TEXT), '[0,', '[') WHERE pool = 'pool-a'",
+        "UPDATE workloads SET stage = 9 WHERE pool_id = (SELECT id FROM pools WHERE pool = 'pool-a')",
+        "UPDATE workloads SET type = x'00' WHERE pool_id = (SELECT id FROM pools WHERE pool = 'pool-a')",
+    ],
+    ids=["counts", "buckets", "stage", "type"],
+)
+def test_one_pool_that_is_not_understood_costs_no_other(path: Path, statement: str) -> None:
+    """It begins anew, with a warning; the file as it was is beside the new one, and the others go on."""
+    for key in (KEY, OTHER):
+        Exporter(path).polls(Listing(()), Listing((job("u", "Queue"),)), key=key)
+    altered(path, statement)
+    ledger = Ledger(Telemetry(), NoThread())
+    with capture_logs() as logs, ledger.kept_in(path, 1_700_000_000.0):
+        assert ledger.throughput(KEY) is None
+        other = ledger.throughput(OTHER)
+    assert other is not None
+    assert other.created[("train",)] == 1
+    [warning] = logs
+    assert (warning["log_level"], warning["pool"]) == ("warning", "pool-a")
+    aside = path.with_name("state.db.set-aside-1700000000")
+    assert warning["copied_to"] == str(aside)
+    with sqlite3.connect(aside) as connection:
+        assert connection.execute("SELECT count(*) FROM workloads").fetchone() == (2,)
+    connection.close()
+    with capture_logs() as logs:
+        passed = Exporter(path).polls(Listing(()), Listing((job("v", "Queue"),)))
+    assert logs == []
     assert passed is not None
     assert passed.created[("train",)] == 1
 

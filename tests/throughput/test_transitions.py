@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exporter.snapshot.pool import Listing
 from exporter.snapshot.workload import FINISHED, STATUSES, WAITING, Workload
 from exporter.throughput.memory import Memory
-from exporter.throughput.transitions import Created, Event, Finished, Requeued, Started
+from exporter.throughput.transitions import SKEW, UNSHOWN, Created, Event, Finished, Requeued, Started
 
 INTERVAL = 60.0
 NOW = 1_700_000_000.0
@@ -159,6 +159,62 @@ def test_an_incomplete_listing_lets_nobody_vanish_and_loses_nobody() -> None:
         assert pool.lists(job("Queue", "a"), complete=False) == []
     assert pool.lists(job("Running", "a", pending=90.0), complete=False) == [STARTED]
     assert pool.lists(job("Running", "a"), job("Running", "b", pending=90.0)) == [STARTED]
+
+
+def test_what_incomplete_listings_do_not_show_for_a_day_is_forgotten() -> None:
+    """A listing that stays incomplete fills no memory; nothing is counted, for nobody knows."""
+    pool = Watched(Listing((job("Running", "a", running=1.0), job("Failed", "b"), job("Queue", "c"))))
+    for index in range(500):
+        pool.lists(job("Queue", "c"), job("Failed", f"n{index}"), complete=False, later=UNSHOWN / 100)
+    assert len(pool.memory.seen) <= 1 + 103
+    assert not {"a", "b"} & pool.memory.seen.keys()
+    assert pool.memory.throughput.finished["train", "unknown"] == 0
+
+
+def test_what_an_incomplete_listing_shows_again_was_never_missing() -> None:
+    """In the same status or another: its day begins anew, and two complete listings have to lack it."""
+    pool = Watched(Listing((job("Queue"),)))
+    for _ in range(10):
+        assert pool.lists(complete=False, later=UNSHOWN / 2) == []
+        assert pool.lists(job("Queue"), complete=False, later=UNSHOWN / 2) == []
+    assert pool.lists(complete=False) == []
+    assert pool.lists() == []
+    assert pool.lists() == [Finished("train", "unknown", None)]
+
+
+def test_a_first_listing_that_is_empty_by_mistake_makes_nobody_new() -> None:
+    """Who is older than it was only not shown; what happens to them from then on counts, and who is new."""
+    old = {"created": NOW - SKEW - 1, "pending": 90.0}
+    pool = Watched(Listing(()))
+    assert pool.lists(job("Running", "a", running=9e5, **old), job("Queue", "b", **old)) == []
+    assert pool.lists(
+        job("Running", "a", running=9e5, **old),
+        job("Running", "b", **old),
+        job("Queue", "c", created=NOW + 61),
+    ) == [STARTED, CREATED]
+
+
+def test_clocks_that_differ_lose_nobody() -> None:
+    """The cloud's may be behind ours by as much as it lets a signature pass."""
+    pool = Watched(Listing(()))
+    assert pool.lists(job("Queue", created=NOW + 30 - SKEW)) == [CREATED]
+
+
+def test_a_clock_that_was_ahead_at_the_first_listing_is_soon_forgiven() -> None:
+    """The pool was not first listed in the future; else nobody would be new until then."""
+    pool = Watched(Listing(()))
+    pool.lists(later=-30 * UNSHOWN)
+    assert pool.memory.began == pool.now
+    assert pool.lists(job("Queue", created=pool.now)) == [CREATED]
+
+
+def test_a_status_that_does_not_tell_starts_with_its_running_duration() -> None:
+    """Though the status stays the same: once, and not for a waiting one with a duration left over."""
+    pool = Watched(Listing((job("Suspended", "a"), job("Queue", "b"))))
+    assert pool.lists(job("Suspended", "a"), job("Queue", "b", running=30.0)) == []
+    running = job("Suspended", "a", running=30.0, pending=90.0), job("Queue", "b", running=30.0)
+    assert (pool.lists(*running), pool.lists(*running)) == ([STARTED], [])
+    assert pool.lists(job("Failed", "a"), job("Queue", "b")) == [Finished("train", "Failed", INTERVAL + 30)]
 
 
 def test_an_incomplete_first_listing_does_not_make_old_workloads_new() -> None:
