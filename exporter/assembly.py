@@ -133,15 +133,17 @@ class Fetching:
     def forget_unwatched(self) -> None:
         """Drop at once what an earlier configuration watched and this one does not."""
         watching = {(project.region, project.project_id): project for project in self.projects}
+        self._around.telemetry.keep_projects(
+            watched=watching.keys(),
+            discovered={key for key, project in watching.items() if isinstance(project.pools, Discovery)},
+            measured={key for key, project in watching.items() if project.capacity is not None},
+        )
         for key, state in self._around.store.states.items():
             project = watching.get(key[:2])
-            if project is None:
-                self._around.telemetry.forget_project(key.region, key.project_id)
             if project is None or not project.watches(key.pool, state.name):
                 self._around.store.forget(key)
                 self._around.ledger.forget(key)
             elif project.capacity is None:
-                self._around.telemetry.forget_capacity(key.region, key.project_id)
                 self._around.store.publish(state.without_capacity())
         for key in self._around.ledger.pools:
             if key[:2] not in watching:  # of those that are watched, the project knows which pools it has
