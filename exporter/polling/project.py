@@ -155,14 +155,17 @@ class ProjectPoller:
         """
         error = await self.look()
 
-        async def poll(pool: str) -> PoolState:
-            poller = self._poller(pool)
+        pollers = [self._poller(pool) for pool in self._wanted()]
+        for poller in pollers:
             poller.watch()
+        self._describe()
+
+        async def poll(poller: PoolPoller) -> PoolState:
             state = await poller.poll()
             polled(state)
             return state
 
-        states = await asyncio.gather(*map(poll, self._wanted()))
+        states = await asyncio.gather(*map(poll, pollers))
         if self.capacity:
             await self.capacity.poll()
         return Round(tuple(states), error if self._discovering else None)
@@ -178,14 +181,14 @@ class ProjectPoller:
             self._report_catalogue(error.outcome, str(error))
             return error
         self._report_catalogue("ok", "")
-        self._describe()
         return None
 
     async def _look_around(self, group: asyncio.TaskGroup) -> PollError | None:
         """Look, and watch what is there now."""
         error = await self.look()
-        if self._discovering and not error:
-            self._watch(self._wanted(), group)
+        if not error:
+            if self._discovering:
+                self._watch(self._wanted(), group)
             self._describe()
         self.settled = True
         return error
