@@ -28,7 +28,7 @@ from exporter.snapshot.workload import FINISHED
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from exporter.snapshot.pool import Listing
+    from exporter.snapshot.pool import Listing, PoolKey
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +40,9 @@ A listing of one page rests on nothing but that page. One of several rests on wh
 more request is little beside them: that is the default. A cloud that cuts its pages short, and tells no total
 either, is only found out by `always`, which doubles the requests for a pool of one page.
 """
+
+REST = 10
+"""Polls for which a count that could not be had is left alone: the listing would wait for it each time."""
 
 
 def missing(counts: Mapping[tuple[str, str], int], before: Listing, listing: Listing) -> int:
@@ -64,17 +67,21 @@ class CheckedReader:
     """Reads one pool's listing, and marks it where the cloud counts more.
 
     Attributes:
+        key: which pool.
         listing: brings the listing.
         counts: brings the cloud's count.
         before: gives the listing before; None where there is none.
         when: which listings are checked.
     """
 
+    key: PoolKey
     listing: Callable[[], Awaitable[Listing]]
     counts: Callable[[], Awaitable[Mapping[tuple[str, str], int]]]
     before: Callable[[], Listing | None]
     when: When
     _short_before: bool = False
+    _failing: bool = False
+    _rest: int = 0
 
     async def read(self) -> Listing:
         """The listing.
@@ -102,8 +109,20 @@ class CheckedReader:
         return self.when == "always" or len(before.workloads) > PAGE_LIMIT
 
     async def _counted(self) -> Mapping[tuple[str, str], int] | None:
-        try:
-            return await self.counts()
-        except PollError as error:
-            log.debug("a listing goes unchecked", reason=str(error))
+        if self._rest:
+            self._rest -= 1
             return None
+        report = log.bind(**self.key._asdict())
+        try:
+            counts = await self.counts()
+        except PollError as error:
+            if not self._failing:
+                report.warning(
+                    "the cloud's own count cannot be had; listings go unchecked", reason=str(error)
+                )
+            self._failing, self._rest = True, REST
+            return None
+        if self._failing:
+            report.info("listings are checked against the cloud's own count again")
+        self._failing = False
+        return counts

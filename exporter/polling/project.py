@@ -280,7 +280,8 @@ class ProjectPoller:
             return state.listing if state else None
 
         counts = partial(self._statistics.ask, partial(self.client.statistics, key.pool))
-        return CheckedReader(listing=listing, counts=counts, before=before, when=self.cross_check).read
+        checked = CheckedReader(key=key, listing=listing, counts=counts, before=before, when=self.cross_check)
+        return checked.read
 
     def _report_catalogue(self, outcome: str, reason: str) -> None:
         """Say when listing the project's pools begins to fail, or works again."""
