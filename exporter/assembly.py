@@ -24,7 +24,8 @@ from exporter.metrics.renderer import Renderer
 from exporter.metrics.summary import Choice
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.polling.capacity import CapacityPoller
-from exporter.polling.project import Discovery, ProjectPoller
+from exporter.polling.discovery import Discovery
+from exporter.polling.project import ProjectPoller
 from exporter.settings.alerts import DEFAULTS
 from exporter.settings.credentials import AgencyForm, KeysForm, PasswordForm
 from exporter.transport import HttpTransport
@@ -163,6 +164,7 @@ class Fetching:
             interval=poll.interval,
             stale_after=poll.stale_after,
             estimates=self._settings.workloads.estimates,
+            worker=around.worker,
             clock=around.clock,
             telemetry=around.telemetry,
             cross_check=poll.cross_check,

@@ -16,7 +16,9 @@ So are types: the statistics document fewer of them than the listing.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import structlog
@@ -27,6 +29,7 @@ from exporter.snapshot.workload import FINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from concurrent.futures import Executor
 
     from exporter.snapshot.pool import Listing, PoolKey
 
@@ -72,6 +75,7 @@ class CheckedReader:
         counts: brings the cloud's count.
         before: gives the listing before; None where there is none.
         when: which listings are checked.
+        worker: compares, off the event loop: 10,000 workloads take 20 ms.
     """
 
     key: PoolKey
@@ -79,6 +83,7 @@ class CheckedReader:
     counts: Callable[[], Awaitable[Mapping[tuple[str, str], int]]]
     before: Callable[[], Listing | None]
     when: When
+    worker: Executor
     _short_before: bool = False
     _failing: bool = False
     _rest: int = 0
@@ -95,7 +100,8 @@ class CheckedReader:
         if before is None or counts is None:
             self._short_before = False
             return listing
-        short = missing(counts, before, listing)
+        work = partial(missing, counts, before, listing)
+        short = await asyncio.get_running_loop().run_in_executor(self.worker, work)
         twice, self._short_before = self._short_before and short > 0, short > 0
         if not twice or not listing.complete:
             return listing

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 from cloud import POOL, PROJECT, REGION, cloud_of, jobs
-from fakes import FakeClock
+from fakes import FakeClock, NoThread
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -83,7 +83,12 @@ class Busy:
 
     def __post_init__(self) -> None:
         self.reader = CheckedReader(
-            key=KEY, listing=self.listing, counts=self.counts, before=lambda: self.last, when="always"
+            key=KEY,
+            worker=NoThread(),
+            listing=self.listing,
+            counts=self.counts,
+            before=lambda: self.last,
+            when="always",
         )
 
     async def fetch(self, offset: int) -> Page:
@@ -174,6 +179,7 @@ async def test_pages_cut_short_are_found_out_over_the_wire(clock: FakeClock) -> 
         last: list[Listing] = []
         reader = CheckedReader(
             key=KEY,
+            worker=NoThread(),
             listing=partial(cloud.client.listing, POOL),
             counts=partial(cloud.client.statistics, POOL),
             before=lambda: last[-1] if last else None,
@@ -203,7 +209,12 @@ async def test_when_it_is_asked(when: When, size: int, asked: int) -> None:
         return {}
 
     reader = CheckedReader(
-        key=KEY, listing=read, counts=count, before=lambda: last[-1] if last else None, when=when
+        key=KEY,
+        worker=NoThread(),
+        listing=read,
+        counts=count,
+        before=lambda: last[-1] if last else None,
+        when=when,
     )
     for _ in range(4):
         last += [await reader.read()]
@@ -228,7 +239,9 @@ async def test_a_count_that_cannot_be_had_costs_nothing() -> None:
             raise answer
         return answer
 
-    reader = CheckedReader(key=KEY, listing=read, counts=count, before=lambda: Listing(()), when="always")
+    reader = CheckedReader(
+        key=KEY, worker=NoThread(), listing=read, counts=count, before=lambda: Listing(()), when="always"
+    )
     complete = [(await reader.read()).complete for _ in range(4 + REST)]
     assert (answers, complete) == ([], [*[True] * (3 + REST), False])
 
@@ -239,6 +252,7 @@ async def test_a_count_that_does_not_come_is_left_alone_for_a_while(clock: FakeC
         cloud.simulator.faults.plant(faults.html(503), endpoint="statistics")
         reader = CheckedReader(
             key=KEY,
+            worker=NoThread(),
             listing=partial(cloud.client.listing, POOL),
             counts=partial(cloud.client.statistics, POOL),
             before=lambda: Listing(()),

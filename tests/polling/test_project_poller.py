@@ -11,7 +11,8 @@ from fakes import FakeClock, NoThread
 from structlog.testing import capture_logs
 
 from exporter.errors import Forbidden, PollError
-from exporter.polling.project import CATALOGUE_INTERVALS, Discovery, ProjectPoller
+from exporter.polling.discovery import Discovery
+from exporter.polling.project import CATALOGUE_INTERVALS, ProjectPoller
 from exporter.snapshot.catalogue import CatalogueEntry
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
@@ -105,6 +106,7 @@ def project(
         interval=INTERVAL,
         stale_after=300.0,
         estimates=False,
+        worker=NoThread(),
         clock=cloud.clock,
         telemetry=Telemetry(),
         cross_check="off",
