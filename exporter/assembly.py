@@ -24,7 +24,8 @@ from exporter.metrics.renderer import Renderer
 from exporter.metrics.summary import Choice
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.polling.capacity import CapacityPoller
-from exporter.polling.project import Discovery, ProjectPoller
+from exporter.polling.discovery import Discovery
+from exporter.polling.project import ProjectPoller
 from exporter.settings.alerts import DEFAULTS
 from exporter.settings.credentials import AgencyForm, KeysForm, PasswordForm
 from exporter.transport import HttpTransport
@@ -133,15 +134,17 @@ class Fetching:
     def forget_unwatched(self) -> None:
         """Drop at once what an earlier configuration watched and this one does not."""
         watching = {(project.region, project.project_id): project for project in self.projects}
+        self._around.telemetry.keep_projects(
+            watched=watching.keys(),
+            discovered={key for key, project in watching.items() if isinstance(project.pools, Discovery)},
+            measured={key for key, project in watching.items() if project.capacity is not None},
+        )
         for key, state in self._around.store.states.items():
             project = watching.get(key[:2])
-            if project is None:
-                self._around.telemetry.forget_project(key.region, key.project_id)
             if project is None or not project.watches(key.pool, state.name):
                 self._around.store.forget(key)
                 self._around.ledger.forget(key)
             elif project.capacity is None:
-                self._around.telemetry.forget_capacity(key.region, key.project_id)
                 self._around.store.publish(state.without_capacity())
         for key in self._around.ledger.pools:
             if key[:2] not in watching:  # of those that are watched, the project knows which pools it has
@@ -161,6 +164,7 @@ class Fetching:
             interval=poll.interval,
             stale_after=poll.stale_after,
             estimates=self._settings.workloads.estimates,
+            worker=around.worker,
             clock=around.clock,
             telemetry=around.telemetry,
             cross_check=poll.cross_check,

@@ -6,8 +6,7 @@ The only mutable metrics in the program. The pools' families are not here: they 
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -24,6 +23,9 @@ from exporter import __version__
 from exporter.errors import OUTCOMES
 from exporter.snapshot.rejection import Rejection
 from exporter.snapshot.workload import OTHER_RESOURCE, RESOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
 
 # A `_created` series beside every counter doubles the series and is used by nobody who scrapes this.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -149,17 +151,27 @@ class Telemetry:
         for resource in (*RESOURCES, OTHER_RESOURCE):
             self.quantities_unparsable.labels(resource)
 
-    def forget_project(self, region: str, project_id: str) -> None:
-        """Drop the series of a project that is not watched any more."""
-        self.forget_capacity(region, project_id)
-        for metric in (
-            *(self.credentials_expiry, self.discovery_up),
-            *(self.pools, self.pools_discovered, self.pools_gone),
-        ):
-            with suppress(KeyError):  # it may have none
-                metric.remove(region, project_id)
+    def keep_projects(
+        self,
+        *,
+        watched: AbstractSet[tuple[str, str]],
+        discovered: AbstractSet[tuple[str, str]],
+        measured: AbstractSet[tuple[str, str]],
+    ) -> None:
+        """Drop what is told of all other projects, whatever was found in them.
 
-    def forget_capacity(self, region: str, project_id: str) -> None:
-        """Drop what is told of a project whose capacities are not asked for any more."""
-        with suppress(KeyError):  # it may have none
-            self.capacity_up.remove(region, project_id)
+        Args:
+            watched: region and ID of the projects that are watched.
+            discovered: of those whose pools are discovered.
+            measured: of those whose capacities are asked for.
+        """
+        for kept, metrics in (
+            (watched, (self.credentials_expiry, self.pools)),
+            (discovered, (self.discovery_up, self.pools_discovered, self.pools_gone)),
+            (measured, (self.capacity_up,)),
+        ):
+            for metric in metrics:
+                samples = [sample for family in metric.collect() for sample in family.samples]
+                told = {(sample.labels["region"], sample.labels["project_id"]) for sample in samples}
+                for project in told - kept:
+                    metric.remove(*project)

@@ -22,7 +22,7 @@ from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator, serve
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
 A = "pool-a-0123456789abcdef0123456789abcdef"
@@ -42,10 +42,10 @@ class Running:
     settings: dict[str, Any]
     said: bytes = b""
 
-    def write(self, pools: list[str], **changes: Any) -> None:
-        """Replace the configuration file. JSON is YAML."""
+    def write(self, pools: list[str], others: Sequence[dict[str, Any]] = (), **changes: Any) -> None:
+        """Replace the configuration file; `others` are projects beside. JSON is YAML."""
         project = {**self.settings["projects"][0], "pools": pools}
-        self.config.write_text(json.dumps({**self.settings, **changes, "projects": [project]}))
+        self.config.write_text(json.dumps({**self.settings, **changes, "projects": [project, *others]}))
 
     async def metrics(self) -> str:
         async with self.session.get(f"{self.url}/metrics") as answer:
@@ -255,3 +255,24 @@ async def test_capacities_that_are_not_wanted_any_more_go_at_once(tmp_path: Path
         for gone in ("pool_capacity_", "pool_allocated_", "fitting", "exporter_capacity_up{"):
             assert gone not in "".join(line for line in text.splitlines() if not line.startswith("#")), gone
         assert re.search(up(A, 1), text, re.MULTILINE)
+
+
+async def test_what_is_told_of_a_project_goes_with_it_though_it_has_no_pools(tmp_path: Path) -> None:
+    """Discovery that fails is an alarm; it ends at once when the project is not discovered any more."""
+    lost = {
+        "region": "cn-south-1",
+        "project_id": "f" * 32,
+        "endpoint": "http://127.0.0.1:9",
+        "credentials": {"ak": KEY.ak, "sk": KEY.sk},
+    }
+    async with running(tmp_path) as daemon:
+        daemon.write([A], others=[{**lost, "discover": {}}])
+        assert (await daemon.reload())[0] == 200
+        await daemon.shows(r'modelarts_exporter_discovery_up\{.*region="cn-south-1"\} 0\.0')
+        daemon.write([A], others=[{**lost, "pools": [B]}])
+        assert (await daemon.reload())[0] == 200
+        text = await daemon.shows(r'modelarts_exporter_pools\{.*region="cn-south-1"\} 1\.0')
+        assert "modelarts_exporter_discovery_up{" not in text
+        daemon.write([A])
+        assert (await daemon.reload())[0] == 200
+        assert "cn-south-1" not in await daemon.metrics()

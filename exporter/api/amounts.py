@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -11,6 +11,9 @@ from exporter.api.quantity import quantity
 from exporter.api.wire import RENAMED_ACCELERATORS
 from exporter.snapshot.capacity import Amounts
 from exporter.snapshot.workload import CPU, MEMORY, OTHER_RESOURCE, RESOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _ODD = "?"
 """Stands for true, an object or an array where an amount should be: in no known form."""
@@ -28,6 +31,12 @@ class Understood(NamedTuple):
 
     amounts: Amounts
     unparsable: tuple[str, ...]
+
+    def zero_filled(self, resources: Iterable[str]) -> dict[str, float]:
+        """The amounts by resource, with 0 for those of `resources` that the table leaves out."""
+        odd = {*self.unparsable}
+        missing = (name for name in resources if (name if name in RESOURCES else OTHER_RESOURCE) not in odd)
+        return {**dict.fromkeys(missing, 0.0), **self.amounts.known}
 
 
 @lru_cache(maxsize=4096)

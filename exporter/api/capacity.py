@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.api.amounts import Understood, added_up
 from exporter.api.lists import decode_list
 from exporter.snapshot.capacity import Amounts, Capacity
-from exporter.snapshot.workload import CPU, MEMORY, OTHER_RESOURCE, RESOURCES
+from exporter.snapshot.workload import CPU, MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,7 @@ def decode_capacities(body: bytes, *, where: str) -> Capacities:
         if total is None:
             continue
         unparsable.update((*total.unparsable, *(allocated.unparsable if allocated else ())))
-        held = _zero_filled(allocated, total.amounts) if allocated else Amounts()
+        held = _held(allocated, total.amounts) if allocated else Amounts()
         pools[pool] = Capacity(total.amounts, held)
     return Capacities(pools, unparsable)
 
@@ -61,12 +61,7 @@ def _table(table: Any, kind: str) -> Understood | None:
     return added_up(value) if isinstance(value, dict) else None
 
 
-def _zero_filled(allocated: Understood, total: Amounts) -> Amounts:
-    """The allocated amounts, with 0 for what is not among them."""
-    held = dict(allocated.amounts.known)
-    for resource in total.known:
-        name = resource if resource in RESOURCES else OTHER_RESOURCE
-        if resource not in held and name not in allocated.unparsable:
-            held[resource] = 0.0
+def _held(allocated: Understood, total: Amounts) -> Amounts:
+    held = allocated.zero_filled(total.known)
     cpu_cores, memory_bytes = held.pop(CPU, None), held.pop(MEMORY, None)
     return Amounts(cpu_cores, memory_bytes, tuple(sorted(held.items())))

@@ -152,14 +152,19 @@ class Client:
     async def statistics(self, pool: str) -> Mapping[tuple[str, str], int]:
         """The cloud's own count of a pool's workloads, by (type, status).
 
+        Asked for once, without retries: a listing waits for it.
+
         Raises:
             NotFound: there is no such pool, or this region does not have the endpoint.
             PollError: it could not be read.
         """
         path = statistics_path(self.project_id, pool)
-        return decode_statistics(await self._get("statistics", path, {}), where=self._where(path))
+        body = await self._get("statistics", path, {}, attempts=1)
+        return decode_statistics(body, where=self._where(path))
 
-    async def _get(self, endpoint: str, path: str, query: Mapping[str, str]) -> bytes:
+    async def _get(
+        self, endpoint: str, path: str, query: Mapping[str, str], attempts: int = ATTEMPTS
+    ) -> bytes:
         """The body of a 200.
 
         Raises:
@@ -168,7 +173,7 @@ class Client:
         request = Request("GET", canonical_url(self.endpoint, path, query), timeout=self.timeout)
         retrying = tenacity.AsyncRetrying(
             sleep=self.clock.sleep,
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            stop=tenacity.stop_after_attempt(attempts),
             retry=tenacity.retry_if_exception(self._worth_retrying),
             wait=self._pause,
             before_sleep=self._count_retry,

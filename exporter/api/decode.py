@@ -6,7 +6,6 @@ counted, never the page.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from exporter.api.amounts import understood
+from exporter.api.surrogates import without_surrogates
 from exporter.api.wire import (
     WORKLOAD_LIST,
     LooseWorkload,
@@ -78,7 +78,7 @@ def decode_page(body: bytes, *, where: str, now: float) -> Page:
     except UNDECODABLE as error:
         # Perhaps numbers are quoted, or only one item is odd; then only that one shall suffer.
         try:
-            answer = _raw_page.decode(_without_surrogates(body))
+            answer = _raw_page.decode(without_surrogates(body))
         except (*UNDECODABLE, ValueError):
             raise _not_a_listing(f"is no readable JSON listing: {_described(body, error)}", where) from error
     if answer.kind != WORKLOAD_LIST:
@@ -177,6 +177,7 @@ def _tightened(loose: LooseWorkload) -> WireWorkload:
 
     Raises:
         ValueError: text that is no finite number where there should be one.
+        OverflowError: an integer there that is larger than any float.
     """
     return WireWorkload(
         uid=_text(loose.uid),
@@ -210,6 +211,7 @@ def _number(value: Number) -> float | None:
 
     Raises:
         ValueError: text that is no finite number.
+        OverflowError: an integer that is larger than any float.
     """
     if value is None or value == "":
         return None
@@ -219,23 +221,11 @@ def _number(value: Number) -> float | None:
     return number
 
 
-def _without_surrogates(body: bytes) -> bytes:
-    r"""The same JSON with half characters (`\ud800`), which no UTF-8 can hold, as question marks.
-
-    Raises:
-        ValueError: it is no JSON.
-        RecursionError: it is nested too deeply.
-    """
-    if b"\\ud" not in body.lower():
-        return body
-    return json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace")
-
-
 def _total(value: Number) -> int | None:
     """A total that is no number is as good as none: it is not promised."""
     try:
         total = _number(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return int(total) if total is not None and total >= 0 else None
 

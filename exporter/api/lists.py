@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
+from exporter.api.surrogates import without_surrogates
 from exporter.api.wire import WireItem, WireList
 from exporter.errors import BadResponse
 from exporter.transport import UNDECODABLE
@@ -53,12 +54,15 @@ def decode(body: bytes, shape: type[Shape], *, what: str, where: str) -> Shape:
     try:
         return msgspec.json.decode(body, type=shape)
     except UNDECODABLE as error:
-        raise BadResponse(
-            f"the answer is no readable JSON {what}: {error}",
-            where=where,
-            status=200,
-            advice="check that the endpoint is ModelArts",
-        ) from error
+        try:
+            return msgspec.json.decode(without_surrogates(body), type=shape)
+        except (*UNDECODABLE, ValueError):
+            raise BadResponse(
+                f"the answer is no readable JSON {what}: {error}",
+                where=where,
+                status=200,
+                advice="check that the endpoint is ModelArts",
+            ) from error
 
 
 def _understood(items: list[msgspec.Raw]) -> Iterator[WireItem]:

@@ -2,6 +2,8 @@
 
 Source: the API reference's "Obtaining Nodes in a Resource Pool" (ListPoolNodes). `availableResources` is
 taken first; where it does not tell, `npu-topology-placement` says which of the node's cards are occupied.
+Where that does not tell either, and other resources are available, there are no cards: this API leaves out
+zeros.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 _AVAILABLE = "Available"
 """The one phase in which a node takes jobs; documented besides: Creating, Deleting, Abnormal, Checking."""
+
+_PLACEMENTS = ({"0"}, {"1"}, {"0", "1"})
+"""What a placement consists of; nothing at all is none."""
 
 _NOTHING = Understood(Amounts(), ())
 
@@ -77,7 +82,7 @@ def _counted(nodes: Iterable[WireItem]) -> CountedCards:
         status = node.status if isinstance(node.status, dict) else {}
         whole, available = _resources(status, "resources"), _resources(status, "availableResources")
         unparsable.update((*whole.unparsable, *available.unparsable))
-        for name, cards in _free_cards(node, status, whole.amounts, available.amounts).items():
+        for name, cards in _free_cards(node, status, whole.amounts, available).items():
             total[name] = total.get(name, 0.0) + cards
             most[name] = max(most.get(name, 0.0), cards)
     return CountedCards(FreeCards(total, most), unparsable)
@@ -89,15 +94,18 @@ def _resources(status: dict[str, Any], kind: str) -> Understood:
 
 
 def _free_cards(
-    node: WireItem, status: dict[str, Any], whole: Amounts, available: Amounts
+    node: WireItem, status: dict[str, Any], whole: Amounts, available: Understood
 ) -> Mapping[str, float]:
     """The free cards of one node; an accelerator is missing where the node does not tell."""
-    has = dict(whole.accelerators) | dict(available.accelerators)
+    told = dict(available.amounts.accelerators)
+    has = dict(whole.accelerators) | told
     if status.get("phase", _AVAILABLE) != _AVAILABLE:
         return dict.fromkeys(has, 0.0)
-    free = dict(available.accelerators)
     placement = node.metadata.annotations
     occupied = placement.get(PLACEMENT_ANNOTATION) if isinstance(placement, dict) else None
-    if len(has) == 1 and not free and isinstance(occupied, str) and set(occupied) <= {"0", "1"}:
-        free = {name: max(0.0, cards - occupied.count("1")) for name, cards in whole.accelerators}
-    return free
+    if len(has) == 1 and not told and isinstance(occupied, str) and set(occupied) in _PLACEMENTS:
+        return {name: max(0.0, cards - occupied.count("1")) for name, cards in whole.accelerators}
+    if not available.amounts.known:
+        return {}
+    free = available.zero_filled(has)
+    return {name: free[name] for name in has if name in free}

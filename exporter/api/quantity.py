@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from functools import lru_cache
-from math import isfinite
 
 from exporter.snapshot.workload import CPU, MEMORY
+
+MOST = 1e30
+"""More than there is of anything: beyond it a number is a mistake. So sums stay finite too."""
 
 _QUANTITY = re.compile(
     r"(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE](?P<exponent>[+-]?[0-9]{1,3})|\s*(?P<unit>[A-Za-z]+))?"
@@ -31,7 +33,7 @@ _SPOKEN = {
 
 
 def quantity(value: str | float, resource: str) -> float | None:
-    """The amount in cores, bytes or cards; None where the form is unknown, negative or not finite.
+    """The amount in cores, bytes or cards; None where the form is unknown, negative or beyond `MOST`.
 
     Args:
         value: as the API gives it.
@@ -39,7 +41,7 @@ def quantity(value: str | float, resource: str) -> float | None:
     """
     if isinstance(value, str):
         return _parsed(value, resource if resource in _SPOKEN else "")
-    return float(value) if value >= 0 and isfinite(value) else None
+    return float(value) if 0 <= value <= MOST else None
 
 
 @lru_cache(maxsize=4096)
@@ -56,5 +58,4 @@ def _parsed(text: str, resource: str) -> float | None:
         if factor is None:
             return None
         amount *= factor
-    result = float(amount)
-    return result if isfinite(result) else None
+    return float(amount) if amount <= MOST else None

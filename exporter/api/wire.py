@@ -6,7 +6,7 @@ Source: the API reference page "Obtaining Jobs in a Dedicated Resource Pool", a 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -139,11 +139,15 @@ class WireList(msgspec.Struct):
     metadata: WireListMetadata | None = None
 
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""Of workloads; another number makes the whole answer one that is not understood."""
+
+
 class WireCounts(msgspec.Struct):
     """How many workloads of one type there are, by status."""
 
     type: str
-    status: dict[str, int | None]
+    status: dict[str, Count | None]
 
 
 class WireStatistics(msgspec.Struct):

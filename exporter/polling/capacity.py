@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.errors import NotFound, PollError
+from exporter.errors import ConnectionFailed, NotFound, PollError, RequestTimeout
 from exporter.polling.endpoint import OptionalEndpoint
 from exporter.polling.schedule import Schedule, lifetime
 from exporter.snapshot.dated import Dated
 from exporter.snapshot.fitting import refitted
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from exporter.api.client import Client
     from exporter.clock import Clock
     from exporter.snapshot.pool import PoolKey
@@ -26,11 +28,27 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
+@dataclass(slots=True)
+class _Question:
+    """One of the things that are asked for, each in a loop of its own.
+
+    Attributes:
+        what: it brings, for the log.
+        read: gives every watched pool its part of the answer; returns why that could not be done.
+        outcome: of the last time.
+    """
+
+    what: str
+    read: Callable[[], Awaitable[PollError | None]]
+    outcome: str = "ok"
+
+
 @dataclass(slots=True, kw_only=True)
 class CapacityPoller:
     """Asks what the watched pools of one project have, and what of it is held.
 
-    Whatever goes wrong here costs a pool its capacity, and nothing else: it is up all the same.
+    Whatever goes wrong here costs a pool its capacity, and nothing else: it is up all the same. Nodes that
+    cannot be had, or only slowly, do not cost it even that.
 
     Attributes:
         region: where the project is.
@@ -57,35 +75,42 @@ class CapacityPoller:
     rng: random.Random = field(default_factory=random.Random)
     _runtime: OptionalEndpoint = field(init=False)
     _nodes: OptionalEndpoint = field(init=False)
-    _outcome: str = "ok"
+    _questions: tuple[_Question, ...] = field(init=False)
+    _slow: PoolKey | None = None
+    """The pool at which the last round of nodes was broken off."""
 
     def __post_init__(self) -> None:
         self._runtime = OptionalEndpoint(self.clock)
         self._nodes = OptionalEndpoint(self.clock)
+        self._questions = (_Question("capacities", self._read_capacities),)
+        if self.nodes:
+            self._questions += (_Question("nodes", self._read_nodes),)
 
     async def run(self) -> None:
         """Ask for ever."""
-        schedule = Schedule(self.clock.monotonic(), self.interval, 0.0, self.rng)
-        while True:
-            await self.poll()
-            await self.clock.sleep(schedule.wait(self.clock.monotonic()))
+        async with asyncio.TaskGroup() as group:
+            for question in self._questions:
+                group.create_task(self._keep_asking(question))
 
     async def poll(self) -> None:
         """Ask once, if there is anybody to ask for."""
-        if not self._watched():
-            return
-        error = await self._read_capacities()
-        if self.nodes:
-            # One after the other: a listing that is due meanwhile waits for one request, not for all.
-            for key in self._watched():
-                error = await self._read_free_cards(key) or error
-        self._report(error)
+        for question in self._questions:
+            await self._ask(question)
+
+    async def _keep_asking(self, question: _Question) -> None:
+        schedule = Schedule(self.clock.monotonic(), self.interval, 0.0, self.rng)
+        while True:
+            await self._ask(question)
+            await self.clock.sleep(schedule.wait(self.clock.monotonic()))
+
+    async def _ask(self, question: _Question) -> None:
+        if self._watched():
+            self._report(question, await question.read())
 
     def _watched(self) -> list[PoolKey]:
         return [key for key in self.store.states if key[:2] == (self.region, self.project_id)]
 
     async def _read_capacities(self) -> PollError | None:
-        """Give every watched pool its capacity; returns why that could not be done."""
         try:
             capacities = await self._runtime.ask(self.client.capacities)
         except PollError as error:
@@ -99,6 +124,23 @@ class CapacityPoller:
                 # Thousands of workloads are looked at for each pool; others get their turn in between.
                 await asyncio.sleep(0)
         return None
+
+    async def _read_nodes(self) -> PollError | None:
+        """One pool after the other: a listing that is due meanwhile waits for one request, not for all.
+
+        Where no answer comes the round is broken off, for the others would only wait as long; the next one
+        begins behind that pool, which may be the only slow one.
+        """
+        keys = self._watched()
+        begin = keys.index(self._slow) + 1 if self._slow in keys else 0
+        self._slow = None
+        error: PollError | None = None
+        for key in (*keys[begin:], *keys[:begin]):
+            error = await self._read_free_cards(key) or error
+            if isinstance(error, RequestTimeout | ConnectionFailed):
+                self._slow = key
+                break
+        return error
 
     async def _read_free_cards(self, key: PoolKey) -> PollError | None:
         """Give a pool its free cards; returns why that could not be done.
@@ -119,22 +161,22 @@ class CapacityPoller:
     def _fresh_until(self) -> float:
         return self.clock.monotonic() + lifetime(self.stale_after, self.interval)
 
-    def _report(self, error: PollError | None) -> None:
-        """Say when capacities cannot be had any more, or can again."""
-        outcome = error.outcome if error else "ok"
-        self.telemetry.capacity_up.labels(self.region, self.project_id).set(error is None)
-        if outcome == self._outcome:
+    def _report(self, question: _Question, error: PollError | None) -> None:
+        """Say when something cannot be had any more, or can again."""
+        before, question.outcome = question.outcome, error.outcome if error else "ok"
+        up = all(other.outcome == "ok" for other in self._questions)
+        self.telemetry.capacity_up.labels(self.region, self.project_id).set(up)
+        if question.outcome == before:
             return
-        self._outcome = outcome
-        report = log.bind(region=self.region, project_id=self.project_id, outcome=outcome)
+        report = log.bind(region=self.region, project_id=self.project_id, outcome=question.outcome)
         match error:
             case None:
-                report.info("the pools' capacities are read again")
+                report.info(f"the pools' {question.what} are read again")
             case NotFound():
                 report.warning(
-                    "not all of the pools' capacities are to be had here; what is missing is asked for again "
-                    "once an hour; capacity.read says what to ask for",
+                    f"not all of the pools' {question.what} are to be had here; what is missing is asked for "
+                    "again once an hour; capacity.read says what to ask for",
                     reason=str(error),
                 )
             case _:
-                report.warning("the pools' capacities cannot all be read", reason=str(error))
+                report.warning(f"the pools' {question.what} cannot all be read", reason=str(error))

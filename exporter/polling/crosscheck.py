@@ -16,7 +16,9 @@ So are types: the statistics document fewer of them than the listing.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import structlog
@@ -27,8 +29,9 @@ from exporter.snapshot.workload import FINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from concurrent.futures import Executor
 
-    from exporter.snapshot.pool import Listing
+    from exporter.snapshot.pool import Listing, PoolKey
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +43,9 @@ A listing of one page rests on nothing but that page. One of several rests on wh
 more request is little beside them: that is the default. A cloud that cuts its pages short, and tells no total
 either, is only found out by `always`, which doubles the requests for a pool of one page.
 """
+
+REST = 10
+"""Polls for which a count that could not be had is left alone: the listing would wait for it each time."""
 
 
 def missing(counts: Mapping[tuple[str, str], int], before: Listing, listing: Listing) -> int:
@@ -64,17 +70,23 @@ class CheckedReader:
     """Reads one pool's listing, and marks it where the cloud counts more.
 
     Attributes:
+        key: which pool.
         listing: brings the listing.
         counts: brings the cloud's count.
         before: gives the listing before; None where there is none.
         when: which listings are checked.
+        worker: compares, off the event loop: 10,000 workloads take 20 ms.
     """
 
+    key: PoolKey
     listing: Callable[[], Awaitable[Listing]]
     counts: Callable[[], Awaitable[Mapping[tuple[str, str], int]]]
     before: Callable[[], Listing | None]
     when: When
+    worker: Executor
     _short_before: bool = False
+    _failing: bool = False
+    _rest: int = 0
 
     async def read(self) -> Listing:
         """The listing.
@@ -88,7 +100,8 @@ class CheckedReader:
         if before is None or counts is None:
             self._short_before = False
             return listing
-        short = missing(counts, before, listing)
+        work = partial(missing, counts, before, listing)
+        short = await asyncio.get_running_loop().run_in_executor(self.worker, work)
         twice, self._short_before = self._short_before and short > 0, short > 0
         if not twice or not listing.complete:
             return listing
@@ -102,8 +115,20 @@ class CheckedReader:
         return self.when == "always" or len(before.workloads) > PAGE_LIMIT
 
     async def _counted(self) -> Mapping[tuple[str, str], int] | None:
-        try:
-            return await self.counts()
-        except PollError as error:
-            log.debug("a listing goes unchecked", reason=str(error))
+        if self._rest:
+            self._rest -= 1
             return None
+        report = log.bind(**self.key._asdict())
+        try:
+            counts = await self.counts()
+        except PollError as error:
+            if not self._failing:
+                report.warning(
+                    "the cloud's own count cannot be had; listings go unchecked", reason=str(error)
+                )
+            self._failing, self._rest = True, REST
+            return None
+        if self._failing:
+            report.info("listings are checked against the cloud's own count again")
+        self._failing = False
+        return counts

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,6 +17,7 @@ from exporter.snapshot.pool import PoolState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from concurrent.futures import Executor
 
     from exporter.clock import Clock
     from exporter.errors import Outcome
@@ -38,6 +41,7 @@ class PoolPoller:
         ledger: compares its listings.
         stale_after: seconds that a listing may be shown after the last success.
         estimates: whether to estimate when waiting workloads start.
+        worker: holds listings against each other, off the event loop.
         clock: the time.
         telemetry: where the poll's duration is counted.
     """
@@ -49,6 +53,7 @@ class PoolPoller:
     ledger: Ledger
     stale_after: float
     estimates: bool
+    worker: Executor
     clock: Clock
     telemetry: Telemetry
 
@@ -65,7 +70,9 @@ class PoolPoller:
         throughput = None
         if listing is not None:
             wall = self.clock.wall()
+            listing = await self._watched(listing)
             listing, throughput = await self.ledger.record(self.key, listing, wall, estimates=self.estimates)
+        # After all waits: what others publish meanwhile, as its capacity, is in here.
         before = self.store.states.get(self.key) or PoolState(self.key)
         now = self.clock.monotonic()
         self.telemetry.poll_duration.observe(now - started)
@@ -79,11 +86,10 @@ class PoolPoller:
             polls=before.counted(outcome),
         )
         if listing is not None:
-            elapsed = 0.0 if before.read_at is None else now - before.read_at
             state = replace(
                 state,
                 succeeded_at=self.clock.wall(),
-                listing=watched(listing, before.listing, elapsed),
+                listing=listing,
                 read_at=now,
                 fresh_until=now + self.stale_after,
                 throughput=throughput,
@@ -92,6 +98,16 @@ class PoolPoller:
         self._report(before, state)
         self.store.publish(state)
         return state
+
+    async def _watched(self, listing: Listing) -> Listing:
+        """The listing held against the one before, off the event loop."""
+        before = self.store.states.get(self.key)
+        if before is None or before.read_at is None:
+            earlier, elapsed = None, 0.0
+        else:
+            earlier, elapsed = before.listing, self.clock.monotonic() - before.read_at
+        work = partial(watched, listing, earlier, elapsed)
+        return await asyncio.get_running_loop().run_in_executor(self.worker, work)
 
     async def _read(self) -> tuple[Listing | None, Outcome, str]:
         try:

@@ -13,6 +13,7 @@ import structlog
 from exporter.errors import PollError
 from exporter.polling.absence import LONG, Absences
 from exporter.polling.crosscheck import CheckedReader
+from exporter.polling.discovery import Discovery
 from exporter.polling.endpoint import OptionalEndpoint
 from exporter.polling.pool import PoolPoller
 from exporter.polling.schedule import Schedule, lifetime, phases
@@ -20,9 +21,9 @@ from exporter.snapshot.dated import Dated
 from exporter.snapshot.pool import PoolKey
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Awaitable, Callable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
+    from concurrent.futures import Executor
 
     from exporter.api.client import Client
     from exporter.clock import Clock
@@ -38,27 +39,6 @@ log = structlog.get_logger(__name__)
 
 CATALOGUE_INTERVALS = 5
 """The project's pools are listed once in so many poll intervals: names and pools change rarely."""
-
-
-@dataclass(frozen=True, slots=True)
-class Discovery:
-    """Which pools to watch, of those that the project has.
-
-    Attributes:
-        include: a pool is watched when this is found in its ID or display name...
-        exclude: ...and this, if given, is not.
-    """
-
-    include: re.Pattern[str]
-    exclude: re.Pattern[str] | None
-
-    def wants(self, pool: str, name: str) -> bool:
-        """Whether to watch a pool."""
-        return _found(self.include, pool, name) and not (self.exclude and _found(self.exclude, pool, name))
-
-
-def _found(pattern: re.Pattern[str], *texts: str) -> bool:
-    return any(pattern.search(text) for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +74,7 @@ class ProjectPoller:
         interval: seconds between two polls of a pool.
         stale_after: seconds that a listing may be shown after the last success.
         estimates: whether to estimate when waiting workloads start.
+        worker: holds listings against each other, off the event loop.
         clock: the time, and waits.
         telemetry: where things are counted.
         cross_check: which listings are held against the cloud's own count.
@@ -111,6 +92,7 @@ class ProjectPoller:
     interval: float
     stale_after: float
     estimates: bool
+    worker: Executor
     clock: Clock
     telemetry: Telemetry
     cross_check: CrossCheck
@@ -161,14 +143,17 @@ class ProjectPoller:
         """
         error = await self.look()
 
-        async def poll(pool: str) -> PoolState:
-            poller = self._poller(pool)
+        pollers = [self._poller(pool) for pool in self._wanted()]
+        for poller in pollers:
             poller.watch()
+        self._describe()
+
+        async def poll(poller: PoolPoller) -> PoolState:
             state = await poller.poll()
             polled(state)
             return state
 
-        states = await asyncio.gather(*map(poll, self._wanted()))
+        states = await asyncio.gather(*map(poll, pollers))
         if self.capacity:
             await self.capacity.poll()
         return Round(tuple(states), error if self._discovering else None)
@@ -184,18 +169,17 @@ class ProjectPoller:
             self._report_catalogue(error.outcome, str(error))
             return error
         self._report_catalogue("ok", "")
-        self._describe()
         return None
 
     async def _look_around(self, group: asyncio.TaskGroup) -> PollError | None:
         """Look, and watch what is there now."""
         error = await self.look()
-        if self._discovering:
-            if error:
-                self.telemetry.pools.labels(self.region, self.project_id).set(len(self._tasks))
-            else:
+        if error and self._discovering:
+            self.telemetry.pools.labels(self.region, self.project_id).set(len(self._tasks))
+        elif not error:
+            if self._discovering:
                 self._watch(self._wanted(), group)
-                self._describe()
+            self._describe()
         self.settled = True
         return error
 
@@ -271,6 +255,7 @@ class ProjectPoller:
             ledger=self.ledger,
             stale_after=self.stale_after,
             estimates=self.estimates,
+            worker=self.worker,
             clock=self.clock,
             telemetry=self.telemetry,
         )
@@ -286,7 +271,10 @@ class ProjectPoller:
             return state.listing if state else None
 
         counts = partial(self._statistics.ask, partial(self.client.statistics, key.pool))
-        return CheckedReader(listing=listing, counts=counts, before=before, when=self.cross_check).read
+        checked = CheckedReader(
+            key=key, listing=listing, counts=counts, before=before, when=self.cross_check, worker=self.worker
+        )
+        return checked.read
 
     def _report_catalogue(self, outcome: str, reason: str) -> None:
         """Say when listing the project's pools begins to fail, or works again."""

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from exporter.snapshot.capacity import Amounts
 from exporter.snapshot.dated import Dated
-from exporter.snapshot.workload import TYPES
+from exporter.snapshot.workload import CPU, MEMORY, TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
+    from exporter.snapshot.capacity import Capacity
     from exporter.snapshot.pool import PoolState
     from exporter.snapshot.workload import Workload
 
@@ -38,17 +40,19 @@ def refitted(state: PoolState, now: float) -> PoolState:
 
     Args:
         state: the pool.
-        now: the monotonic moment. Where the listing or the capacity is too old, nobody can tell what fits,
-            and what has fitted so far begins anew.
+        now: the monotonic moment. Where the listing or the capacity is too old, or it is not known how much
+            is free of something, nobody can tell what fits, and what has fitted so far begins anew.
     """
     if state.listing is None or state.capacity is None:
         return replace(state, fitting=None)
     fresh_until = min(state.fresh_until, state.capacity.fresh_until)
     if now >= fresh_until:
         return replace(state, fitting=None)
+    fitting = _fitting(state.listing.workloads, state.capacity.value)
+    if fitting is None:
+        return replace(state, fitting=None)
     before = state.fitting
     known = before.value.since if before is not None and now < before.fresh_until else {}
-    fitting = _fitting(state.listing.workloads, state.capacity.value.free)
     workloads = dict.fromkeys(TYPES, 0) | Counter(workload.type for workload in fitting)
     since = {workload.uid: known.get(workload.uid, now) for workload in fitting}
     longest = now - min(since.values(), default=now)
@@ -58,17 +62,28 @@ def refitted(state: PoolState, now: float) -> PoolState:
 _shape = attrgetter("cpu_cores", "memory_bytes", "accelerators")
 
 
-def _fitting(workloads: Iterable[Workload], free: Mapping[str, float]) -> list[Workload]:
-    """Those that wait and fit. Thousands of workloads ask for a handful of sizes: each is looked at once."""
+def _fitting(workloads: Iterable[Workload], capacity: Capacity) -> list[Workload] | None:
+    """Those that wait and fit; None where that is not known of some.
+
+    Thousands of workloads ask for a handful of sizes: each is looked at once.
+    """
+    free = capacity.free
+    unknown = {CPU, MEMORY, *capacity.total.known} - free.keys()  # the first two every pool has
     waiting = [workload for workload in workloads if workload.waiting and workload.sized]
-    shapes = {shape for shape in set(map(_shape, waiting)) if _fits(Amounts(*shape), free)}
-    return [workload for workload in waiting if _shape(workload) in shapes] if shapes else []
+    fits = {shape: _fits(Amounts(*shape), free, unknown) for shape in set(map(_shape, waiting))}
+    if None in fits.values():
+        return None
+    return [workload for workload in waiting if fits[_shape(workload)]] if any(fits.values()) else []
 
 
-def _fits(requested: Amounts, free: Mapping[str, float]) -> bool:
-    """Whether there is enough of everything; what is asked for and not known to be free is not there.
+def _fits(requested: Amounts, free: Mapping[str, float], unknown: AbstractSet[str]) -> bool | None:
+    """Whether there is enough of everything; None where it depends on what is not known.
 
-    Who asks for nothing at all does not fit either: nobody knows what it needs.
+    What the pool does not have is not there. Who asks for nothing at all does not fit either: nobody knows
+    what it needs.
     """
     wanted = {resource: amount for resource, amount in requested.known.items() if amount > 0}
-    return bool(wanted) and all(amount <= free.get(resource, 0.0) for resource, amount in wanted.items())
+    known = ((resource, amount) for resource, amount in wanted.items() if resource not in unknown)
+    if not wanted or any(amount > free.get(resource, 0.0) for resource, amount in known):
+        return False
+    return None if wanted.keys() & unknown else True

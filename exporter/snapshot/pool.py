@@ -69,7 +69,7 @@ class PoolState:
         entry: what the project's list of pools says of it; None where it was not in it.
         capacity: what it has and what of it is held; None where the cloud does not say.
         free_cards: the free cards node by node; None where not asked for, or the cloud does not say.
-        fitting: which waiting workloads fit; None where listing or capacity are not known.
+        fitting: which waiting workloads fit; None where listing, capacity or what is free are not known.
         throughput: what got through it since it was first listed; None before that.
     """
 

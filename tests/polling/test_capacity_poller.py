@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 from cloud import POOL, PROJECT, REGION, cloud_of, jobs
 from structlog.testing import capture_logs
 
+from exporter.errors import RequestTimeout
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.endpoint import HOUR
 from exporter.simulator import faults
-from exporter.snapshot.capacity import FreeCards
+from exporter.snapshot.capacity import Amounts, Capacity, FreeCards
 from exporter.snapshot.pool import PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 
@@ -157,6 +159,75 @@ async def test_a_region_without_nodes_still_has_capacities(clock: FakeClock) -> 
         assert capacities.store.states[KEY].free_cards is not None
 
 
+async def test_nodes_that_do_not_answer_cost_no_capacity(clock: FakeClock) -> None:
+    """While one node request hangs, capacities are read on and on, and keep the pools' figures fresh."""
+
+    class Stop(Exception):
+        pass
+
+    class Hanging:
+        """A cloud whose nodes never come."""
+
+        asked = 0
+
+        async def capacities(self) -> dict[str, Capacity]:
+            self.asked += 1
+            if self.asked == 10:
+                raise Stop
+            return {POOL: Capacity(Amounts(float(self.asked)), Amounts())}
+
+        async def free_cards(self, _: str) -> FreeCards:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async with cloud_of(clock) as cloud:
+        capacities = poller(cloud, clock, nodes=True)
+        capacities.client = Hanging()  # type: ignore[assignment]  # the two questions that are asked
+        with pytest.raises(ExceptionGroup) as caught:
+            await capacities.run()
+        assert caught.group_contains(Stop)
+        capacity = capacities.store.states[KEY].capacity
+        assert capacity is not None
+        assert (capacity.value.total.cpu_cores, capacity.fresh_until > clock.monotonic()) == (9.0, True)
+
+
+async def test_a_round_of_nodes_ends_where_no_answer_comes(clock: FakeClock) -> None:
+    """It is told once, capacities are told apart from it, and the next round begins with the others."""
+    other = KEY._replace(pool="pool-other")
+    asked: list[str] = []
+
+    class Slow:
+        """A cloud in which one pool's nodes take too long."""
+
+        slow = True
+
+        async def capacities(self) -> dict[str, Capacity]:
+            return {}
+
+        async def free_cards(self, pool: str) -> FreeCards:
+            asked.append(pool)
+            if pool == POOL and self.slow:
+                raise RequestTimeout("no whole answer", where="GET nodes")
+            return FreeCards({}, {})
+
+    async with cloud_of(clock) as cloud:
+        capacities = poller(cloud, clock, nodes=True)
+        capacities.store.publish(PoolState(other))
+        capacities.client = slow = Slow()  # type: ignore[assignment]  # the two questions that are asked
+        with capture_logs() as logs:
+            await capacities.poll()
+            assert (asked, capacity_up(cloud)) == ([POOL], 0.0)
+            await capacities.poll()
+            assert (asked, capacity_up(cloud)) == ([POOL, other.pool, POOL], 0.0)
+            slow.slow = False
+            await capacities.poll()
+        assert capacity_up(cloud) == 1.0
+        assert [line["event"] for line in logs] == [
+            "the pools' nodes cannot all be read",
+            "the pools' nodes are read again",
+        ]
+
+
 async def test_it_asks_at_its_own_pace(clock: FakeClock) -> None:
     """At once, then once an interval, with some jitter; a reload or a slow answer does not add up."""
 
@@ -174,7 +245,8 @@ async def test_it_asks_at_its_own_pace(clock: FakeClock) -> None:
                 raise Stop
 
         clock.sleep = sleep  # type: ignore[method-assign]  # the throttle never waits at this rate
-        with pytest.raises(Stop):
+        with pytest.raises(ExceptionGroup) as caught:
             await capacities.run()
+        assert caught.group_contains(Stop)
         assert cloud.requests("runtime") == 10
         assert all(54.0 <= wait <= 66.0 for wait in waits)

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from cloud import POOL, cloud_of, jobs
-from fakes import FakeClock
+from cloud import POOL, PROJECT, REGION, cloud_of, jobs
+from fakes import FakeClock, NoThread
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from exporter.api.decode import decode_page
 from exporter.api.listing import read_listing
 from exporter.api.statistics import decode_statistics
 from exporter.errors import Forbidden, PollError
-from exporter.polling.crosscheck import CheckedReader, When, missing
+from exporter.polling.crosscheck import REST, CheckedReader, When, missing
+from exporter.simulator import faults
 from exporter.simulator.cluster import Cluster
 from exporter.simulator.describing import statistics_object
 from exporter.simulator.jobs import Needs, Phase, Submission
@@ -26,7 +28,7 @@ from exporter.simulator.listing import ListingRules, Query, page
 from exporter.simulator.lively import LivelyPool
 from exporter.simulator.nodes import Nodes
 from exporter.simulator.pools import Profile
-from exporter.snapshot.pool import Listing
+from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import Workload
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 INTERVAL = 60.0
 PAGE = 50
 PAST = 300.0
+KEY = PoolKey(REGION, PROJECT, POOL)
 ARRIVAL = 2.0
 """Seconds between two jobs: thirty come and go between two polls."""
 
@@ -80,7 +83,12 @@ class Busy:
 
     def __post_init__(self) -> None:
         self.reader = CheckedReader(
-            listing=self.listing, counts=self.counts, before=lambda: self.last, when="always"
+            key=KEY,
+            worker=NoThread(),
+            listing=self.listing,
+            counts=self.counts,
+            before=lambda: self.last,
+            when="always",
         )
 
     async def fetch(self, offset: int) -> Page:
@@ -170,6 +178,8 @@ async def test_pages_cut_short_are_found_out_over_the_wire(clock: FakeClock) -> 
         cloud.pool.before_page = cut
         last: list[Listing] = []
         reader = CheckedReader(
+            key=KEY,
+            worker=NoThread(),
             listing=partial(cloud.client.listing, POOL),
             counts=partial(cloud.client.statistics, POOL),
             before=lambda: last[-1] if last else None,
@@ -198,7 +208,14 @@ async def test_when_it_is_asked(when: When, size: int, asked: int) -> None:
         questions.append(None)
         return {}
 
-    reader = CheckedReader(listing=read, counts=count, before=lambda: last[-1] if last else None, when=when)
+    reader = CheckedReader(
+        key=KEY,
+        worker=NoThread(),
+        listing=read,
+        counts=count,
+        before=lambda: last[-1] if last else None,
+        when=when,
+    )
     for _ in range(4):
         last += [await reader.read()]
     assert len(questions) == asked
@@ -222,5 +239,29 @@ async def test_a_count_that_cannot_be_had_costs_nothing() -> None:
             raise answer
         return answer
 
-    reader = CheckedReader(listing=read, counts=count, before=lambda: Listing(()), when="always")
-    assert [(await reader.read()).complete for _ in range(4)] == [True, True, True, False]
+    reader = CheckedReader(
+        key=KEY, worker=NoThread(), listing=read, counts=count, before=lambda: Listing(()), when="always"
+    )
+    complete = [(await reader.read()).complete for _ in range(4 + REST)]
+    assert (answers, complete) == ([], [*[True] * (3 + REST), False])
+
+
+async def test_a_count_that_does_not_come_is_left_alone_for_a_while(clock: FakeClock) -> None:
+    """Asked for once, without retries, then for ten polls not at all; it is said when it comes again."""
+    async with cloud_of(clock, jobs(3)) as cloud:
+        cloud.simulator.faults.plant(faults.html(503), endpoint="statistics")
+        reader = CheckedReader(
+            key=KEY,
+            worker=NoThread(),
+            listing=partial(cloud.client.listing, POOL),
+            counts=partial(cloud.client.statistics, POOL),
+            before=lambda: Listing(()),
+            when="always",
+        )
+        with capture_logs() as logs:
+            listings = [await reader.read() for _ in range(2 * REST)]
+            assert (len(listings[-1].workloads), cloud.requests("statistics")) == (3, 2)
+            cloud.simulator.faults.clear()
+            for _ in range(REST):
+                await reader.read()
+        assert [(line["log_level"], line["pool"]) for line in logs] == [("warning", POOL), ("info", POOL)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakes import NoThread
@@ -23,6 +24,9 @@ from exporter.telemetry import Telemetry
 from exporter.throughput.ledger import Ledger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
     from fakes import FakeClock
 
 KEY = PoolKey("r", "p", "pool-a")
@@ -54,6 +58,7 @@ def poller(
         ledger=Ledger(Telemetry(), NoThread()),
         stale_after=300.0,
         estimates=False,
+        worker=NoThread(),
         clock=clock,
         telemetry=Telemetry(),
     )
@@ -89,6 +94,22 @@ async def test_what_fits_follows_the_listing(clock: FakeClock) -> None:
     last = (await polls.poll()).fitting
     assert last is not None
     assert last.value.workloads["train"] == 0
+
+
+async def test_a_capacity_that_comes_while_listings_are_compared_is_kept(clock: FakeClock) -> None:
+    """They are compared off the event loop, and the poll goes on from what is known afterwards."""
+    capacity = Dated(Capacity(Amounts(16.0), Amounts(8.0)), clock.monotonic() + 300.0)
+
+    class Meanwhile(NoThread):
+        def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            polls.store.publish(replace(polls.store.states[KEY], capacity=capacity))
+            return super().submit(work, *args, **kwargs)
+
+    polls = replace(poller(clock, Listing((Workload(uid="u", status="Creating"),))), worker=Meanwhile())
+    polls.watch()
+    state = await polls.poll()
+    assert state.capacity is capacity
+    assert state.fitting is not None
 
 
 async def test_an_incomplete_listing_is_up_and_says_so(clock: FakeClock) -> None:

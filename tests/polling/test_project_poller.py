@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 
 from exporter.errors import Forbidden, PollError
 from exporter.polling.absence import LONG
-from exporter.polling.project import CATALOGUE_INTERVALS, Discovery, ProjectPoller
+from exporter.polling.discovery import Discovery
+from exporter.polling.project import CATALOGUE_INTERVALS, ProjectPoller
 from exporter.snapshot.catalogue import CatalogueEntry
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
@@ -110,6 +111,7 @@ def project(
         interval=INTERVAL,
         stale_after=300.0,
         estimates=False,
+        worker=NoThread(),
         clock=cloud.clock,
         telemetry=Telemetry(),
         cross_check="off",
@@ -396,3 +398,12 @@ async def test_once_polls_every_pool_and_says_what_could_not_be_found_out() -> N
     assert (done.well, sorted(polled)) == (True, ["pool-a", "pool-b"])
     undiscovered = await project(Cloud(clock, FORBIDDEN), EVERYTHING).once()
     assert (undiscovered.well, undiscovered.undiscovered) == (False, FORBIDDEN)
+
+
+@pytest.mark.parametrize("pools", [("pool-a",), EVERYTHING], ids=["configured", "discovered"])
+async def test_once_tells_what_the_projects_list_says(pools: tuple[str, ...] | Discovery) -> None:
+    """Phase, type and nodes are there after one round, as they are in the daemon."""
+    round_ = await project(Cloud(FakeClock(), {"pool-a": "A"}), pools).once()
+    [state] = round_.states
+    assert state.entry is not None
+    assert state.entry.value == CatalogueEntry("A")

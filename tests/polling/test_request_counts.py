@@ -55,6 +55,7 @@ async def project_of(
                 workspace_id="0",
                 ledger=Ledger(cloud.telemetry, NoThread()),
                 estimates=False,
+                worker=NoThread(),
                 cross_check=cross_check,
                 capacity=CapacityPoller(**common, nodes=nodes),
             ),

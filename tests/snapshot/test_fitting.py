@@ -105,6 +105,32 @@ def test_without_listing_or_capacity_nobody_knows() -> None:
     assert fitting(later, 250.0).since == {"u": 250.0}
 
 
+@pytest.mark.parametrize(
+    ("allocated", "workload", "known"),
+    [
+        (Amounts(), job("u", cards=1), False),
+        (Amounts(32.0, None, ((CARD, 0.0),)), job("u", cards=1), True),
+        (Amounts(32.0, None, ((CARD, 0.0),)), job("u", cards=1, memory_bytes=GIB), False),
+        (Amounts(32.0, None, ((CARD, 0.0),)), job("u", cards=33, memory_bytes=GIB), True),
+        (Amounts(32.0, None, ((CARD, 0.0),)), job("u", memory_bytes=GIB, status="Running"), True),
+        (Amounts(), Workload(uid="u", status="Queue", accelerators=(("nvidia.com/gpu", 1.0),)), True),
+    ],
+)
+def test_what_is_not_known_to_be_held_is_not_read_as_full(
+    allocated: Amounts, workload: Workload, known: bool
+) -> None:
+    """No figure where it depends on an amount that is not known; where it does not, there is one."""
+    total = Amounts(64.0, 64 * GIB, ((CARD, 32.0),))
+    state = replace(pool(workload), capacity=Dated(Capacity(total, allocated), 200.0))
+    assert (refitted(state, 0.0).fitting is not None) == known
+
+
+def test_cores_and_memory_every_pool_has() -> None:
+    """Where the total is not told, or in no known form, it is not 0."""
+    state = replace(pool(job("u")), capacity=Dated(Capacity(Amounts(), Amounts()), 200.0))
+    assert refitted(state, 0.0).fitting is None
+
+
 @given(st.lists(st.tuples(st.floats(0, 40), st.floats(0, 40)), max_size=20), st.floats(0, 32))
 def test_more_room_never_fits_fewer(requests: list[tuple[float, float]], free: float) -> None:
     """Whoever fits goes on to fit when more becomes free."""
