@@ -238,7 +238,8 @@ def _meant(error: BaseException, path: Path) -> BaseException:
     if not isinstance(error, sqlite3.Error):
         return error
     # The low byte says what happened, the others where; see sqlite.org/rescode.html.
-    match error.sqlite_errorcode & 0xFF:
+    # Of text that is no UTF-8 Python itself complains, without a code.
+    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             what = f"'{path}' is in use by another exporter; give each a file of its own"
             return ConfigurationError(Problem("state.path", what))

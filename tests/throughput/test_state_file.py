@@ -147,6 +147,11 @@ def without_its_tables(path: Path) -> None:
     altered(path, f"PRAGMA user_version = {VERSION}")
 
 
+def with_text_that_is_none(path: Path) -> None:
+    Exporter(path).polls(Listing((job("u", "Queue"),)))
+    altered(path, "UPDATE workloads SET type = CAST(x'ff' AS TEXT)")
+
+
 def altered(path: Path, statement: str) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(statement)
@@ -161,6 +166,7 @@ def altered(path: Path, statement: str) -> None:
         of_another_program,
         of_a_later_version,
         without_its_tables,
+        with_text_that_is_none,
     ],
 )
 def test_what_is_no_state_is_set_aside(path: Path, spoil: Callable[[Path], None]) -> None:
