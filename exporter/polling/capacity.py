@@ -108,7 +108,7 @@ class CapacityPoller:
             self._report(question, await question.read())
 
     def _watched(self) -> list[PoolKey]:
-        return [key for key in self.store.states if key[:2] == (self.region, self.project_id)]
+        return self.store.pools_of(self.region, self.project_id)
 
     async def _read_capacities(self) -> PollError | None:
         try:

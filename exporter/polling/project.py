@@ -101,6 +101,7 @@ class ProjectPoller:
     settled: bool = False
     """Whether it is known which pools there are, or it was tried once to find out."""
     _catalogue: dict[str, CatalogueEntry] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _phases: Iterator[float] = field(default_factory=phases)
     _catalogue_outcome: str = "ok"
@@ -164,10 +165,13 @@ class ProjectPoller:
         Returns why it could not be done, if it could not; what was known before holds on then.
         """
         try:
-            self._catalogue = await self.client.pools(self.workspace_id)
+            catalogue = await self.client.pools(self.workspace_id)
         except PollError as error:
             self._report_catalogue(error.outcome, str(error))
             return error
+        self._catalogue = catalogue
+        # Made here and not by every poll of every pool, which all ask for them.
+        self._names = {pool: entry.name for pool, entry in catalogue.items()}
         self._report_catalogue("ok", "")
         return None
 
@@ -194,7 +198,7 @@ class ProjectPoller:
 
     def _watched(self) -> list[PoolKey]:
         """The project's pools in the store, also those that were watched before a reload."""
-        return [key for key in self.store.states if key[:2] == (self.region, self.project_id)]
+        return self.store.pools_of(self.region, self.project_id)
 
     @property
     def _discovering(self) -> bool:
@@ -250,7 +254,7 @@ class ProjectPoller:
         return PoolPoller(
             key=key,
             read=self._reader(key),
-            names=lambda: {other: entry.name for other, entry in self._catalogue.items()},
+            names=lambda: self._names,
             store=self.store,
             ledger=self.ledger,
             stale_after=self.stale_after,

@@ -28,6 +28,10 @@ class SnapshotStore:
         """Every pool's state, in the order in which the pools came."""
         return MappingProxyType(self._states)
 
+    def pools_of(self, region: str, project_id: str) -> list[PoolKey]:
+        """The pools of one project."""
+        return [key for key in self._states if key[:2] == (region, project_id)]
+
     def publish(self, state: PoolState) -> None:
         """Put a pool's new state in place of its old one."""
         self._states = {**self._states, state.key: state}
