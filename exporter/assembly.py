@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -26,6 +25,7 @@ from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.discovery import Discovery
 from exporter.polling.project import ProjectPoller
+from exporter.polling.shard import Shard
 from exporter.settings.alerts import DEFAULTS
 from exporter.settings.credentials import AgencyForm, KeysForm, PasswordForm
 from exporter.transport import HttpTransport
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from exporter.clock import Clock
-    from exporter.credentials.credential import Credential, CredentialSource
+    from exporter.credentials.credential import CredentialSource
     from exporter.credentials.guard import Guard
     from exporter.settings.alerts import Alerts
     from exporter.settings.model import Settings, Workloads
@@ -79,6 +79,7 @@ class Fetching:
 
     Attributes:
         projects: what is polled.
+        shard: which of their pools are polled here.
     """
 
     def __init__(self, settings: Settings, around: Surroundings, patience: float) -> None:
@@ -86,6 +87,7 @@ class Fetching:
         self._around = around
         self._patience = patience
         self._transports = AsyncExitStack()
+        self.shard = Shard(settings.shard.index, settings.shard.total)
         self.projects: tuple[ProjectPoller, ...] = ()
 
     @classmethod
@@ -147,7 +149,9 @@ class Fetching:
             elif project.capacity is None:
                 self._around.store.publish(state.without_capacity())
         for key in self._around.ledger.pools:
-            if key[:2] not in watching:  # of those that are watched, the project knows which pools it has
+            # Of its own the project knows which are there; what another shard counts on with is forgotten at
+            # once, or it would be counted here too when the pool comes back.
+            if key[:2] not in watching or not self.shard.owns(key.project_id, key.pool):
                 self._around.ledger.forget(key)
 
     def _project(self, project: Project, where: str) -> ProjectPoller:
@@ -169,6 +173,7 @@ class Fetching:
             telemetry=around.telemetry,
             cross_check=poll.cross_check,
             capacity=self._capacity(project, client),
+            shard=self.shard,
         )
 
     def _client(self, project: Project, where: str) -> Client:
@@ -184,7 +189,9 @@ class Fetching:
                 around.guard,
                 project.project_id,
                 around.clock,
-                partial(_report_expiry, around.telemetry, project),
+                lambda credential: around.telemetry.tell_expiry(
+                    project.region, project.project_id, credential.expires_at
+                ),
             ),
             transport=transport,
             throttle=Throttle(
@@ -261,6 +268,7 @@ class Fetching:
 
 def serving(settings: Settings, around: Surroundings) -> tuple[Renderer, Exposition]:
     """The serving side: what makes text of the pools' states, and what joins it."""
+    around.telemetry.tell_shard(settings.shard.index, settings.shard.total)
     renderer = Renderer(
         around.store,
         clock=around.clock,
@@ -287,12 +295,3 @@ def thresholds(alerts: Alerts) -> Thresholds:
 
 def _plain(secret: SecretStr | Path) -> str | Path:
     return secret if isinstance(secret, Path) else secret.get_secret_value()
-
-
-def _report_expiry(telemetry: Telemetry, project: Project, credential: Credential) -> None:
-    gauge = telemetry.credentials_expiry
-    if credential.expires_at is not None:
-        gauge.labels(project.region, project.project_id).set(credential.expires_at)
-    else:
-        with suppress(KeyError):  # the credentials before may have had no end either
-            gauge.remove(project.region, project.project_id)

@@ -52,6 +52,11 @@ class Daemon:
         """What is shown of every pool."""
         return self._renderer.pools
 
+    @property
+    def fetching(self) -> Fetching | None:
+        """What fetches by the configuration in use; None before the start."""
+        return self._fetching
+
     def alive(self) -> bool:
         """Whether polling goes on."""
         return self._polling
@@ -98,6 +103,7 @@ class Daemon:
         self._settings, self._fetching = settings, fetching
         self._renderer.choice = choice(settings.workloads)
         self._renderer.thresholds = thresholds(settings.alerts)
+        self._around.telemetry.tell_shard(settings.shard.index, settings.shard.total)
         if self._generation is not None:
             self._generation.cancel()
             await asyncio.wait((self._generation,))

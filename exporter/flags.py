@@ -148,6 +148,18 @@ def _add_settings(flags: argparse._ArgumentGroup) -> None:
         help="let POST /-/reload read the configuration again",
     )
     flags.add_argument(
+        "--shard.total",
+        dest="shard.total",
+        metavar="N",
+        help="so many exporters share the pools (1: this one has all)",
+    )
+    flags.add_argument(
+        "--shard.index",
+        dest="shard.index",
+        metavar="I",
+        help="which of them this is, from 0 on (the ordinal of the StatefulSet's pod)",
+    )
+    flags.add_argument(
         "--log.level", dest="log.level", metavar="LEVEL", help="debug, info, warn or error (info)"
     )
     flags.add_argument(

@@ -6,6 +6,7 @@ The only mutable metrics in the program. The pools' families are not here: they 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, get_args
 
 from prometheus_client import (
@@ -45,6 +46,13 @@ class Telemetry:
             PREFIX + "build_info", "1; the version that runs.", ["version"], registry=registry
         )
         self.build_info.labels(__version__).set(1)
+        self.shard = Gauge(
+            PREFIX + "shard",
+            "How many exporters share the pools (shard.total); 1 where they are not shared. index is which "
+            "of them this one is, from 0 on.",
+            ["index"],
+            registry=registry,
+        )
         self.poll_duration = Histogram(
             PREFIX + "poll_duration_seconds",
             "How long polls of one pool took, all pages, waits and retries included.",
@@ -95,7 +103,7 @@ class Telemetry:
         )
         self.pools = Gauge(
             PREFIX + "pools",
-            "Pools that are watched; 0 where discover finds none.",
+            "Pools that this exporter watches; 0 where discover finds none, or all are other shards'.",
             ["region", "project_id"],
             registry=registry,
         )
@@ -150,6 +158,19 @@ class Telemetry:
             self.workloads_rejected.labels(rejection)
         for resource in (*RESOURCES, OTHER_RESOURCE):
             self.quantities_unparsable.labels(resource)
+
+    def tell_shard(self, index: int, total: int) -> None:
+        """Say which shard this is from now on."""
+        self.shard.clear()
+        self.shard.labels(str(index)).set(total)
+
+    def tell_expiry(self, region: str, project_id: str, expires_at: float | None) -> None:
+        """Say when the credentials in use end; None for those that do not."""
+        if expires_at is not None:
+            self.credentials_expiry.labels(region, project_id).set(expires_at)
+        else:
+            with suppress(KeyError):  # the credentials before may have had no end either
+                self.credentials_expiry.remove(region, project_id)
 
     def keep_projects(
         self,

@@ -11,12 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter.assembly import Fetching
+from exporter.commands.views import share_view
 from exporter.metrics.summary import Choice, summarise
 from exporter.web.status import span
 
 if TYPE_CHECKING:
     from exporter.assembly import Surroundings
-    from exporter.polling.project import ProjectPoller, Round
+    from exporter.polling.project import ProjectPoller
+    from exporter.polling.round import Round
     from exporter.settings.model import Settings
     from exporter.snapshot.pool import PoolState
 
@@ -25,6 +27,8 @@ _PIPE_WIDTH = 240
 
 _WIDE = 170
 """Columns from which on advice has room beside the figures."""
+
+_GREEN = ("ok", "none here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ async def check(settings: Settings, around: Surroundings) -> int:
     well = True
     async with await Fetching.opened(settings, around, patience=settings.poll.timeout) as fetching:
         for project in fetching.projects:
-            progress.print(f"asking {project.client.endpoint} about project {project.project_id}")
+            if project.concerned:
+                progress.print(f"asking {project.client.endpoint} about project {project.project_id}")
             done = await project.once(lambda state: progress.print(f"  {state.key.pool}: {state.outcome}"))
             rows += _rows(project, done)
             well = well and done.well
@@ -56,6 +61,11 @@ async def check(settings: Settings, around: Surroundings) -> int:
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     _print(rows, console)
+    if share := share_view(fetching):
+        console.print(
+            f"shard {share.index} of {share.total} (the first is 0); other shards watch {share.elsewhere}"
+            " of the pools"
+        )
     return 0 if well else 1
 
 
@@ -63,6 +73,8 @@ def _rows(project: ProjectPoller, done: Round) -> list[_Row]:
     everything = f"all of project {project.project_id}"
     if done.undiscovered:
         return [_Row(everything, done.undiscovered.outcome, advice=done.undiscovered.explanation)]
+    if not done.states and done.elsewhere:
+        return [_Row(everything, "none here", advice=f"other shards watch its pools: {done.elsewhere}")]
     if not done.states:
         advice = "no pool is discovered: look at discover.include, discover.exclude and discover.workspace_id"
         return [_Row(everything, "no pools", advice=advice)]
@@ -91,7 +103,7 @@ def _print(rows: list[_Row], console: Console) -> None:
     if wide:
         table.add_column("what to do", overflow="fold")
     for row in rows:
-        outcome = Text(row.outcome, style="green" if row.outcome == "ok" else "red")
+        outcome = Text(row.outcome, style="green" if row.outcome in _GREEN else "red")
         # What the cloud says is text, never markup.
         cells = (Text(row.pool), outcome, row.workloads, row.waiting, row.longest)
         table.add_row(*cells, *((Text(row.advice),) if wide else ()))

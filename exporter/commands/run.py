@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter import __version__
-from exporter.commands.views import pool_views
+from exporter.commands.views import pool_views, share_view
 from exporter.daemon import Daemon, heed_signals, run_until
 from exporter.web.application import Services, application
 from exporter.web.live import LiveWebConfig
@@ -65,6 +65,7 @@ async def run(
                 alive=daemon.alive,
                 ready=daemon.ready,
                 pools=lambda: pool_views(daemon.pools.values(), around.clock),
+                share=lambda: share_view(daemon.fetching),
                 reload=daemon.reload if settings.web.enable_lifecycle else None,
             ),
             config=web_config,
@@ -77,9 +78,15 @@ async def run(
     stopping = heed_signals(daemon)  # before anybody can know that there is something to stop
     await server.start()
     try:
-        log.info("serving", version=__version__, addresses=" ".join(server.urls))
+        log.info("serving", version=__version__, addresses=" ".join(server.urls), **_shared(settings))
         started(server.urls)
         await run_until(stopping, daemon)
     finally:
         await server.stop()
     return 0
+
+
+def _shared(settings: Settings) -> dict[str, str]:
+    """For the log: which shard this is, where there are several; a pod's name may have decided it."""
+    shard = settings.shard
+    return {"shard": f"{shard.index} of {shard.total}"} if shard.total > 1 else {}

@@ -1,14 +1,15 @@
-"""What is shown of a pool -> the status page's view of it."""
+"""What is known of the pools -> the status page's view of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.web.status import PoolView
+from exporter.web.status import PoolView, ShareView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from exporter.assembly import Fetching
     from exporter.clock import Clock
     from exporter.metrics.render import RenderedPool
 
@@ -17,6 +18,14 @@ def pool_views(pools: Iterable[RenderedPool], clock: Clock) -> list[PoolView]:
     """Every pool as it stands at this moment."""
     now = clock.monotonic()
     return [_view(pool, now) for pool in pools]
+
+
+def share_view(fetching: Fetching | None) -> ShareView | None:
+    """Which part of the pools is fetched; None where that is all, or nothing is fetched yet."""
+    if fetching is None or fetching.shard.total == 1:
+        return None
+    elsewhere = sum(project.elsewhere for project in fetching.projects)
+    return ShareView(fetching.shard.index, fetching.shard.total, elsewhere)
 
 
 def _view(pool: RenderedPool, now: float) -> PoolView:

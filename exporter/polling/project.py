@@ -16,7 +16,9 @@ from exporter.polling.crosscheck import CheckedReader
 from exporter.polling.discovery import Discovery
 from exporter.polling.endpoint import OptionalEndpoint
 from exporter.polling.pool import PoolPoller
+from exporter.polling.round import Round
 from exporter.polling.schedule import Schedule, lifetime, phases
+from exporter.polling.shard import Shard
 from exporter.snapshot.dated import Dated
 from exporter.snapshot.pool import PoolKey
 
@@ -41,24 +43,6 @@ CATALOGUE_INTERVALS = 5
 """The project's pools are listed once in so many poll intervals: names and pools change rarely."""
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One poll of every pool of a project.
-
-    Attributes:
-        states: the pools after it.
-        undiscovered: why the pools could not be discovered, if they had to be and could not.
-    """
-
-    states: tuple[PoolState, ...]
-    undiscovered: PollError | None
-
-    @property
-    def well(self) -> bool:
-        """Whether there are pools, and every one was read completely."""
-        return bool(self.states) and all(state.outcome == "ok" for state in self.states)
-
-
 @dataclass(slots=True, kw_only=True)
 class ProjectPoller:
     """Polls the pools of one project.
@@ -79,6 +63,7 @@ class ProjectPoller:
         telemetry: where things are counted.
         cross_check: which listings are held against the cloud's own count.
         capacity: asks what the pools have to give; None where nobody wants to know.
+        shard: which of the pools are watched here, where several exporters share them.
         rng: for jitter.
     """
 
@@ -97,9 +82,12 @@ class ProjectPoller:
     telemetry: Telemetry
     cross_check: CrossCheck
     capacity: CapacityPoller | None = None
+    shard: Shard = field(default_factory=Shard)
     rng: random.Random = field(default_factory=random.Random)
     settled: bool = False
     """Whether it is known which pools there are, or it was tried once to find out."""
+    elsewhere: int = 0
+    """How many of the project's pools other shards watch, as far as known."""
     _catalogue: dict[str, CatalogueEntry] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -119,7 +107,7 @@ class ProjectPoller:
         self.telemetry.pools.labels(self.region, self.project_id)
         async with asyncio.TaskGroup() as group:
             if not self._discovering:
-                self._watch(self._wanted(), group)
+                self._watch(self._chosen(), group)
                 self.settled = True
             error = await self._look_around(group)
             if self.capacity:
@@ -133,8 +121,10 @@ class ProjectPoller:
     def watches(self, pool: str, name: str | None) -> bool:
         """Whether a pool, with its display name where known, is one of those to watch."""
         if isinstance(self.pools, Discovery):
-            return self.pools.wants(pool, name or pool)
-        return pool in self.pools
+            wanted = self.pools.wants(pool, name or pool)
+        else:
+            wanted = pool in self.pools
+        return wanted and self.shard.owns(self.project_id, pool)
 
     async def once(self, polled: Callable[[PoolState], None] = lambda _: None) -> Round:
         """Poll every pool once, as many at a time as the project's throttle lets through.
@@ -142,9 +132,9 @@ class ProjectPoller:
         Args:
             polled: told of every pool as soon as its poll has ended.
         """
-        error = await self.look()
+        error = await self.look() if self.concerned else None
 
-        pollers = [self._poller(pool) for pool in self._wanted()]
+        pollers = [self._poller(pool) for pool in self._chosen()]
         for poller in pollers:
             poller.watch()
         self._describe()
@@ -157,7 +147,7 @@ class ProjectPoller:
         states = await asyncio.gather(*map(poll, pollers))
         if self.capacity:
             await self.capacity.poll()
-        return Round(tuple(states), error if self._discovering else None)
+        return Round(tuple(states), error if self._discovering else None, self.elsewhere)
 
     async def look(self) -> PollError | None:
         """Ask for the project's pools: what there is to say of them and, for discovery, which they are.
@@ -177,12 +167,12 @@ class ProjectPoller:
 
     async def _look_around(self, group: asyncio.TaskGroup) -> PollError | None:
         """Look, and watch what is there now."""
-        error = await self.look()
+        error = await self.look() if self.concerned else None
         if error and self._discovering:
             self.telemetry.pools.labels(self.region, self.project_id).set(len(self._tasks))
         elif not error:
             if self._discovering:
-                self._watch(self._wanted(), group)
+                self._watch(self._chosen(), group)
             self._describe()
         self.settled = True
         return error
@@ -204,11 +194,21 @@ class ProjectPoller:
     def _discovering(self) -> bool:
         return isinstance(self.pools, Discovery)
 
-    def _wanted(self) -> Sequence[str]:
-        """The pools to watch, as far as known."""
+    @property
+    def concerned(self) -> bool:
+        """Whether there is anything to ask: not where all pools are named, and are other shards'."""
+        return isinstance(self.pools, Discovery) or bool(self.shard.of(self.project_id, self.pools))
+
+    def _chosen(self) -> Sequence[str]:
+        """Choose the pools to watch, as far as known, and note how many are left to other shards."""
         if isinstance(self.pools, Discovery):
-            return [pool for pool, entry in self._catalogue.items() if self.pools.wants(pool, entry.name)]
-        return self.pools
+            entries = self._catalogue.items()
+            wanted = tuple(pool for pool, entry in entries if self.pools.wants(pool, entry.name))
+        else:
+            wanted = self.pools
+        own = self.shard.of(self.project_id, wanted)
+        self.elsewhere = len(wanted) - len(own)
+        return own
 
     def _watch(self, wanted: Sequence[str], group: asyncio.TaskGroup) -> None:
         """Start a loop for every pool that has none; end those of pools that are gone."""

@@ -25,6 +25,8 @@ FLAGS = {
     "web.telemetry_path": "--web.telemetry-path",
     "web.config_file": "--web.config.file",
     "web.enable_lifecycle": "--web.enable-lifecycle",
+    "shard.index": "--shard.index",
+    "shard.total": "--shard.total",
     "log.level": "--log.level",
     "log.format": "--log.format",
 }
@@ -58,7 +60,8 @@ def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[st
         **environment.names,
         **{path: FLAGS[path] for path in flags if path in FLAGS},
     }
-    settings, wrong = _validated(reduce(_over, (environment.content, _nested(flags)), file), names)
+    content = reduce(_over, (environment.content, _nested(flags)), file)
+    settings, wrong = _validated(content, names, environ)
     problems = (*document.problems, *environment.problems, *contradictions, *wrong)
     if problems or not settings:
         raise ConfigurationError(*problems)
@@ -72,12 +75,14 @@ def _contradictions(file: Mapping[str, Any], environment: Environment) -> tuple[
     return (Problem("projects", f"exclude the project that {variables} describe; keep one of them"),)
 
 
-def _validated(content: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Settings | None, list[Problem]]:
+def _validated(
+    content: Mapping[str, Any], names: Mapping[str, str], environ: Mapping[str, str]
+) -> tuple[Settings | None, list[Problem]]:
     twice = [
         Problem(name_of(location, names), what) for location, what in duplicates(content.get("projects"))
     ]
     try:
-        return Settings.model_validate(content), twice
+        return Settings.model_validate(content, context=environ), twice
     except ValidationError as error:
         return None, [*problems_of(error, names), *twice]
 

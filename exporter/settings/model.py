@@ -13,6 +13,7 @@ from exporter.settings.durations import PositiveDuration  # noqa: TC001  (pydant
 from exporter.settings.files import KeptFile, ReadableFile  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.project import Project  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.section import Listed, Section
+from exporter.settings.shard import Shard
 
 _PATH = re.compile("/[A-Za-z0-9._~/-]*")
 _OWN_PATHS = ("/", "/-/healthy", "/-/ready", "/-/reload")
@@ -153,6 +154,7 @@ class Settings(Section):
     capacity: Capacity = Capacity()
     alerts: Alerts = Alerts()
     state: State = State()
+    shard: Shard = Shard()
     projects: Annotated[tuple[Project, ...], AfterValidator(_some)] = Field(default=(), validate_default=True)
     web: Web = Web()
     log: Log = Log()

@@ -38,6 +38,7 @@ _SENTENCES = {
     "bool_parsing": "must be true or false",
     "greater_than": "must be more than {gt:g}",
     "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
 }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from exporter.clock import Clock
     from exporter.web.live import LiveWebConfig
-    from exporter.web.status import PoolView
+    from exporter.web.status import PoolView, ShareView
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -54,6 +54,7 @@ class Services:
         alive: whether the poll loop runs; must not ask the cloud.
         ready: whether every pool has been tried once.
         pools: every pool for the status page, in any order.
+        share: which part of the pools that is; None where several exporters do not share them.
         reload: reads the configuration again, raises ConfigurationError where that cannot be used; None while
             --web.enable-lifecycle is not given.
     """
@@ -62,6 +63,7 @@ class Services:
     alive: Callable[[], bool]
     ready: Callable[[], bool]
     pools: Callable[[], Sequence[PoolView]]
+    share: Callable[[], ShareView | None] = lambda: None
     reload: Callable[[], Awaitable[None]] | None = None
 
 
@@ -139,6 +141,7 @@ class _Paths:
             uptime=self._clock.monotonic() - self._started,
             telemetry_path=self._telemetry_path,
             documentation=self._documentation,
+            share=self._services.share(),
         )
         # In a thread: the first view imports the template engine, and 200 pools take some milliseconds.
         html = await asyncio.to_thread(status.rendered, view)

@@ -75,6 +75,21 @@ class PoolView:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareView:
+    """Which of the pools this exporter watches, where several share them.
+
+    Attributes:
+        index: which of the shards it is, from 0 on.
+        total: how many there are.
+        elsewhere: how many pools other shards watch, as far as is known here.
+    """
+
+    index: int
+    total: int
+    elsewhere: int
+
+
+@dataclass(frozen=True, slots=True)
 class PageView:
     """What the page shows.
 
@@ -87,6 +102,7 @@ class PageView:
         uptime: seconds.
         telemetry_path: for a link.
         documentation: address, for a link.
+        share: None where the pools are not shared.
     """
 
     pools: tuple[PoolView, ...]
@@ -97,11 +113,17 @@ class PageView:
     uptime: float
     telemetry_path: str
     documentation: str | None
+    share: ShareView | None = None
     version: str = __version__
 
 
 def view(
-    pools: Sequence[PoolView], *, uptime: float, telemetry_path: str, documentation: str | None
+    pools: Sequence[PoolView],
+    *,
+    uptime: float,
+    telemetry_path: str,
+    documentation: str | None,
+    share: ShareView | None = None,
 ) -> PageView:
     """Sorted, and summed up."""
     waiting = [pool.waiting for pool in pools if pool.waiting is not None]
@@ -116,6 +138,7 @@ def view(
         uptime=uptime,
         telemetry_path=telemetry_path,
         documentation=documentation,
+        share=share,
     )
 
 

@@ -43,7 +43,9 @@ def test_every_flag_of_a_setting_has_a_name_in_problems(capsys: pytest.CaptureFi
     """No flag is missing where problems take their names from."""
     with pytest.raises(SystemExit):
         parse(["--help"])
-    flags = {word for word in capsys.readouterr().out.split() if word.startswith(("--web.", "--log."))}
+    flags = {
+        word for word in capsys.readouterr().out.split() if word.startswith(("--web.", "--shard.", "--log."))
+    }
 
     assert {flag.partition("=")[0] for flag in flags} == set(FLAGS.values())
 
