@@ -12,12 +12,14 @@ from grafana.boards import figures
 from grafana.colours import NONE_IS_WELL, ONE_IS_WELL, OUTCOME, TIME_LEFT
 from grafana.layout import Section, board
 from grafana.panels import figure, fixed, graph
-from grafana.queries import SCOPE, Query, data_age, largest, own, quantile, rate, total, worst
+from grafana.queries import POOL, SCOPE, Query, data_age, largest, own, quantile, rate, total, worst
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.stat import Panel
     from grafana_foundation_sdk.builders.timeseries import Panel as Graph
     from grafana_foundation_sdk.models.dashboard import Dashboard
+
+_PROJECT = ("region", "project_id")
 
 _OUR_PROCESS = f"and on (job, instance) {PREFIX}build_info"
 
@@ -148,8 +150,9 @@ def _pools() -> Section:
         (
             graph(
                 "Pools watched",
-                "By project; 0 where discover finds none.",
-                Query(largest(own(PREFIX + "pools", *SCOPE[:2]), "region", "project_id"), "{{project_id}}"),
+                "By project, each pool once, however many exporters share or double them; 0 where discover "
+                "finds none.",
+                Query(_watched(), "{{project_id}}"),
                 stacked=True,
                 width=8,
             ),
@@ -172,6 +175,13 @@ def _pools() -> Section:
             ),
         ),
     )
+
+
+def _watched() -> str:
+    """Pools by project; of several exporters on one pool one counts, and where there is none it is 0."""
+    pools = f"group by ({POOL}) ({own('modelarts_pool_up', *SCOPE)})"
+    none = f"0 * {largest(own(PREFIX + 'pools', *SCOPE[:2]), *_PROJECT)}"
+    return f"count by ({', '.join(_PROJECT)}) ({pools}) or {none}"
 
 
 def _api() -> Section:
