@@ -57,9 +57,21 @@ def only(kind: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
     return document
 
 
+def workload(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    """What runs the exporter's pods: a Deployment, or the StatefulSet of several."""
+    [found] = [*of_kind("Deployment", objects), *of_kind("StatefulSet", objects)]
+    return found
+
+
+def service(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    """The one for whoever asks; another may be there to give pods their names."""
+    [found] = [document for document in of_kind("Service", objects) if "clusterIP" not in document["spec"]]
+    return found
+
+
 def container(objects: list[dict[str, Any]]) -> dict[str, Any]:
     """The exporter's container."""
-    [found] = only("Deployment", objects)["spec"]["template"]["spec"]["containers"]
+    [found] = workload(objects)["spec"]["template"]["spec"]["containers"]
     return dict(found)
 
 

@@ -32,6 +32,9 @@ OBJECTS = {
     "persistent": ALWAYS
     | {("ServiceAccount", RELEASE), ("ServiceMonitor", RELEASE), ("ConfigMap", RELEASE)}
     | {("PersistentVolumeClaim", RELEASE)},
+    "sharded": ALWAYS - {("Deployment", RELEASE)}
+    | {("StatefulSet", RELEASE), ("Service", f"{RELEASE}-pods"), ("PodDisruptionBudget", RELEASE)}
+    | {("ServiceAccount", RELEASE), ("ServiceMonitor", RELEASE), ("ConfigMap", RELEASE)},
 }
 """But for the rules, of which there is an object a file."""
 

@@ -19,6 +19,8 @@ from chart import (
     of_kind,
     only,
     rendered,
+    service,
+    workload,
 )
 from trustme import CA
 
@@ -34,7 +36,7 @@ USER = 65532
 
 def pods(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Every pod's spec."""
-    yield only("Deployment", objects)["spec"]["template"]["spec"]
+    yield workload(objects)["spec"]["template"]["spec"]
     yield only("Pod", objects)["spec"]
 
 
@@ -74,9 +76,10 @@ def test_the_user_is_the_images() -> None:
 def test_selectors_find_the_exporter_alone(example: str) -> None:
     """Service, budget, policy and Deployment mean the exporter's pod, and never the one of `helm test`."""
     objects = objects_of(example)
-    deployment, service, test = (only(kind, objects) for kind in ("Deployment", "Service", "Pod"))
-    labels = deployment["spec"]["template"]["metadata"]["labels"].items()
-    selectors = [deployment["spec"]["selector"]["matchLabels"], service["spec"]["selector"]]
+    served, test = service(objects), only("Pod", objects)
+    labels = workload(objects)["spec"]["template"]["metadata"]["labels"].items()
+    selectors = [workload(objects)["spec"]["selector"]["matchLabels"]]
+    selectors += [found["spec"]["selector"] for found in of_kind("Service", objects)]
     selectors += [found["spec"]["podSelector"]["matchLabels"] for found in of_kind("NetworkPolicy", objects)]
     selectors += [
         found["spec"]["selector"]["matchLabels"] for found in of_kind("PodDisruptionBudget", objects)
@@ -85,7 +88,7 @@ def test_selectors_find_the_exporter_alone(example: str) -> None:
         assert selector.items() <= labels
         assert not selector.items() <= test["metadata"]["labels"].items()
     monitored = only("ServiceMonitor", objects)["spec"]["selector"]["matchLabels"]
-    assert monitored.items() <= service["metadata"]["labels"].items()
+    assert monitored.items() <= served["metadata"]["labels"].items()
 
 
 @every_example
@@ -96,7 +99,7 @@ def test_ports_agree(example: str) -> None:
     [port] = part["ports"]
     assert [port["containerPort"]] == [address.port for address in Web().listen_address]
     assert not any("listen-address" in argument for argument in part["args"])
-    [served] = only("Service", objects)["spec"]["ports"]
+    [served] = service(objects)["spec"]["ports"]
     [endpoint] = only("ServiceMonitor", objects)["spec"]["endpoints"]
     named = {served["name"], served["targetPort"], endpoint["port"]}
     for policy in of_kind("NetworkPolicy", objects):
@@ -107,7 +110,7 @@ def test_ports_agree(example: str) -> None:
     )
 
 
-@pytest.mark.parametrize("example", ["persistent", "production", "tls"])
+@pytest.mark.parametrize("example", ["persistent", "production", "sharded", "tls"])
 def test_the_exporter_takes_its_configuration(example: str, tmp_path: Path) -> None:
     """Started with the container's own arguments on what is mounted there, it finds nothing to mend."""
     objects = objects_of(example)
@@ -119,7 +122,9 @@ def test_the_exporter_takes_its_configuration(example: str, tmp_path: Path) -> N
         inside.sub(lambda found: f"{tmp_path}{found[0]}", text) for text in container(objects)["args"]
     ]
     environment = {
-        variable["name"]: inside.sub(lambda found: f"{tmp_path}{found[0]}", variable["value"])
+        variable["name"]: inside.sub(
+            lambda found: f"{tmp_path}{found[0]}", variable.get("value", "watch-modelarts-exporter-3")
+        )
         for variable in container(objects).get("env", ())
     }
     command = [sys.executable, "-m", "exporter", "--config.check", *arguments]
@@ -131,7 +136,9 @@ def mounted(objects: list[dict[str, Any]], root: Path) -> None:
     """Put the container's volumes under a folder, with Secrets as the examples describe them."""
     [pod, _] = pods(objects)
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
-    assert [mount["name"] for mount in container(objects)["volumeMounts"]] == list(volumes)
+    for claim in workload(objects)["spec"].get("volumeClaimTemplates", ()):
+        volumes |= {claim["metadata"]["name"]: {"claimTemplate": claim}}
+    assert {mount["name"] for mount in container(objects)["volumeMounts"]} == volumes.keys()
     for mount in container(objects)["volumeMounts"]:
         folder = root / mount["mountPath"].lstrip("/")
         folder.mkdir(parents=True)
@@ -145,6 +152,8 @@ def mounted(objects: list[dict[str, Any]], root: Path) -> None:
                 fill(folder)
             case {"persistentVolumeClaim": {"claimName": name}}:
                 assert name == only("PersistentVolumeClaim", objects)["metadata"]["name"]
+                assert "readOnly" not in mount
+            case {"claimTemplate": _}:
                 assert "readOnly" not in mount
 
 

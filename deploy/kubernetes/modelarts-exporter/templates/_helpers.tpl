@@ -69,6 +69,21 @@ default
 {{- end -}}
 {{- end -}}
 
+{{- define "modelarts-exporter.claimSpec" -}}
+accessModes: [ReadWriteOnce]
+{{- with .Values.persistence.storageClass }}
+storageClassName: {{ . | quote }}
+{{- end }}
+resources:
+  requests:
+    storage: {{ .Values.persistence.size | quote }}
+{{- end -}}
+
+{{/* How many there are: one for each share of the pools, or so many that watch all of them. */}}
+{{- define "modelarts-exporter.pods" -}}
+{{- max (int .Values.sharding.total) (int .Values.replicas) -}}
+{{- end -}}
+
 {{- define "modelarts-exporter.telemetryPath" -}}
 {{- ternary "/metrics" (dig "web" "telemetry_path" "/metrics" .Values.config) .Values.demo -}}
 {{- end -}}
@@ -118,6 +133,12 @@ httpGet:
 {{- end -}}
 {{- if and .Values.webConfig.secret (not (has .Values.webConfig.secret .Values.secrets)) -}}
 {{- fail (printf "webConfig.secret: %s is not among the secrets" .Values.webConfig.secret) -}}
+{{- end -}}
+{{- if and (gt (int .Values.sharding.total) 1) (gt (int .Values.replicas) 1) -}}
+{{- fail "replicas: with sharding.total every pod has its own pools; for two of each share install a second release" -}}
+{{- end -}}
+{{- if and .Values.persistence.enabled .Values.persistence.existingClaim (ne (include "modelarts-exporter.pods" .) "1") -}}
+{{- fail "persistence.existingClaim: every pod has a claim of its own; leave it empty" -}}
 {{- end -}}
 {{- with .Values.serviceMonitor -}}
 {{- $start := toDate "2006" "2000" -}}
