@@ -64,7 +64,7 @@ async def test_a_reload_with_another_share_moves_pools(tmp_path: Path) -> None:
 async def test_a_pool_that_comes_back_has_no_history(tmp_path: Path) -> None:
     """What was counted before it went is forgotten, and what happened meanwhile is not counted here."""
     moving = next(pool for pool in POOLS if pool not in mine(BUSY))
-    state = {"state": {"path": str(tmp_path / "state.db")}}
+    state: dict[str, Any] = {"state": {"path": str(tmp_path / "state.db")}}
     created = rf'modelarts_pool_workloads_created_total\{{.*pool="{moving}".*type="train".*\}} '
     async with running(tmp_path, state=state) as daemon:
         daemon.write(list(POOLS), **state)
