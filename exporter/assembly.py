@@ -135,7 +135,8 @@ class Fetching:
 
     def forget_unwatched(self) -> None:
         """Drop at once what an earlier configuration watched and this one does not."""
-        watching = {(project.region, project.project_id): project for project in self.projects}
+        concerned = (project for project in self.projects if project.concerned)
+        watching = {(project.region, project.project_id): project for project in concerned}
         self._around.telemetry.keep_projects(
             watched=watching.keys(),
             discovered={key for key, project in watching.items() if isinstance(project.pools, Discovery)},

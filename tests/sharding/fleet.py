@@ -22,6 +22,7 @@ from exporter.throughput.ledger import Ledger
 
 if TYPE_CHECKING:
     from exporter.polling.round import Round
+    from exporter.settings.model import Settings
 
 
 class StoodStill(FakeClock):
@@ -90,9 +91,8 @@ class Exporter:
         return [line for line in self.text.splitlines() if line.startswith((f"{name}{{", f"{name} "))]
 
 
-async def polled(clock: FakeClock, *projects: dict[str, Any], **shard: int) -> Exporter:
-    """An exporter that has polled every pool of its share once."""
-    settings = load(
+def settings_of(*projects: dict[str, Any], **shard: int) -> Settings:
+    return load(
         None,
         {},
         {
@@ -102,8 +102,12 @@ async def polled(clock: FakeClock, *projects: dict[str, Any], **shard: int) -> E
             "projects": json.loads(json.dumps(projects)),
         },
     )
+
+
+def surroundings(clock: FakeClock) -> Surroundings:
+    """What outlives a configuration, without threads and files."""
     worker, telemetry = NoThread(), Telemetry()
-    around = Surroundings(
+    return Surroundings(
         clock=clock,
         store=SnapshotStore(),
         ledger=Ledger(telemetry, worker),
@@ -113,6 +117,12 @@ async def polled(clock: FakeClock, *projects: dict[str, Any], **shard: int) -> E
         environment={},
         home=Path("nowhere"),
     )
+
+
+async def polled(clock: FakeClock, *projects: dict[str, Any], **shard: int) -> Exporter:
+    """An exporter that has polled every pool of its share once."""
+    settings = settings_of(*projects, **shard)
+    around = surroundings(clock)
     renderer, exposition = serving(settings, around)
     async with await Fetching.opened(settings, around) as fetching:
         rounds = [await project.once() for project in fetching.projects]

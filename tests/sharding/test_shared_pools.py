@@ -7,11 +7,21 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
-from cloud import PROJECT
-from fleet import StoodStill, cloud_of_pools, polled, pool_id, project_settings
+from cloud import PROJECT, REGION
+from fleet import (
+    StoodStill,
+    cloud_of_pools,
+    polled,
+    pool_id,
+    project_settings,
+    settings_of,
+    surroundings,
+)
 
+from exporter.assembly import Fetching
 from exporter.polling.shard import owner
 from exporter.simulator.server import serve
+from exporter.snapshot.pool import Listing, PoolKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,3 +125,26 @@ async def test_projects_are_shared_one_by_one(still: StoodStill) -> None:
     names = [[{state.key.pool for state in round_.states} for round_ in shard.rounds] for shard in shards]
     assert any(first != second for first, second in names)
     assert len(list(chain.from_iterable(chain.from_iterable(names)))) == 30
+
+
+async def test_what_was_kept_or_told_of_other_shards_pools_goes_at_once(still: StoodStill) -> None:
+    """A state file of before, and credentials that this one does not renew any more, which would alert."""
+    pools = [pool_id(index) for index in range(20)]
+    keys = {pool: PoolKey(REGION, PROJECT, pool) for pool in pools}
+    around = surroundings(still)
+    for key in keys.values():
+        await around.ledger.record(key, Listing(()), still.wall())
+    settings = settings_of(project_settings("http://127.0.0.1:1"), index=1, total=4)
+    async with await Fetching.opened(settings, around) as fetching:
+        fetching.forget_unwatched()
+    assert set(around.ledger.pools) == {keys[pool] for pool in pools if owner(PROJECT, pool, 4) == 1}
+
+    around.telemetry.tell_expiry(REGION, PROJECT, still.wall())
+    only = pool_id(0)
+    mine = owner(PROJECT, only, 4)
+    for index, told in ((mine, 1), ((mine + 1) % 4, 0)):
+        settings = settings_of(project_settings("http://127.0.0.1:1", pools=[only]), index=index, total=4)
+        async with await Fetching.opened(settings, around) as fetching:
+            fetching.forget_unwatched()
+        [family] = around.telemetry.credentials_expiry.collect()
+        assert len(family.samples) == told
