@@ -107,8 +107,8 @@ def pod_identity(environment: Mapping[str, str], transport: Transport, clock: Cl
 def _trustworthy(uri: str) -> bool:
     """Whether a token may be sent there: by https to anybody with a certificate, else to somebody near.
 
-    Huawei's SDK asks whatever is set (auth/provider.py): whoever can set the variable is sent the token. No page
-    tells the agent's address, so every private one counts as near; names do not, they may lead anywhere.
+    Huawei's SDK asks whatever is set (auth/provider.py): whoever can set the variable is sent the token. No
+    page tells the agent's address, so every private one counts as near; names do not, they may lead anywhere.
     """
     try:
         url = urlsplit(uri)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
 
 # PyYAML quotes the name of a tag or an alias: an unquoted password that begins with ! or *.
-_QUOTED = re.compile(r" '[^']{2,}'")
+_QUOTED = re.compile(r" '[^'<]{2,}'")
 
 _UNSUPPORTED = {
     "tls_server_config.cert": "is not supported by this exporter; use cert_file",
