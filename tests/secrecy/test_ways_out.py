@@ -49,7 +49,8 @@ class Place:
     answer: Any = None
 
     async def take(self, request: web.Request) -> web.Response:
-        self.arrived.append(f"{request.method} {request.raw_path} {dict(request.headers)} {await request.read()!r}")
+        body = await request.read()
+        self.arrived.append(f"{request.method} {request.raw_path} {dict(request.headers)} {body!r}")
         return self.answer(request) if self.answer else web.Response(text="{}")
 
 
