@@ -205,3 +205,20 @@ async def test_the_commands_show_no_secret(
             said, _ = await process.communicate()
     assert process.returncode == (0 if "--config.check" in flags else 1), said.decode()
     assert found_in(said, {**echo.signatures, "bcrypt hash": HASH[7:]}) == []
+
+
+@pytest.mark.parametrize("flags", [("--web.listen-address=127.0.0.1:0", "--log.format=json"), ("check",)])
+async def test_a_file_that_others_can_read_is_told(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """The daemon's log and the check name the file and the remedy; neither refuses to run."""
+    async with echoing() as echo:
+        env = _prepared(tmp_path, echo, files)
+        (tmp_path / "sk").chmod(0o644)
+        async with command(tmp_path, env, *flags) as process:
+            assert process.stdout is not None
+            said = b""
+            while f"chmod 600 {tmp_path / 'sk'}".encode() not in said:
+                line = await process.stdout.readline()
+                assert line, said.decode()
+                said += line
+    assert b"0644" in said
+    assert str(tmp_path / "ak") not in said.decode()
