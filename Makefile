@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Rebuilt when the locked packages change.
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench check lint format docs dashboards lock clean
+.PHONY: demo test bench check lint format docs dashboards lock audit sbom clean
 
 demo: $(READY)  ## run the exporter on a simulated ModelArts
 	@exec $(BIN)/modelarts-exporter demo --web.listen-address=$(LISTEN)
@@ -41,9 +41,16 @@ docs: $(READY)  ## write docs/metrics.md from the tables in the code
 dashboards: $(READY)  ## write grafana/dashboards/ from their code
 	$(BIN)/python -m grafana
 
+audit:  ## hold requirements.lock against the known advisories; skips where they cannot be reached
+	@$(PYTHON) -m supplychain.audit
+
+sbom: $(READY)  ## write sbom.cdx.json: what the image installs, with hashes and licences (CycloneDX)
+	@$(BIN)/python -m supplychain.sbom > sbom.cdx.json
+
 lock:  ## choose the newest versions that pyproject.toml allows
 	uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements-dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-emit-index-url --no-header -c requirements-dev.lock pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-emit-index-url --no-header --group audit -o requirements-audit.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-audit sbom.cdx.json .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -14,6 +14,7 @@ from exporter.assembly import Surroundings
 from exporter.clock import SystemClock
 from exporter.credentials.guard import Guard
 from exporter.errors import ConfigurationError
+from exporter.exposure import exposed, secret_files
 from exporter.flags import parse
 from exporter.logs import set_up_logs
 from exporter.settings.load import load
@@ -21,6 +22,7 @@ from exporter.snapshot.store import SnapshotStore
 from exporter.telemetry import Telemetry
 from exporter.throughput.ledger import Ledger
 from exporter.web.live import LiveWebConfig
+from exporter.web.webconfig import WebConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,18 +76,23 @@ def _run(invocation: Invocation) -> int:
     reread = partial(load, invocation.config_file, os.environ, invocation.flags)
     settings = reread()
     if invocation.config_check:
-        return _good(settings)
+        _warn_of_exposed(settings, invocation, around, LiveWebConfig(settings.web.config_file).settings)
+        print("the configuration is good")  # noqa: T201  (the command's answer)
+        return 0
     match invocation.command:
         case "check":
             from exporter.commands.check import check  # noqa: PLC0415
 
             # The table tells what went wrong; log lines would tell it twice.
             _log(settings, quiet="log.level" not in invocation.flags)
+            web = LiveWebConfig(settings.web.config_file).settings
+            _warn_of_exposed(settings, invocation, around, web)
             return asyncio.run(check(settings, around))
         case "once":
             from exporter.commands.once import once  # noqa: PLC0415
 
             _log(settings)
+            _warn_of_exposed(settings, invocation, around, WebConfig())
             with around.ledger.kept_in(settings.state.path, clock.wall()):
                 return asyncio.run(once(settings, around))
         case _:
@@ -93,7 +100,7 @@ def _run(invocation: Invocation) -> int:
 
             _log(settings)
             with around.ledger.kept_in(settings.state.path, clock.wall()):
-                return asyncio.run(run(settings, reread, around))
+                return asyncio.run(run(settings, reread, around, config_file=invocation.config_file))
 
 
 def _log(settings: Settings, *, quiet: bool = False) -> None:
@@ -101,8 +108,9 @@ def _log(settings: Settings, *, quiet: bool = False) -> None:
     set_up_logs("critical" if quiet else settings.log.level, form)
 
 
-def _good(settings: Settings) -> int:
-    if settings.web.config_file:
-        LiveWebConfig(settings.web.config_file)
-    print("the configuration is good")  # noqa: T201  (the command's answer)
-    return 0
+def _warn_of_exposed(
+    settings: Settings, invocation: Invocation, around: Surroundings, web: WebConfig
+) -> None:
+    """Tell of files with secrets that others can read; the daemon logs them itself, and goes on watching."""
+    for exposure in exposed(secret_files(settings, web, invocation.config_file, around)):
+        print(f"warning: {exposure}", file=sys.stderr)  # noqa: T201  (the answer is on stdout)

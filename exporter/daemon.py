@@ -11,9 +11,11 @@ import structlog
 
 from exporter.assembly import Fetching, choice, serving, thresholds
 from exporter.errors import ConfigurationError
+from exporter.exposure import Exposures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from exporter.assembly import Surroundings
     from exporter.metrics.render import RenderedPool
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from exporter.snapshot.pool import PoolKey
 
 log = structlog.get_logger(__name__)
+
+_LOOK = 60.0
+"""Seconds between two looks at who can read the files with secrets."""
 
 
 class Daemon:
@@ -30,15 +35,23 @@ class Daemon:
         settings: the configuration to begin with.
         reread: reads the configuration again; raises ConfigurationError.
         around: clock, store and whatever else outlives a configuration.
+        secrets: the files with secrets that a configuration names.
 
     Attributes:
         exposition: what to serve as metrics.
     """
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings], around: Surroundings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reread: Callable[[], Settings],
+        around: Surroundings,
+        secrets: Callable[[Settings], Iterable[Path]] = lambda _: (),
+    ) -> None:
         self._settings = settings
         self._reread = reread
         self._around = around
+        self._secrets = secrets
         self._renderer, self.exposition = serving(settings, around)
         self._fetching: Fetching | None = None
         self._generation: asyncio.Task[None] | None = None
@@ -77,6 +90,7 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renderer.run())
             group.create_task(self._keep_fetching())
+            group.create_task(self._watch_secrets())
 
     async def reload(self) -> None:
         """Read the configuration again and go on with it; pools that stay keep what is known of them.
@@ -125,6 +139,12 @@ class Daemon:
             self._polling = False
             if self._generation is not None:
                 self._generation.cancel()
+
+    async def _watch_secrets(self) -> None:
+        exposures = Exposures()
+        while True:
+            exposures.tell(self._secrets(self._settings))
+            await self._around.clock.sleep(_LOOK)
 
     def _note_configured(self, *, success: bool) -> None:
         telemetry = self._around.telemetry

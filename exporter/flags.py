@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,11 @@ setting and every metric are described in README.md and in docs/.
 """
 
 
+_UNKNOWN = "unrecognized arguments: "  # argparse's sentences
+_QUOTED = re.compile(r"(?<=argument )'.*'(?= \()|(?<=choice: )'.*'(?= \()|(?<=argument )'.*'$")
+_FLAG = re.compile("--?[a-z]{1,12}([._-][a-z]{1,12}){0,3}")
+
+
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """What was asked for on the command line.
@@ -85,8 +91,18 @@ def parse(argv: Sequence[str]) -> Invocation:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line like those of the configuration's problems."""
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        """One line like those of the configuration's problems, without values: one may be a secret."""
+        told = _QUOTED.sub("'...'", message)
+        if told.startswith(_UNKNOWN):
+            given = told.removeprefix(_UNKNOWN).split()
+            told = _UNKNOWN + " ".join(_name(argument) for argument in given)
+        self.exit(2, f"{self.prog}: {told}; see {self.prog} --help\n")
+
+
+def _name(argument: str) -> str:
+    """A flag without its value; of anything else, nothing."""
+    name, equals, _ = argument.partition("=")
+    return f"{name}=..." if equals and _FLAG.fullmatch(name) else name if _FLAG.fullmatch(name) else "..."
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
@@ -14,6 +15,7 @@ from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
 from exporter.errors import BadResponse, ConnectionFailed, RequestTimeout, TlsFailed
+from exporter.sealed import Headers, Sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Request(Sealed):
     """What to send.
 
     Attributes:
@@ -59,18 +61,20 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class Response(Sealed):
     """A whole answer.
 
     Attributes:
         status: HTTP status; redirects are not followed.
         headers: names in lower case; the last of a repeated one.
         body: decompressed.
+        secrets: what was sent to get this answer, and must be in no text that is made of it.
     """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)  # they may hold a token,
     body: bytes = field(repr=False)  # and this a key
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Transport(Protocol):
@@ -92,7 +96,8 @@ class HttpTransport:
     Args:
         ca_file: authorities in PEM to trust besides the system's; None for the system's alone. The file is
             read again when it changes: rotation needs no restart.
-        proxy: `http://host:port` for every request; None takes HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+        proxy: `http://host:port` for every https request; None takes HTTPS_PROXY and NO_PROXY. It tunnels
+            (CONNECT), so that it reads nothing. Plain http, which it could read, goes without.
         direct: never use a proxy, whatever the environment says (for link-local metadata services).
         connections: at most this many at a time to one host.
 
@@ -113,11 +118,13 @@ class HttpTransport:
             connector=aiohttp.TCPConnector(limit_per_host=connections),
             auto_decompress=True,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=not direct,
+            # Or a ~/.netrc would send its password along. The environment's proxy is looked up here.
+            trust_env=False,
             requote_redirect_url=False,
             max_field_size=_LONGEST_HEADER,
         )
-        self._proxy = None if direct else proxy
+        self._proxy = proxy
+        self._direct = direct
 
     async def close(self) -> None:
         """Close the connections; no request may follow."""
@@ -125,21 +132,22 @@ class HttpTransport:
 
     async def send(self, request: Request) -> Response:
         """See `Transport`."""
+        url = URL(request.url, encoded=True)
         try:
             async with self._session.request(
                 request.method,
-                URL(request.url, encoded=True),
+                url,
                 headers=dict(request.headers),
                 data=request.body or None,
                 allow_redirects=False,
-                proxy=self._proxy,
+                proxy=None if self._direct or url.scheme != "https" else self._proxy or _usual_proxy(url),
                 # A connection is used again only under the context it was made with, so authorities that are
                 # no longer trusted take their connections along.
                 ssl=self._authorities.context() if self._authorities else True,
                 timeout=aiohttp.ClientTimeout(total=request.timeout),
             ) as answer:
                 body = await _read(answer, request.where)
-                headers = {name.lower(): value for name, value in answer.headers.items()}
+                headers = Headers({name.lower(): value for name, value in answer.headers.items()})
                 return Response(answer.status, headers, body)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # From None: what aiohttp says of a broken header quotes it, and it may be a token.
@@ -172,6 +180,13 @@ class _Authorities:
                     problem=_reason(error),
                 )
         return self._context
+
+
+def _usual_proxy(url: URL) -> str | None:
+    """What HTTPS_PROXY says, but for the hosts in NO_PROXY; only the kinds that aiohttp can do."""
+    proxy = getproxies().get("https", "")
+    usable = proxy.startswith(("http://", "https://")) and not proxy_bypass(url.host or "")
+    return proxy if usable else None
 
 
 def _trusting(path: Path) -> ssl.SSLContext:
@@ -246,9 +261,18 @@ def _translated(error: Exception, request: Request) -> Exception:
                 if scheme == "http" and isinstance(error, aiohttp.ServerDisconnectedError)
                 else "check endpoint, name resolution, proxy and firewall",
             )
-        case aiohttp.InvalidURL() | aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+        case aiohttp.ClientHttpProxyError(status=status):
+            # Without the proxy's own words, which may repeat its password.
             return ConnectionFailed(
-                f"no connection to {origin}: {_reason(error)}", where=where, advice="check endpoint and proxy"
+                f"no connection to {origin}: the proxy answers HTTP {status}",
+                where=where,
+                advice="check proxy",
+            )
+        case aiohttp.InvalidURL():
+            return ConnectionFailed(
+                f"no connection to {origin}: no usable address",
+                where=where,
+                advice="check endpoint and proxy",
             )
         case _:
             return BadResponse(

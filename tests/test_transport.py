@@ -249,14 +249,18 @@ async def test_a_host_that_does_not_exist_is_a_failed_connection() -> None:
 
 
 async def test_link_local_services_are_never_asked_by_way_of_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`direct` leaves the environment's proxy aside; everything else uses it."""
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    """`direct` leaves the environment's proxy aside, as does plain http, which a proxy could read."""
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:1")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     async with site() as served, transport(direct=True) as direct, transport() as proxied:
         assert (await direct.send(Request("GET", served.url))).status == 200
+        assert (await proxied.send(Request("GET", served.url))).status == 200
+        with pytest.raises(TlsFailed):  # it came to the server, which speaks no TLS
+            await direct.send(Request("GET", served.url.replace("http", "https")))
         with pytest.raises(ConnectionFailed):
-            await proxied.send(Request("GET", served.url))
+            await proxied.send(Request("GET", served.url.replace("http", "https")))
 
 
 class FittingResponse(ClientResponse):

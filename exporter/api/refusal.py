@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from exporter.credentials.redaction import redacted
 from exporter.errors import (
     AnswerError,
     BadResponse,
@@ -47,14 +48,15 @@ def refusal(  # noqa: PLR0911  (one return per kind of answer reads best)
         source: where the credentials came from, for the advice.
         now: Unix seconds, to tell by how much the clocks differ.
     """
-    code, message = _code_and_message(response.body)
+    code, message = (redacted(text, response.secrets) for text in _code_and_message(response.body))
+    code, message = code[:80], message[:_LONGEST_MESSAGE].rstrip(".")
     status = response.status
     what = f"HTTP {status}" + (f", {code}" if code else "") + (f": {message}" if message else "")
     parts: dict[str, Any] = {
         "where": where,
         "status": status,
         "code": code,
-        "request_id": response.headers.get("x-request-id", ""),
+        "request_id": redacted(response.headers.get("x-request-id", "")[:80], response.secrets),
     }
     if status == HTTPStatus.TOO_MANY_REQUESTS or code in _THROTTLED:
         return Throttled(
@@ -74,7 +76,8 @@ def refusal(  # noqa: PLR0911  (one return per kind of answer reads best)
         case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return ServerError(what, **parts, advice="the cloud's own trouble; it is asked again")
         case _ if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-            target = response.headers.get("location", "")
+            # Without the query, which is where a login page is told who comes.
+            target = redacted(response.headers.get("location", "").partition("?")[0], response.secrets)
             return BadResponse(
                 f"HTTP {status}, a redirect to {target[:200] or 'nowhere'}",
                 **parts,
@@ -154,4 +157,4 @@ def _code_and_message(body: bytes) -> tuple[str, str]:
             code = str(number)
         case _:
             return "", ""
-    return code[:80], " ".join(message.split())[:_LONGEST_MESSAGE].rstrip(".")
+    return code, " ".join(message.split())

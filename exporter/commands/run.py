@@ -10,12 +10,14 @@ import structlog
 from exporter import __version__
 from exporter.commands.views import pool_views, share_view
 from exporter.daemon import Daemon, heed_signals, run_until
+from exporter.exposure import secret_files
 from exporter.web.application import Services, application
 from exporter.web.live import LiveWebConfig
 from exporter.web.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from exporter.assembly import Surroundings
     from exporter.settings.model import Settings
@@ -34,6 +36,7 @@ async def run(
     reread: Callable[[], Settings],
     around: Surroundings,
     started: Callable[[tuple[str, ...]], None] = lambda _: None,
+    config_file: Path | None = None,
 ) -> int:
     """Serve until told to stop.
 
@@ -42,6 +45,7 @@ async def run(
         reread: reads it again, for reloads.
         around: clock, store and whatever else outlives a configuration.
         started: told of the addresses once they are listened on.
+        config_file: where the configuration is; None where it is in no file.
 
     Returns:
         0.
@@ -57,7 +61,12 @@ async def run(
         web_config.reload()
         return reread_settings
 
-    daemon = Daemon(settings, reread_all, around)
+    daemon = Daemon(
+        settings,
+        reread_all,
+        around,
+        secrets=lambda current: secret_files(current, web_config.settings, config_file, around),
+    )
     server = Server(
         application(
             Services(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from exporter.credentials.credential import KeyPair, Token
 from exporter.credentials.signing import signed_headers
 from exporter.errors import CredentialsError
+from exporter.sealed import Headers, reveal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,13 +101,16 @@ class _Bearing:
         self._transport = transport
 
     async def send(self, request: Request) -> Response:
-        headers = {**request.headers, **self._added(request)}
-        return await self._transport.send(replace(request, headers=headers))
+        added = self._added(request)
+        headers = Headers({**request.headers, **added})
+        response = await self._transport.send(replace(request, headers=headers))
+        signature = added.get("Authorization", "").rpartition("=")[2]
+        return replace(response, secrets=(*self._credential.secrets, signature))
 
     def _added(self, request: Request) -> dict[str, str]:
         match self._credential:
             case Token(value=value):
-                return {"X-Auth-Token": value}
+                return {"X-Auth-Token": reveal(value)}
             case KeyPair() as pair:
                 now = self._clock.wall()
                 return signed_headers(request, pair, project_id=self._project_id, now=now)

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from exporter.errors import CredentialsError
+from exporter.sealed import Sealed, Secret, reveal
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +28,33 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyPair:
+class KeyPair(Sealed):
     """An access key with its secret (AK/SK), permanent or temporary.
 
     Attributes:
-        access_key: public; it is in every signed request.
+        access_key: in every signed request, and yet of use to whoever tries to guess or to lock a key.
         secret_key: signs.
         security_token: goes along with a temporary key; None for a permanent one.
         expires_at: Unix seconds; None where it does not end or its end is unknown.
         source: where it comes from, for people.
     """
 
-    access_key: str
+    access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     security_token: str | None = field(repr=False)
     expires_at: float | None
     source: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "access_key", Secret(self.access_key))
+        object.__setattr__(self, "secret_key", Secret(self.secret_key))
+        if self.security_token is not None:
+            object.__setattr__(self, "security_token", Secret(self.security_token))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must be in no text."""
+        return tuple(map(reveal, (self.access_key, self.secret_key, self.security_token or "")))
 
     @property
     def identity(self) -> Identity:
@@ -58,7 +70,7 @@ class KeyPair:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class Token(Sealed):
     """A token of IAM for one project.
 
     Attributes:
@@ -70,6 +82,14 @@ class Token:
     value: str = field(repr=False)
     expires_at: float
     source: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", Secret(self.value))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must be in no text."""
+        return (reveal(self.value),)
 
     @property
     def identity(self) -> Identity:

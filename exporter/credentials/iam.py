@@ -15,6 +15,7 @@ import msgspec
 from exporter.credentials.answers import check_server, decoded, unix
 from exporter.credentials.credential import Identity, Token, fingerprint, usable
 from exporter.credentials.key_files import read_secret
+from exporter.credentials.redaction import redacted
 from exporter.errors import CredentialsError
 from exporter.transport import UNDECODABLE, Request
 
@@ -129,5 +130,5 @@ def _refusal(response: Response, password: str) -> str:
         return what
     message = answer.error.message or answer.error_msg
     # No documentation says that IAM never repeats what it was given.
-    message = message.replace(password, "...")[:_MESSAGE_LENGTH]
+    message = redacted(message, (password,))[:_MESSAGE_LENGTH]
     return f"{what}: {message}" if message else what

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from datetime import datetime  # noqa: TC003  (msgspec reads the annotations)
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -92,4 +94,31 @@ def pod_identity(environment: Mapping[str, str], transport: Transport, clock: Cl
         case (None | "", _) | (_, None | ""):
             raise CredentialsError(f"only one of {_URI} and {_TOKEN_FILE} is set", where=POD_IDENTITY)
         case str(uri), str(token_file):
+            if not _trustworthy(uri):
+                # It is not quoted: there may be a password in it.
+                raise CredentialsError(
+                    f"{_URI} is neither https nor an address of this host or of a private network",
+                    where=POD_IDENTITY,
+                    advice="the service account's token is not sent there; it is set by CCE, not by hand",
+                )
             return RenewedSource(PodIdentity(uri, Path(token_file), transport), clock)
+
+
+def _trustworthy(uri: str) -> bool:
+    """Whether a token may be sent there: by https to anybody with a certificate, else to somebody near.
+
+    Huawei's SDK asks whatever is set (auth/provider.py): whoever can set the variable is sent the token. No
+    page tells the agent's address, so every private one counts as near; names do not, they may lead anywhere.
+    """
+    try:
+        url = urlsplit(uri)
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        return False
+    if "@" in url.netloc or not host or port == 0:
+        return False
+    try:
+        near = not ipaddress.ip_address(host).is_global
+    except ValueError:
+        near = host == "localhost"
+    return url.scheme == "https" or (url.scheme == "http" and near)

@@ -22,14 +22,19 @@ _VARIABLE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
 _SECTION = "basic"
 
 
+def profile_path(environment: Mapping[str, str], home: Path) -> Path:
+    """Where the profile file is, if there is one."""
+    named = environment.get(_VARIABLE)
+    return Path(named) if named else home / ".huaweicloud" / "credentials"
+
+
 def profile_keys(environment: Mapping[str, str], home: Path) -> KeyFiles | str:
     """The key pair in the profile file, or why there is none.
 
     A file that is there, or that HUAWEICLOUD_SDK_CREDENTIALS_FILE names, is meant to be used: what is wrong
     with it then shows when the source is asked.
     """
-    named = environment.get(_VARIABLE)
-    path = Path(named) if named else home / ".huaweicloud" / "credentials"
+    named, path = environment.get(_VARIABLE), profile_path(environment, home)
     name = named or PROFILE
     if not named:
         try:

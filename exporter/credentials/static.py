@@ -37,6 +37,11 @@ class StaticKeys:
         """Nothing to do: there is no other."""
 
 
+def environment_has_keys(environment: Mapping[str, str]) -> bool:
+    """Whether anything of a key pair is there, so that no other place is looked at."""
+    return bool(environment.get(_AK) or environment.get(_SK))
+
+
 def environment_keys(environment: Mapping[str, str]) -> StaticKeys | str:
     """The key pair in the variables that Huawei's SDKs read, or why there is none.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, PlainValidator
+
+from exporter.settings.quoting import quoted
 
 _LISTEN = re.compile(r"(?P<host>[A-Za-z0-9._-]*|\[(?P<ipv6>[^\[\]]*)\]):(?P<port>[0-9]{1,9})")
 _LAST_PORT = 65_535
@@ -42,13 +44,15 @@ def parse_listen_address(text: Any) -> ListenAddress:
         return text
     match = _LISTEN.fullmatch(text) if isinstance(text, str) else None
     if not match:
-        raise ValueError(f"'{text}' is no address; write it like :10310, 127.0.0.1:10310 or [::1]:10310")
+        raise ValueError(
+            f"{quoted(text)} is no address; write it like :10310, 127.0.0.1:10310 or [::1]:10310"
+        )
     ipv6, port = match["ipv6"], int(match["port"])
     if ipv6 is not None:
         try:
             IPv6Address(ipv6)
         except ValueError:
-            raise ValueError(f"'{ipv6}' is no IPv6 address") from None
+            raise ValueError(f"{quoted(ipv6)} is no IPv6 address") from None
     if port > _LAST_PORT:
         raise ValueError(f"the port must be 0 to {_LAST_PORT}, not {port}")
     return ListenAddress(ipv6 or match["host"] or None, port)
@@ -77,5 +81,28 @@ def parse_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def parse_endpoint(text: str) -> str:
+    """The address of a service that is sent credentials: `parse_url`, and https unless it is on this machine.
+
+    Raises:
+        ValueError: it is none, or the way to it is open to everybody.
+    """
+    url = parse_url(text)
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not _on_this_machine(parts.hostname or ""):
+        raise ValueError(
+            "must be https: http, which anybody on the way can read, is for 127.0.0.1 and localhost"
+        )
+    return url
+
+
+def _on_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 Listening = Annotated[ListenAddress, PlainValidator(parse_listen_address)]
 ServiceUrl = Annotated[str, AfterValidator(parse_url)]
+Endpoint = Annotated[str, AfterValidator(parse_endpoint)]

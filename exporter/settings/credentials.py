@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from exporter.settings.files import SecretFile, read_file
+from exporter.settings.quoting import quoted_path
 from exporter.settings.section import Section, SiblingError, Text, keys_of
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _key(secret: SecretStr) -> SecretStr:
 
 def _key_file(path: Path) -> Path:
     if not _is_key(read_file(path).decode("utf-8-sig", errors="replace")):
-        raise ValueError(f"'{path}' {_NO_KEY}")
+        raise ValueError(f"{quoted_path(path)} {_NO_KEY}")
     return path
 
 

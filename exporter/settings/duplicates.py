@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exporter.settings.problems import path_of
+from exporter.settings.quoting import quoted
 from exporter.settings.section import items_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def duplicates(projects: Any) -> Iterator[tuple[Location, str]]:
                     location: Location = ("projects", index, "pools", number)
                     earlier = first.setdefault((region, project_id, str(pool)), location)
                     if earlier != location:
-                        yield location, f"'{pool}' is already at {path_of(earlier)}"
+                        yield location, f"{quoted(pool)} is already at {path_of(earlier)}"
 
 
 def _pools(project: dict[str, Any]) -> list[Any]:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from exporter.settings.quoting import quoted
+
 _MILLISECONDS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
 # Nine digits of days are 2.7 million years: more is a slip of the finger.
@@ -23,10 +25,10 @@ def parse_duration(text: str) -> float:
         ValueError: it is none; a number needs a unit, also 0.
     """
     if _NUMBER.fullmatch(text):
-        raise ValueError(f"'{text}' has no unit; {_EXAMPLES}")
+        raise ValueError(f"{quoted(text)} has no unit; {_EXAMPLES}")
     match = _DURATION.fullmatch(text)
     if not text or not match:
-        raise ValueError(f"'{text}' is no duration; {_EXAMPLES}")
+        raise ValueError(f"{quoted(text)} is no duration; {_EXAMPLES}")
     parts = zip(match.groups("0"), _MILLISECONDS.values(), strict=True)
     return sum(int(count) * factor for count, factor in parts) / 1_000
 

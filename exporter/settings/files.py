@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from exporter.settings.quoting import quoted_path
+
 
 def read_file(path: Path) -> bytes:
     """A file's content.
@@ -19,7 +21,7 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL
         reason = getattr(error, "strerror", None) or "no such path"
-        raise ValueError(f"'{path}' cannot be read: {reason}") from None
+        raise ValueError(f"{quoted_path(path)} cannot be read: {reason}") from None
 
 
 def _secret(path: Path) -> Path:
@@ -28,20 +30,20 @@ def _secret(path: Path) -> Path:
         text = read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         # From None: what a decoding error carries along is the file's content.
-        raise ValueError(f"'{path}' is not text in UTF-8") from None
+        raise ValueError(f"{quoted_path(path)} is not text in UTF-8") from None
     if not text.strip():
-        raise ValueError(f"'{path}' is empty")
+        raise ValueError(f"{quoted_path(path)} is empty")
     return path
 
 
 def _authorities(path: Path) -> Path:
     """A file with certificates of authorities."""
     if not read_file(path).strip():
-        raise ValueError(f"'{path}' is empty")
+        raise ValueError(f"{quoted_path(path)} is empty")
     try:
         ssl.create_default_context(cafile=path)
     except ssl.SSLError:
-        raise ValueError(f"'{path}' holds no usable certificates in PEM form") from None
+        raise ValueError(f"{quoted_path(path)} holds no usable certificates in PEM form") from None
     return path
 
 
@@ -59,11 +61,11 @@ def _kept(path: Path) -> Path:
         raise ValueError("':memory:' is no file and keeps nothing; name a file")  # as SQLite calls it
     try:
         if path.is_dir():
-            raise ValueError(f"'{path}' is a directory; name a file in it")
+            raise ValueError(f"{quoted_path(path)} is a directory; name a file in it")
         if not path.parent.is_dir():
-            raise ValueError(f"'{path.parent}' is no directory; make it, or name another")
+            raise ValueError(f"{quoted_path(path.parent)} is no directory; make it, or name another")
     except OSError as error:
-        raise ValueError(f"'{path}' cannot be used: {error.strerror}") from None
+        raise ValueError(f"{quoted_path(path)} cannot be used: {error.strerror}") from None
     return path
 
 

@@ -12,6 +12,7 @@ from exporter.settings.alerts import Alerts
 from exporter.settings.durations import PositiveDuration  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.files import KeptFile, ReadableFile  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.project import Project  # noqa: TC001  (pydantic reads the annotations)
+from exporter.settings.quoting import quoted
 from exporter.settings.section import Listed, Section
 from exporter.settings.shard import Shard
 
@@ -92,7 +93,7 @@ def _each_once(addresses: tuple[ListenAddress, ...]) -> tuple[ListenAddress, ...
 
 def _path(path: str) -> str:
     if not _PATH.fullmatch(path):
-        raise ValueError(f"'{path}' is no path; write it like /metrics, of letters, digits and ._~-")
+        raise ValueError(f"{quoted(path)} is no path; write it like /metrics, of letters, digits and ._~-")
     if path in _OWN_PATHS:
         raise ValueError(f"'{path}' is taken by the exporter itself; write it like /metrics")
     return path

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from exporter.errors import Problem
 from exporter.settings.model import Settings
+from exporter.settings.quoting import shown_key
 from exporter.settings.section import Section, SiblingError, keys_of, sections_in
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def path_of(location: Location) -> str:
     """A location as operators write it: `projects[0].pools[1]`."""
     text = ""
     for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        text += f"[{part}]" if isinstance(part, int) else f".{shown_key(part)}"
     return text.removeprefix(".")
 
 

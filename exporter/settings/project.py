@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, field_validator
 
-from exporter.settings.addresses import ServiceUrl  # noqa: TC001  (pydantic reads the annotations)
+from exporter.settings.addresses import Endpoint, ServiceUrl  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.credentials import Credentials, PasswordForm
 from exporter.settings.files import AuthoritiesFile  # noqa: TC001  (pydantic reads the annotations)
+from exporter.settings.quoting import quoted
 from exporter.settings.regions import REGIONS, check_known
 from exporter.settings.section import Listed, Section, SiblingError, Text
 
@@ -20,7 +21,7 @@ _POOL_ID = re.compile(r"[a-z0-9][a-z0-9-]{34,61}[a-z0-9]")
 def _project_id(text: str) -> str:
     if not _PROJECT_ID.fullmatch(text):
         raise ValueError(
-            f"'{text}' is no project ID: 32 to 36 of 0-9, a-f and -; see My Credentials in the console"
+            f"{quoted(text)} is no project ID: 32 to 36 of 0-9, a-f and -; see My Credentials in the console"
         )
     return text
 
@@ -29,8 +30,8 @@ def _pool_id(text: str) -> str:
     """The API's documentation gives a pool's ID 36 to 63 characters."""
     if not _POOL_ID.fullmatch(text):
         raise ValueError(
-            f"'{text}' is no pool ID; wanted is the pool's ID (metadata.name: 36 to 63 lower-case letters, "
-            "digits and hyphens), not its display name"
+            f"{quoted(text)} is no pool ID; wanted is the pool's ID (metadata.name: 36 to 63 lower-case "
+            "letters, digits and hyphens), not its display name"
         )
     return text
 
@@ -44,7 +45,7 @@ def _pattern(value: Any) -> re.Pattern[str]:
     try:
         return re.compile(value)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"'{value}' is no regular expression: {error}") from None
+        raise ValueError(f"{quoted(value)} is no regular expression: {error}") from None
 
 
 Pattern = Annotated[re.Pattern[str], PlainValidator(_pattern)]
@@ -70,13 +71,13 @@ class Project(Section):
     The order of the fields matters: where one depends on others it comes after them.
     """
 
-    own_endpoint: ServiceUrl | None = Field(default=None, alias="endpoint")
+    own_endpoint: Endpoint | None = Field(default=None, alias="endpoint")
     region: Text
     project_id: Annotated[str, AfterValidator(_project_id)]
     pools: Listed[Annotated[str, AfterValidator(_pool_id)]] = ()
     discover: Discover | None = Field(default=None, validate_default=True)
     credentials: Credentials | None = None
-    own_iam_endpoint: ServiceUrl | None = Field(default=None, alias="iam_endpoint", validate_default=True)
+    own_iam_endpoint: Endpoint | None = Field(default=None, alias="iam_endpoint", validate_default=True)
     ca_file: AuthoritiesFile | None = None
     proxy: ServiceUrl | None = None
 
@@ -112,7 +113,8 @@ class Project(Section):
             and isinstance(info.data.get("credentials"), PasswordForm)
         ):
             raise SiblingError(
-                "iam_endpoint", f"is missing; a password needs it, and none is known for region '{region}'"
+                "iam_endpoint",
+                f"is missing; a password needs it, and none is known for region {quoted(region)}",
             )
         return url
 

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.settings.quoting import quoted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -73,4 +75,4 @@ def check_known(region: str) -> None:
     if region not in REGIONS:
         close = get_close_matches(region, REGIONS, n=1)
         guess = f" (did you mean {close[0]}?)" if close else ""
-        raise ValueError(f"unknown region '{region}'{guess}; for a private cloud set endpoint too")
+        raise ValueError(f"unknown region {quoted(region)}{guess}; for a private cloud set endpoint too")

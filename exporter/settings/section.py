@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -14,6 +14,9 @@ class Section(BaseModel):
     """A mapping of the configuration: immutable, and every key in it is a known one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
+        raise TypeError("settings may hold a secret and are not to be stored")
 
     @model_validator(mode="before")
     @classmethod

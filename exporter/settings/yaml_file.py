@@ -13,6 +13,7 @@ import yaml
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.settings.files import read_file
+from exporter.settings.quoting import shown_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +65,9 @@ class _TextLoader(yaml.SafeLoader):
             if key.value in lines:
                 first = lines[key.value]
                 self.twice.append(
-                    _Mistake(f"'{key.value}' is given twice, first in line {first}", key.start_mark)
+                    _Mistake(
+                        f"'{shown_key(key.value)}' is given twice, first in line {first}", key.start_mark
+                    )
                 )
             lines.setdefault(key.value, key.start_mark.line + 1)
         return node

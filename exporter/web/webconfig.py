@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 _BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
 
+# PyYAML quotes the name of a tag or an alias: an unquoted password that begins with ! or *.
+_QUOTED = re.compile(r" '[^'<]{2,}'")
+
 _UNSUPPORTED = {
     "tls_server_config.cert": "is not supported by this exporter; use cert_file",
     "tls_server_config.key": "is not supported by this exporter; use key_file",
@@ -190,7 +193,8 @@ def _parsed(path: Path) -> Mapping[str, Any]:
     except yaml.MarkedYAMLError as error:
         # Not the error's own text: it quotes the line, which may hold a password.
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigurationError(Problem(str(path), f"is no proper YAML: {error.problem}{line}")) from None
+        problem = _QUOTED.sub("", str(error.problem))
+        raise ConfigurationError(Problem(str(path), f"is no proper YAML: {problem}{line}")) from None
     except (yaml.YAMLError, ValueError):
         raise ConfigurationError(Problem(str(path), "is no proper YAML")) from None
     if content is None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.credentials.credential import KeyPair
 from exporter.credentials.signing import canonical_url, signed_headers
+from exporter.sealed import reveal
 from exporter.transport import Request
 
 NOW = 1_700_000_000.75
@@ -38,7 +39,7 @@ def signed_by_the_sdk(
         "X-Project-Id": PROJECT,
     }
     if pair.security_token:
-        headers["X-Security-Token"] = pair.security_token
+        headers["X-Security-Token"] = reveal(pair.security_token)
     theirs = SdkRequest(
         method=request.method,
         schema="https",
@@ -48,7 +49,7 @@ def signed_by_the_sdk(
         header_params=headers,
         body=request.body,
     )
-    Signer(SimpleNamespace(ak=pair.access_key, sk=pair.secret_key)).sign(theirs)
+    Signer(SimpleNamespace(ak=reveal(pair.access_key), sk=reveal(pair.secret_key))).sign(theirs)
     return theirs.header_params, theirs.uri
 
 

@@ -150,6 +150,8 @@ def mounted(objects: list[dict[str, Any]], root: Path) -> None:
             case {"secret": {"secretName": name, "defaultMode": 0o440}}:
                 assert folder.name == name
                 fill(folder)
+                for file in folder.iterdir():
+                    file.chmod(0o400)  # there it is a mount in memory, whose modes are nobody's concern
             case {"persistentVolumeClaim": {"claimName": name}}:
                 assert name == only("PersistentVolumeClaim", objects)["metadata"]["name"]
                 assert "readOnly" not in mount

@@ -72,6 +72,7 @@ def test_the_example_fits_what_systemd_hands_over(tmp_path: Path) -> None:
         text = text.replace(outside, str(inside))
     for name in loaded:
         (tmp_path / "credentials" / name).write_text(f"made-up-{name}")
+        (tmp_path / "credentials" / name).chmod(0o400)  # as systemd has it
     config = tmp_path / "exporter.yml"
     config.write_text(text)
     command = [sys.executable, "-m", "exporter", "--config.check", f"--config.file={config}"]
