@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -60,6 +61,7 @@ class Surroundings:
         guard: keeps refused credentials from being locked, whatever is configured anew.
         environment: the process's, for credentials.
         home: the user's home directory, for credentials.
+        rng: for jitter.
     """
 
     clock: Clock
@@ -70,6 +72,7 @@ class Surroundings:
     guard: Guard
     environment: Mapping[str, str]
     home: Path
+    rng: random.Random = field(default_factory=random.Random)
 
 
 class Fetching:
@@ -169,6 +172,7 @@ class Fetching:
             telemetry=around.telemetry,
             cross_check=poll.cross_check,
             capacity=self._capacity(project, client),
+            rng=self._dice(),
         )
 
     def _client(self, project: Project, where: str) -> Client:
@@ -214,7 +218,12 @@ class Fetching:
             stale_after=self._settings.poll.stale_after,
             clock=around.clock,
             telemetry=around.telemetry,
+            rng=self._dice(),
         )
+
+    def _dice(self) -> random.Random:
+        """Of its own for each: what one throws must not depend on who else threw before."""
+        return random.Random(self._around.rng.random())  # noqa: S311  (jitter is no secret)
 
     def _usable_source(self, project: Project, transport: HttpTransport, where: str) -> CredentialSource:
         try:

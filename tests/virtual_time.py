@@ -24,6 +24,10 @@ _IDLE_LOOKS = 100
 """Looks at the sockets, all in vain, before time jumps: 1 ms for a busy kernel to hand on what was sent."""
 
 
+_TICK = 1e-6
+"""Seconds: the loop's time has no smaller step."""
+
+
 class VirtualClock:
     """The running loop's time as a `Clock`. Several may disagree about the date, as machines do.
 
@@ -42,7 +46,8 @@ class VirtualClock:
         return self._loop.time()
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        # Less than a tick would end without time having passed, and be slept again for ever.
+        await asyncio.sleep(max(seconds, _TICK) if seconds > 0 else 0)
 
     def set_ahead(self, seconds: float) -> None:
         """Somebody sets the machine's clock: no time passes. Negative: sets it back."""
@@ -56,4 +61,11 @@ def run_virtually(main: Coroutine[Any, Any, T]) -> T:
 
 
 def _loop() -> asyncio.AbstractEventLoop:
-    return looptime.new_event_loop(start=1_000.0, noop_cycles=_IDLE_LOOKS)
+    return looptime.new_event_loop(start=1_000.0, resolution=_TICK, noop_cycles=_IDLE_LOOKS)
+
+
+def stand_still(seconds: float) -> None:
+    """What a process sees that is stopped and continued: so much time has passed, and nothing was done."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, looptime.LoopTimeEventLoop)
+    loop.setup_looptime(start=loop.time() + seconds, resolution=_TICK, noop_cycles=_IDLE_LOOKS)

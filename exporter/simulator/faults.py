@@ -121,6 +121,35 @@ class StalledBody:
 
 
 @dataclass(frozen=True, slots=True)
+class Drip:
+    """The right headers, and the right body at one byte every so many seconds."""
+
+    every: float = 3.0
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        body = _body(await scene.respond())
+        answer = await _begin(scene, 0.0)
+        for byte in body:
+            await answer.write(bytes((byte,)))
+            await scene.clock.sleep(self.every)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class BehindFirstPage:
+    """Another fault, on all pages of a listing but the first."""
+
+    fault: Fault
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        if scene.request.query.get("offset", "0") == "0":
+            return await scene.respond()
+        return await self.fault.play(scene)
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """Nothing at all until the server stops."""
 
@@ -172,10 +201,17 @@ class Gzipped:
 
 @dataclass(frozen=True, slots=True)
 class Oversized:
-    """A listing of so many bytes of white space; with `gzip` a small answer that unpacks to them."""
+    """A listing of so many bytes of white space; with `gzip` a small answer that unpacks to them.
+
+    Attributes:
+        size: unpacked bytes.
+        gzip: whether it is packed.
+        took: told how many unpacked bytes the client has taken so far.
+    """
 
     size: int
     gzip: bool = False
+    took: Callable[[int], None] = lambda _: None
 
     async def play(self, scene: Scene) -> web.StreamResponse:
         """See `Fault`."""
@@ -185,9 +221,10 @@ class Oversized:
         await answer.prepare(scene.request)
         pack = zlib.compressobj(wbits=31) if self.gzip else None
         chunk = b" " * _CHUNK
-        for _ in range(-(-self.size // _CHUNK)):
+        for number in range(-(-self.size // _CHUNK)):
             if packed := pack.compress(chunk) if pack else chunk:
                 await answer.write(packed)
+                self.took((number + 1) * _CHUNK)
         rest = b'{"kind":"WorkloadList","apiVersion":"v1","items":[]}'
         await answer.write(pack.compress(rest) + pack.flush() if pack else rest)
         return answer

@@ -1,0 +1,360 @@
+"""The table of faults: how each happens, and what is expected of the exporter meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import trustme
+
+from exporter.simulator import faults
+from faults import happenings
+from faults.happenings import certified, planted
+from faults.world import MODELARTS, A, B, authority
+
+if TYPE_CHECKING:
+    from faults.happenings import Happening
+
+Shown = Literal["down", "short", "gone", "well"]
+"""What is to be seen of the pools that are hit: `up` is 0 and their figures last until they are stale; their
+listings are told to be incomplete; no series at all; nothing.
+"""
+
+POOL, PROJECT = (A,), (A, B)
+
+RETRIED = 3.0
+"""Requests at most, as a multiple of the usual number, where it makes sense to ask again at once."""
+
+ONCE = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that goes wrong.
+
+    Attributes:
+        name: for the page.
+        happens: how it begins and ends.
+        hits: the pools that suffer.
+        shown: what is to be seen of them.
+        outcomes: how their polls may end meanwhile.
+        most: requests at most, as a multiple of the usual number.
+        minutes: how long it lasts; 0 for what is over as soon as it has begun.
+        well_within: seconds after its end in which all must be well again.
+        credentials: of the project: key files, an IAM user's password, the machine's agency.
+        discover: whether its pools are discovered.
+        workloads: in pool A.
+    """
+
+    name: str
+    happens: Happening
+    hits: tuple[str, ...] = POOL
+    shown: Shown = "down"
+    outcomes: tuple[str, ...] = ()
+    most: float = ONCE
+    minutes: int = 10
+    well_within: float = 66.0
+    credentials: Literal["key", "password", "agency"] = "key"
+    discover: bool = False
+    workloads: int = 3
+
+
+_LISTING = {"endpoint": "workloads", "pool": A}
+_TROUBLE = b'{"error_code":"ModelArts.50005001","error_msg":"Internal error."}'
+
+
+def _listing(fault: faults.Fault) -> Happening:
+    return planted(fault, endpoint="workloads", pool=A)
+
+
+CATALOGUE: dict[str, tuple[Fault, ...]] = {
+    "The way to the cloud": (
+        Fault(
+            name="connections refused",
+            happens=happenings.refused,
+            hits=PROJECT,
+            outcomes=("connection",),
+            most=RETRIED,
+        ),
+        Fault(
+            name="connections refused for an hour",
+            happens=happenings.refused,
+            hits=PROJECT,
+            outcomes=("connection",),
+            most=RETRIED,
+            minutes=60,
+        ),
+        Fault(
+            name="connections reset",
+            happens=planted(faults.Reset()),
+            hits=PROJECT,
+            outcomes=("connection",),
+            most=RETRIED,
+        ),
+        Fault(
+            name="no answer",
+            happens=planted(faults.Silence()),
+            hits=PROJECT,
+            outcomes=("timeout",),
+            most=RETRIED,
+            well_within=120,
+        ),
+        Fault(
+            name="answers stall in the body",
+            happens=planted(faults.StalledBody()),
+            hits=PROJECT,
+            outcomes=("timeout",),
+            most=RETRIED,
+            well_within=120,
+        ),
+        Fault(
+            name="answers drip, a byte every 3 s",
+            happens=planted(faults.Drip()),
+            hits=PROJECT,
+            outcomes=("timeout",),
+            most=RETRIED,
+            well_within=120,
+        ),
+        Fault(
+            name="answers cut off",
+            happens=planted(faults.CutConnection()),
+            hits=PROJECT,
+            outcomes=("connection",),
+            most=RETRIED,
+        ),
+        Fault(
+            name="the name is not resolved",
+            happens=happenings.unresolved,
+            hits=PROJECT,
+            outcomes=("connection",),
+            most=RETRIED,
+        ),
+        Fault(
+            name="certificate of an unknown authority",
+            happens=certified(trustme.CA, MODELARTS),
+            hits=PROJECT,
+            outcomes=("tls",),
+        ),
+        Fault(
+            name="certificate that has expired",
+            happens=certified(
+                authority,
+                MODELARTS,
+                not_before=datetime(2020, 1, 1, tzinfo=UTC),
+                not_after=datetime(2021, 1, 1, tzinfo=UTC),
+            ),
+            hits=PROJECT,
+            outcomes=("tls",),
+        ),
+        Fault(
+            name="certificate for another name",
+            happens=certified(authority, "modelarts.example.com"),
+            hits=PROJECT,
+            outcomes=("tls",),
+        ),
+    ),
+    "What the cloud answers": (
+        Fault(
+            name="500",
+            happens=_listing(faults.Answer(500, _TROUBLE)),
+            outcomes=("server_error",),
+            most=RETRIED,
+        ),
+        Fault(
+            name="503 with a web page",
+            happens=_listing(faults.html(503)),
+            outcomes=("server_error",),
+            most=RETRIED,
+        ),
+        Fault(name="403", happens=_listing(faults.forbidden()), outcomes=("forbidden",)),
+        Fault(name="404 by a gateway", happens=_listing(faults.html(404)), outcomes=("not_found",)),
+        Fault(name="302 to a login page", happens=_listing(faults.login_page()), outcomes=("bad_response",)),
+        Fault(name="200 with a web page", happens=_listing(faults.html()), outcomes=("bad_response",)),
+        Fault(name="200 with nothing", happens=_listing(faults.empty_body()), outcomes=("bad_response",)),
+        Fault(name="JSON cut off", happens=_listing(faults.CutJson()), outcomes=("bad_response",)),
+        Fault(
+            name="`items: null`",
+            happens=_listing(faults.Edited({"items": None})),
+            outcomes=("bad_response",),
+        ),
+        Fault(
+            name="200,000 nested arrays", happens=_listing(faults.nested(200_000)), outcomes=("bad_response",)
+        ),
+        Fault(
+            name="4 GB", happens=_listing(faults.Oversized(4 * 10**9)), outcomes=("bad_response",), minutes=7
+        ),
+        Fault(
+            name="4 GB, packed",
+            happens=_listing(faults.Oversized(4 * 10**9, gzip=True)),
+            outcomes=("bad_response",),
+            minutes=7,
+        ),
+    ),
+    "Too many requests": (
+        Fault(
+            name="429 without Retry-After",
+            happens=planted(faults.too_many_requests()),
+            hits=PROJECT,
+            outcomes=("throttled",),
+            most=RETRIED,
+            well_within=300,
+        ),
+        Fault(
+            name="429, Retry-After in seconds (120)",
+            happens=planted(faults.too_many_requests("120")),
+            hits=PROJECT,
+            outcomes=("throttled",),
+            well_within=180,
+        ),
+        Fault(
+            name="429, Retry-After as a date (in 10 minutes)",
+            happens=happenings.retry_at(600),
+            hits=PROJECT,
+            outcomes=("throttled",),
+            well_within=120,
+        ),
+        Fault(
+            name="429, Retry-After: -5",
+            happens=planted(faults.too_many_requests("-5")),
+            hits=PROJECT,
+            outcomes=("throttled",),
+            most=RETRIED,
+            well_within=300,
+        ),
+        Fault(
+            name="429, Retry-After: soon",
+            happens=planted(faults.too_many_requests("soon")),
+            hits=PROJECT,
+            outcomes=("throttled",),
+            most=RETRIED,
+            well_within=300,
+        ),
+        Fault(
+            name="429, Retry-After of a year",
+            happens=planted(faults.too_many_requests("31536000")),
+            hits=PROJECT,
+            outcomes=("throttled",),
+            well_within=3600,
+        ),
+    ),
+    "Credentials": (
+        Fault(
+            name="the secret is not the key's any more",
+            happens=happenings.other_secret,
+            hits=PROJECT,
+            outcomes=("unauthorized",),
+        ),
+        Fault(
+            name="the key is unknown",
+            happens=happenings.revoked,
+            hits=PROJECT,
+            outcomes=("unauthorized",),
+            well_within=900,
+        ),
+        Fault(
+            name="the key has expired",
+            happens=happenings.expired,
+            hits=PROJECT,
+            outcomes=("unauthorized",),
+        ),
+        Fault(
+            name="the key is rotated in its files",
+            happens=happenings.rotated,
+            hits=PROJECT,
+            shown="well",
+        ),
+        Fault(
+            name="the key is locked for 5 minutes",
+            happens=happenings.locked,
+            hits=PROJECT,
+            outcomes=("unauthorized",),
+            minutes=5,
+            well_within=300,
+        ),
+        Fault(
+            name="the exporter's clock is 20 minutes ahead",
+            happens=happenings.wrong_clock,
+            hits=PROJECT,
+            outcomes=("unauthorized",),
+            well_within=900,
+        ),
+        Fault(
+            name="IAM is down, the token has ended",
+            happens=happenings.no_tokens,
+            hits=PROJECT,
+            outcomes=("connection",),
+            credentials="password",
+            well_within=360,
+        ),
+        Fault(
+            name="IAM is down, the token is good",
+            happens=happenings.no_issuer,
+            hits=PROJECT,
+            shown="well",
+            credentials="password",
+        ),
+        Fault(
+            name="the metadata service is away, its key has ended",
+            happens=happenings.no_agency,
+            hits=PROJECT,
+            outcomes=("connection",),
+            credentials="agency",
+            well_within=360,
+        ),
+        Fault(
+            name="the metadata service is away, its key is good",
+            happens=happenings.no_metadata,
+            hits=PROJECT,
+            shown="well",
+            credentials="agency",
+        ),
+    ),
+    "Pools and their listings": (
+        Fault(
+            name="a page fails in the middle of a listing",
+            happens=_listing(faults.BehindFirstPage(faults.Answer(500, _TROUBLE))),
+            outcomes=("server_error",),
+            most=RETRIED,
+            workloads=1200,
+        ),
+        Fault(
+            name="the offset is taken for a page's number",
+            happens=happenings.paged_by_index,
+            shown="short",
+            outcomes=("incomplete",),
+            workloads=1200,
+        ),
+        Fault(name="the pool is deleted", happens=happenings.deleted, outcomes=("not_found",)),
+        Fault(
+            name="the pool is deleted, with discovery",
+            happens=happenings.deleted,
+            shown="gone",
+            discover=True,
+            well_within=300,
+        ),
+        Fault(
+            name="the project's list of pools fails, with discovery",
+            happens=planted(faults.Answer(500, _TROUBLE), endpoint="pools"),
+            hits=PROJECT,
+            shown="well",
+            discover=True,
+            most=RETRIED,
+        ),
+    ),
+    "The exporter's process": (
+        Fault(
+            name="stopped for 2 minutes, and continued",
+            happens=happenings.stopped(120),
+            hits=PROJECT,
+            minutes=0,
+        ),
+        Fault(
+            name="stopped for an hour, and continued",
+            happens=happenings.stopped(3600),
+            hits=PROJECT,
+            minutes=0,
+        ),
+    ),
+}
+"""By what is broken."""
