@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -92,18 +91,19 @@ class Fetching:
         self.projects: tuple[ProjectPoller, ...] = ()
 
     @classmethod
-    async def opened(cls, settings: Settings, around: Surroundings, patience: float = math.inf) -> Self:
+    async def opened(cls, settings: Settings, around: Surroundings, patience: float | None = None) -> Self:
         """Everything that the settings ask for, ready to run.
 
         Args:
             settings: the configuration.
             around: what outlives it.
-            patience: seconds that a request may be put off for because the cloud wants to be left alone.
+            patience: seconds that a request may be put off for because the cloud wants to be left alone; a
+                poll interval if not given. A pool that waited longer would still count as up.
 
         Raises:
             ConfigurationError: something in the settings turns out not to be usable.
         """
-        fetching = cls(settings, around, patience)
+        fetching = cls(settings, around, settings.poll.interval if patience is None else patience)
         try:
             for index, project in enumerate(settings.projects):
                 fetching.projects += (fetching._project(project, f"projects[{index}]"),)

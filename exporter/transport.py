@@ -117,6 +117,9 @@ class HttpTransport:
             requote_redirect_url=False,
             max_field_size=_LONGEST_HEADER,
         )
+        # aiohttp sends a GET again by itself when a connection breaks, also a new one: twice the requests,
+        # which nobody has paced or counted. Whoever asks knows what to repeat. There is no public switch.
+        self._session._retry_connection = False  # noqa: SLF001  (aiohttp's own test client does the same)
         self._proxy = None if direct else proxy
 
     async def close(self) -> None:

@@ -222,9 +222,10 @@ class Oversized:
         pack = zlib.compressobj(wbits=31) if self.gzip else None
         chunk = b" " * _CHUNK
         for number in range(-(-self.size // _CHUNK)):
-            if packed := pack.compress(chunk) if pack else chunk:
-                await answer.write(packed)
-                self.took((number + 1) * _CHUNK)
+            packed = pack.compress(chunk) + pack.flush(zlib.Z_SYNC_FLUSH) if pack else chunk
+            await answer.write(packed)
+            await scene.clock.sleep(0)  # so little is no reason to wait for the client, which may have gone
+            self.took((number + 1) * _CHUNK)
         rest = b'{"kind":"WorkloadList","apiVersion":"v1","items":[]}'
         await answer.write(pack.compress(rest) + pack.flush() if pack else rest)
         return answer

@@ -11,7 +11,7 @@ import trustme
 from exporter.simulator import faults
 from faults import happenings
 from faults.happenings import certified, planted
-from faults.world import MODELARTS, A, B, authority
+from faults.world import MODELARTS, A, B, C, authority
 
 if TYPE_CHECKING:
     from faults.happenings import Happening
@@ -45,6 +45,7 @@ class Fault:
         credentials: of the project: key files, an IAM user's password, the machine's agency.
         discover: whether its pools are discovered.
         workloads: in pool A.
+        tls: whether the clouds speak https; where it is not about that it would only cost time.
     """
 
     name: str
@@ -58,9 +59,9 @@ class Fault:
     credentials: Literal["key", "password", "agency"] = "key"
     discover: bool = False
     workloads: int = 3
+    tls: bool = False
 
 
-_LISTING = {"endpoint": "workloads", "pool": A}
 _TROUBLE = b'{"error_code":"ModelArts.50005001","error_msg":"Internal error."}'
 
 
@@ -135,6 +136,7 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
             happens=certified(trustme.CA, MODELARTS),
             hits=PROJECT,
             outcomes=("tls",),
+            tls=True,
         ),
         Fault(
             name="certificate that has expired",
@@ -146,12 +148,14 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
             ),
             hits=PROJECT,
             outcomes=("tls",),
+            tls=True,
         ),
         Fault(
             name="certificate for another name",
             happens=certified(authority, "modelarts.example.com"),
             hits=PROJECT,
             outcomes=("tls",),
+            tls=True,
         ),
     ),
     "What the cloud answers": (
@@ -182,13 +186,13 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
             name="200,000 nested arrays", happens=_listing(faults.nested(200_000)), outcomes=("bad_response",)
         ),
         Fault(
-            name="4 GB", happens=_listing(faults.Oversized(4 * 10**9)), outcomes=("bad_response",), minutes=7
+            name="4 GB", happens=_listing(faults.Oversized(4 * 10**9)), outcomes=("bad_response",), minutes=3
         ),
         Fault(
             name="4 GB, packed",
             happens=_listing(faults.Oversized(4 * 10**9, gzip=True)),
             outcomes=("bad_response",),
-            minutes=7,
+            minutes=3,
         ),
     ),
     "Too many requests": (
@@ -275,7 +279,7 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
         Fault(
             name="the exporter's clock is 20 minutes ahead",
             happens=happenings.wrong_clock,
-            hits=PROJECT,
+            hits=(*PROJECT, C),
             outcomes=("unauthorized",),
             well_within=900,
         ),

@@ -21,7 +21,7 @@ from exporter.settings.load import load
 from exporter.snapshot.store import SnapshotStore
 from exporter.telemetry import Telemetry
 from exporter.throughput.ledger import Ledger
-from faults.world import OTHER_KEY, OTHER_PROJECT, PROJECT, USER, A, B, C
+from faults.world import IAM, MODELARTS, OTHER_KEY, OTHER_MODELARTS, OTHER_PROJECT, PROJECT, USER, A, B, C
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -35,7 +35,10 @@ _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 class Scrape:
-    """The samples of one scrape. Read by hand: prometheus_client's parser takes longer than all polls together."""
+    """The samples of one scrape.
+
+    Read by hand: prometheus_client's parser takes longer than all the polls together.
+    """
 
     def __init__(self, text: str) -> None:
         self._samples: dict[str, list[tuple[dict[str, str], float]]] = defaultdict(list)
@@ -96,7 +99,7 @@ async def daemon_of(world: World, fault: Fault) -> AsyncIterator[Watched]:
         guard=Guard(world.machine),
         environment={},
         home=world.folder,
-        rng=Random(0),
+        rng=Random(0),  # noqa: S311  (jitter is no secret)
     )
     listening: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(run(reread(), reread, around, listening.set_result))
@@ -119,6 +122,7 @@ def _projects(folder: Path, fault: Fault) -> list[dict[str, Any]]:
         "password": {"username": USER.name, "password": USER.password, "domain": USER.domain},
         "agency": {"agency": True},
     }
+    scheme = "https" if fault.tls else "http"
     ca_file = {"ca_file": str(folder / "ca.pem")}
     return [
         {
@@ -126,6 +130,8 @@ def _projects(folder: Path, fault: Fault) -> list[dict[str, Any]]:
             "project_id": PROJECT,
             "credentials": credentials[fault.credentials],
             **({"discover": {}} if fault.discover else {"pools": [A, B]}),
+            "endpoint": f"{scheme}://{MODELARTS}",
+            "iam_endpoint": f"{scheme}://{IAM}",
             **ca_file,
         },
         {
@@ -133,6 +139,7 @@ def _projects(folder: Path, fault: Fault) -> list[dict[str, Any]]:
             "project_id": OTHER_PROJECT,
             "credentials": {"ak": OTHER_KEY.ak, "sk": OTHER_KEY.sk},
             "pools": [C],
+            "endpoint": f"{scheme}://{OTHER_MODELARTS}",
             **ca_file,
         },
     ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from aiohttp import web
 
@@ -60,10 +62,12 @@ class Network:
     Attributes:
         hosts: names, and addresses that are asked for without a name.
         unknown: names that cannot be resolved.
+        turned_away: how many connections were refused, by port.
     """
 
     hosts: dict[str, Entrance] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
+    turned_away: Counter[int] = field(default_factory=Counter)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -82,11 +86,18 @@ class Network:
         async def sock_connect(sock: socket.socket, address: Any) -> None:
             if address[0] in self.hosts:
                 address = (LOOPBACK, self.hosts[address[0]].port)
-            await connect(sock, address)
+            try:
+                await connect(sock, address)
+            except OSError:
+                self.turned_away[address[1]] += 1
+                raise
 
-        loop.getaddrinfo, loop.sock_connect = getaddrinfo, sock_connect  # type: ignore[assignment, method-assign]
+        # aiohttp forgets names after 10 s of the machine's own clock, which may be another than the loop's.
+        forgetting = patch("aiohttp.connector.monotonic", loop.time)
+        loop.getaddrinfo, loop.sock_connect = getaddrinfo, sock_connect  # type: ignore[method-assign]
         try:
-            yield
+            with forgetting:
+                yield
         finally:
             loop.getaddrinfo, loop.sock_connect = resolve, connect  # type: ignore[method-assign]
 

@@ -16,11 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from exporter.simulator.identity import Attempt
     from faults.catalogue import Fault
     from faults.daemon import Scrape, Watched
     from faults.world import World
-
-    from exporter.simulator.identity import Attempt
 
 MINUTE = 60.0
 STALE_AFTER = 5 * MINUTE
@@ -37,6 +36,9 @@ _AFTERWARDS = 10
 
 _SERIES_LIMIT = 200
 _LOGINS = frozenset({"token", "metadata-token", "security-key"})
+
+_DISCOVERED = 6 * MINUTE
+"""Seconds until a project's list of pools has been asked for again."""
 
 _UP, _COMPLETE = "modelarts_pool_up", "modelarts_pool_listing_complete"
 _WORKLOADS, _OWN_SERIES = "modelarts_pool_workloads", "modelarts_workload_status"
@@ -78,7 +80,7 @@ def measured(fault: Fault, folder: Path) -> Measured:
 async def _measured(fault: Fault, folder: Path) -> Measured:
     clouds, machine = VirtualClock(), VirtualClock()
     async with (
-        world_of(machine, clouds, folder, workloads=fault.workloads) as world,
+        world_of(machine, clouds, folder, workloads=fault.workloads, tls=fault.tls) as world,
         daemon_of(world, fault) as daemon,
     ):
         return await _Watch(fault, world, daemon, clouds).made()
@@ -124,7 +126,7 @@ class _Watch:
         hit = () if self.fault.shown == "well" else self.fault.hits
         others = [pool for pool in POOLS if pool not in hit]
         assert not (unwell := self._unwell(now, others)), f"minute {minute}: others suffer: {unwell}"
-        if minute * MINUTE < _SETTLING:
+        if minute * MINUTE < (_DISCOVERED if self.fault.shown == "gone" else _SETTLING):
             return
         for pool in hit:
             self._check_hit(pool, minute, now, before)
@@ -180,8 +182,13 @@ class _Watch:
         counted = (await self.daemon.scrape([_REQUESTS])).sum(_REQUESTS) or 0.0
         arrived = self.world.simulator.requests
         logins = sum(recorded.endpoint in _LOGINS for recorded in arrived)
-        # aiohttp sends a request again by itself where a connection that was kept turns out to be dead.
-        return max(round(counted) - len(self.world.other.requests) + logins, len(arrived))
+        logins += sum(
+            self.world.network.turned_away[entrance.port]
+            for entrance in (self.world.issuer, self.world.metadata)
+        )
+        sent = round(counted) - len(self.world.other.requests) + logins
+        assert sent >= len(arrived), "requests arrived that nobody has counted"
+        return sent
 
 
 def _ended(pool: str, before: Scrape, now: Scrape) -> set[str]:
