@@ -39,7 +39,7 @@ docs: $(READY)  ## write docs/metrics.md from the tables in the code
 	$(BIN)/python -m exporter.metrics.reference > docs/metrics.md
 
 faults: $(READY)  ## let every fault loose on the daemon, and write docs/faults.md from what was measured
-	PYTHONPATH=tests $(BIN)/python -m faults > .faults.md && mv .faults.md docs/faults.md
+	PYTHONPATH=tests $(BIN)/python -m faults docs/faults.md
 
 dashboards: $(READY)  ## write grafana/dashboards/ from their code
 	$(BIN)/python -m grafana

@@ -75,7 +75,9 @@ def up(pool: str, value: int) -> str:
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, log_format: str = "json", **poll: str) -> AsyncIterator[Running]:
+async def running(
+    tmp_path: Path, log_format: str = "json", state: Path | None = None, **poll: str
+) -> AsyncIterator[Running]:
     """A daemon with pools A and B configured; the project also has C."""
     pools = [FixedPool(Profile(pool), jobs(3)) for pool in (A, B, C)]
     simulator = Simulator(SystemClock(), {PROJECT: pools}, keys=[KEY])
@@ -85,6 +87,7 @@ async def running(tmp_path: Path, log_format: str = "json", **poll: str) -> Asyn
         project = {"region": REGION, "project_id": PROJECT, "endpoint": endpoint, "credentials": credentials}
         settings = {
             "poll": {"interval": "100ms", "stale_after": "1h", "requests_per_second": 200, **poll},
+            "state": {"path": None if state is None else str(state)},
             "projects": [project],
         }
         flags = ("--web.listen-address=127.0.0.1:0", "--web.enable-lifecycle", f"--log.format={log_format}")

@@ -10,5 +10,5 @@ The data's way, one module a station:
     watching     a fault let loose on it                    -> Measured
     page         -> docs/faults.md                          `make faults`
 
-`network`, `world`, `happenings` and `catalogue` know nothing of the exporter: a fault can be let loose on any simulator.
+All but `daemon` and `watching` know nothing of the exporter: a fault can be let loose on any simulator.
 """

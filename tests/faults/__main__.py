@@ -1,4 +1,4 @@
-"""`make faults`: let every fault happen, and print the page."""
+"""`make faults`: let every fault happen, and write the page to the file that is named."""
 
 from __future__ import annotations
 
@@ -23,6 +23,5 @@ def _row(fault: Fault) -> str:
 
 if __name__ == "__main__":
     set_up_logs("critical", "logfmt")
-    sys.stdout.write(
-        page({title: {fault.name: _row(fault) for fault in group} for title, group in CATALOGUE.items()})
-    )
+    rows = {title: {fault.name: _row(fault) for fault in group} for title, group in CATALOGUE.items()}
+    Path(sys.argv[1]).write_text(page(rows), encoding="utf-8")

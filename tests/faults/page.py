@@ -23,13 +23,13 @@ comes: `poll.interval` 60 s, `poll.timeout` 10 s, `poll.stale_after` 5 min.
 - **Meanwhile**: what `/metrics` says of the pools that are hit, with the label `outcome` of
   `modelarts_exporter_polls_total`; the status page adds a sentence with advice. A pool that is down keeps the
   figures of its last good listing until they are stale (`kept 5 min`), then has none: never 0, never wrong
-  ones. `modelarts_pool_last_success_timestamp_seconds` tells their age. `/-/healthy` answers 200 all the while.
+  ones. `modelarts_pool_last_success_timestamp_seconds` tells their age. `/-/healthy` stays 200.
 - **Go on**: the pools that do not notice.
 - **Requests**: to the project's cloud, retries and those that never got there included; in brackets, how many
   there are in as long without a fault.
 - **Refused**: the most refusals of one credential in a row within 5 minutes. The cloud locks a key at 6.
-- **Well again**: from the end of the fault until every pool is up with the right figures. A pool is asked once
-  a minute, so up to 63 s are nothing but the wait for its turn.
+- **Well again**: from the end of the fault until every pool is up with the right figures. A pool is asked
+  once a minute, so up to 63 s are nothing but the wait for its turn.
 """
 
 _HEAD = """\
