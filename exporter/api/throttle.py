@@ -98,7 +98,7 @@ class Throttle:
             # The exponent is bounded so that no number of refusals overflows.
             retry_after = min(longest, _FIRST_PAUSE * 2.0 ** min(self._refused_in_a_row, 20))
             self._refused_in_a_row += 1
-        self._paused_until = max(self._paused_until, now + retry_after)
+        self._paused_until = max(self._paused_until, now + min(retry_after, _HOUR))
         self._next = max(self._next, self._paused_until)
 
     def accepted(self) -> None:
