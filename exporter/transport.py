@@ -202,7 +202,10 @@ async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:
             if size > MAX_BODY:
                 answer.close()
                 raise BadResponse(
-                    f"the answer is larger than {MAX_BODY >> 20} MiB", where=where, status=answer.status
+                    f"the answer is larger than {MAX_BODY >> 20} MiB",
+                    where=where,
+                    status=answer.status,
+                    advice="check that the endpoint is ModelArts",
                 )
     except aiohttp.ClientPayloadError as error:
         # The same error as for a body that is cut, which is the connection's fault; this is the answer's.

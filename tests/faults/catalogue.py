@@ -350,13 +350,13 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
         Fault(
             name="stopped for 2 minutes, and continued",
             happens=happenings.stopped(120),
-            hits=PROJECT,
+            hits=(*PROJECT, C),
             minutes=0,
         ),
         Fault(
             name="stopped for an hour, and continued",
             happens=happenings.stopped(3600),
-            hits=PROJECT,
+            hits=(*PROJECT, C),
             minutes=0,
         ),
     ),

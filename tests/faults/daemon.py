@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from faults.world import World
 
 _SAMPLE = re.compile(r"^(\w+)\{(.*)\} (\S+)$", re.MULTILINE)
+_EXPLANATION = re.compile(r'class="why".*?<p>(.*?)</p>', re.DOTALL)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -72,11 +73,11 @@ class Watched:
             assert answer.status == 200
             return Scrape(await answer.text())
 
-    async def page(self) -> str:
-        """The status page."""
+    async def explanations(self) -> list[str]:
+        """What the status page says is wrong, one sentence for each pool."""
         async with self._session.get(self._url) as answer:
             assert answer.status == 200
-            return await answer.text()
+            return _EXPLANATION.findall(await answer.text())
 
     async def healthy(self) -> bool:
         async with self._session.get(f"{self._url}/-/healthy") as answer:

@@ -32,6 +32,12 @@ comes: `poll.interval` 60 s, `poll.timeout` 10 s, `poll.stale_after` 5 min.
   once a minute, so up to 63 s are nothing but the wait for its turn.
 """
 
+_CLOSE = """\
+A full disk under `state.path` costs what a restart would find there, and nothing else: pools are polled and
+shown as ever, `modelarts_exporter_state_writes_total{outcome="failed"}` counts, and the first poll with room
+again writes. `tests/faults/test_processes.py` holds that against a real process, and SIGSTOP and SIGCONT too.
+"""
+
 _HEAD = """\
 | fault | lasts | meanwhile | go on | requests (usual) | refused | well again |
 |---|---:|---|---|---:|---:|---:|
@@ -44,9 +50,8 @@ def page(groups: Mapping[str, Mapping[str, str]]) -> str:
     Args:
         groups: by title, the rows by the fault's name.
     """
-    return "\n".join(
-        (_INTRODUCTION, *(f"## {title}\n\n{_HEAD}{''.join(rows.values())}" for title, rows in groups.items()))
-    )
+    tables = (f"## {title}\n\n{_HEAD}{''.join(rows.values())}" for title, rows in groups.items())
+    return "\n".join((_INTRODUCTION, *tables, _CLOSE))
 
 
 def row(fault: Fault, found: Measured) -> str:

@@ -112,6 +112,7 @@ class _Watch:
             for minute in range(1, self.fault.minutes + 1):
                 await self.clock.sleep(MINUTE)
                 await self._check(minute, before)
+            await self._check_advice()
             self.found.requests = await self._sent() - sent
         self.found.recovery = await self._recovered()
         if not self.fault.minutes:
@@ -153,6 +154,13 @@ class _Watch:
         else:
             assert minute * MINUTE <= STALE_AFTER + MINUTE / 2, said + "figures are stale and still there"
             assert figures == before.sum(_WORKLOADS, pool=pool), said + "figures have changed"
+
+    async def _check_advice(self) -> None:
+        """The status page says of each pool that is down what happened; what to do."""
+        if self.fault.shown == "down" and self.fault.minutes:
+            explanations = await self.daemon.explanations()
+            assert len(explanations) == len(self.fault.hits)
+            assert all("; " in explanation for explanation in explanations), explanations
 
     async def _recovered(self) -> float:
         ended = self.clock.monotonic()
