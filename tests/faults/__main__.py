@@ -13,7 +13,7 @@ from faults.page import page, row
 from faults.watching import measured
 
 if TYPE_CHECKING:
-    from faults.catalogue import Fault
+    from faults.fault import Fault
 
 
 def _row(fault: Fault) -> str:

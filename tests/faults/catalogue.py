@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import trustme
 
 from exporter.simulator import faults
 from faults import happenings
+from faults.fault import PROJECT, RETRIED, Fault
 from faults.happenings import certified, planted
-from faults.world import MODELARTS, A, B, C, authority
+from faults.world import MODELARTS, A, C, authority
 
 if TYPE_CHECKING:
     from faults.happenings import Happening
-
-Shown = Literal["down", "short", "gone", "well"]
-"""What is to be seen of the pools that are hit: `up` is 0 and their figures last until they are stale; their
-listings are told to be incomplete; no series at all; nothing.
-"""
-
-POOL, PROJECT = (A,), (A, B)
-
-RETRIED = 3.0
-"""Requests at most, as a multiple of the usual number, where it makes sense to ask again at once."""
-
-ONCE = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """Something that goes wrong.
-
-    Attributes:
-        name: for the page.
-        happens: how it begins and ends.
-        hits: the pools that suffer.
-        shown: what is to be seen of them.
-        outcomes: how their polls may end meanwhile.
-        most: requests at most, as a multiple of the usual number.
-        minutes: how long it lasts; 0 for what is over as soon as it has begun.
-        well_within: seconds after its end in which all must be well again.
-        credentials: of the project: key files, an IAM user's password, the machine's agency.
-        discover: whether its pools are discovered.
-        workloads: in pool A.
-        tls: whether the clouds speak https; where it is not about that it would only cost time.
-    """
-
-    name: str
-    happens: Happening
-    hits: tuple[str, ...] = POOL
-    shown: Shown = "down"
-    outcomes: tuple[str, ...] = ()
-    most: float = ONCE
-    minutes: int = 10
-    well_within: float = 66.0
-    credentials: Literal["key", "password", "agency"] = "key"
-    discover: bool = False
-    workloads: int = 3
-    tls: bool = False
-
 
 _TROUBLE = b'{"error_code":"ModelArts.50005001","error_msg":"Internal error."}'
 
@@ -69,15 +23,13 @@ def _listing(fault: faults.Fault) -> Happening:
     return planted(fault, endpoint="workloads", pool=A)
 
 
+def _unreachable(name: str, happens: Happening) -> Fault:
+    return Fault(name=name, happens=happens, hits=PROJECT, outcomes=("connection",), most=RETRIED)
+
+
 CATALOGUE: dict[str, tuple[Fault, ...]] = {
     "The way to the cloud": (
-        Fault(
-            name="connections refused",
-            happens=happenings.refused,
-            hits=PROJECT,
-            outcomes=("connection",),
-            most=RETRIED,
-        ),
+        _unreachable("connections refused", happenings.refused),
         Fault(
             name="connections refused for an hour",
             happens=happenings.refused,
@@ -86,13 +38,7 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
             most=RETRIED,
             minutes=60,
         ),
-        Fault(
-            name="connections reset",
-            happens=planted(faults.Reset()),
-            hits=PROJECT,
-            outcomes=("connection",),
-            most=RETRIED,
-        ),
+        _unreachable("connections reset", planted(faults.Reset())),
         Fault(
             name="no answer",
             happens=planted(faults.Silence()),
@@ -117,20 +63,8 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
             most=RETRIED,
             well_within=120,
         ),
-        Fault(
-            name="answers cut off",
-            happens=planted(faults.CutConnection()),
-            hits=PROJECT,
-            outcomes=("connection",),
-            most=RETRIED,
-        ),
-        Fault(
-            name="the name is not resolved",
-            happens=happenings.unresolved,
-            hits=PROJECT,
-            outcomes=("connection",),
-            most=RETRIED,
-        ),
+        _unreachable("answers cut off", planted(faults.CutConnection())),
+        _unreachable("the name is not resolved", happenings.unresolved),
         Fault(
             name="certificate of an unknown authority",
             happens=certified(trustme.CA, MODELARTS),
@@ -178,9 +112,7 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
         Fault(name="200 with nothing", happens=_listing(faults.empty_body()), outcomes=("bad_response",)),
         Fault(name="JSON cut off", happens=_listing(faults.CutJson()), outcomes=("bad_response",)),
         Fault(
-            name="`items: null`",
-            happens=_listing(faults.Edited({"items": None})),
-            outcomes=("bad_response",),
+            name="`items: null`", happens=_listing(faults.Edited({"items": None})), outcomes=("bad_response",)
         ),
         Fault(
             name="200,000 nested arrays", happens=_listing(faults.nested(200_000)), outcomes=("bad_response",)
@@ -257,17 +189,9 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
             well_within=900,
         ),
         Fault(
-            name="the key has expired",
-            happens=happenings.expired,
-            hits=PROJECT,
-            outcomes=("unauthorized",),
+            name="the key has expired", happens=happenings.expired, hits=PROJECT, outcomes=("unauthorized",)
         ),
-        Fault(
-            name="the key is rotated in its files",
-            happens=happenings.rotated,
-            hits=PROJECT,
-            shown="well",
-        ),
+        Fault(name="the key is rotated in its files", happens=happenings.rotated, hits=PROJECT, shown="well"),
         Fault(
             name="the key is locked for 5 minutes",
             happens=happenings.locked,

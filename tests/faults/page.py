@@ -9,7 +9,7 @@ from faults.world import A, B, C
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from faults.catalogue import Fault
+    from faults.fault import Fault
     from faults.watching import Measured
 
 _INTRODUCTION = """\

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from exporter.simulator.faults import Oversized
-from faults.catalogue import CATALOGUE, Fault
+from faults.catalogue import CATALOGUE
 from faults.happenings import planted
 from faults.page import page, row
 from faults.watching import measured
 from faults.world import A
+
+if TYPE_CHECKING:
+    from faults.fault import Fault
 
 FAULTS = [fault for group in CATALOGUE.values() for fault in group]
 PAGE = Path(__file__).parent.parent.parent / "docs/faults.md"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.simulator.identity import Attempt
-    from faults.catalogue import Fault
     from faults.daemon import Scrape, Watched
+    from faults.fault import Fault
     from faults.world import World
 
 MINUTE = 60.0
