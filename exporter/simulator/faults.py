@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Respond = Callable[[], Awaitable[web.Response]]
 
 _CHUNK = 64 * 2**10
+_PACKED = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +221,12 @@ class Oversized:
             answer.headers["Content-Encoding"] = "gzip"
         await answer.prepare(scene.request)
         pack = zlib.compressobj(wbits=31) if self.gzip else None
-        chunk = b" " * _CHUNK
-        for number in range(-(-self.size // _CHUNK)):
+        chunk = b" " * (_PACKED if self.gzip else _CHUNK)
+        for number in range(-(-self.size // len(chunk))):
             packed = pack.compress(chunk) + pack.flush(zlib.Z_SYNC_FLUSH) if pack else chunk
             await answer.write(packed)
             await scene.clock.sleep(0)  # so little is no reason to wait for the client, which may have gone
-            self.took((number + 1) * _CHUNK)
+            self.took((number + 1) * len(chunk))
         rest = b'{"kind":"WorkloadList","apiVersion":"v1","items":[]}'
         await answer.write(pack.compress(rest) + pack.flush() if pack else rest)
         return answer
