@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Rebuilt when the locked packages change.
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench check lint format docs dashboards lock audit sbom clean
+.PHONY: demo test bench check lint format docs faults dashboards lock audit sbom clean
 
 demo: $(READY)  ## run the exporter on a simulated ModelArts
 	@exec $(BIN)/modelarts-exporter demo --web.listen-address=$(LISTEN)
@@ -37,6 +37,9 @@ $(READY): requirements-dev.lock pyproject.toml
 
 docs: $(READY)  ## write docs/metrics.md from the tables in the code
 	$(BIN)/python -m exporter.metrics.reference > docs/metrics.md
+
+faults: $(READY)  ## let every fault loose on the daemon, and write docs/faults.md from what was measured
+	PYTHONPATH=tests $(BIN)/python -m faults docs/faults.md
 
 dashboards: $(READY)  ## write grafana/dashboards/ from their code
 	$(BIN)/python -m grafana

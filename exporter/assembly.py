@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import math
+import random
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -60,6 +60,7 @@ class Surroundings:
         guard: keeps refused credentials from being locked, whatever is configured anew.
         environment: the process's, for credentials.
         home: the user's home directory, for credentials.
+        rng: for jitter.
     """
 
     clock: Clock
@@ -70,6 +71,7 @@ class Surroundings:
     guard: Guard
     environment: Mapping[str, str]
     home: Path
+    rng: random.Random = field(default_factory=random.Random)
 
 
 class Fetching:
@@ -91,18 +93,19 @@ class Fetching:
         self.projects: tuple[ProjectPoller, ...] = ()
 
     @classmethod
-    async def opened(cls, settings: Settings, around: Surroundings, patience: float = math.inf) -> Self:
+    async def opened(cls, settings: Settings, around: Surroundings, patience: float | None = None) -> Self:
         """Everything that the settings ask for, ready to run.
 
         Args:
             settings: the configuration.
             around: what outlives it.
-            patience: seconds that a request may be put off for because the cloud wants to be left alone.
+            patience: seconds that a request may be put off for because the cloud wants to be left alone; a
+                poll interval if not given. A pool that waited longer would still count as up.
 
         Raises:
             ConfigurationError: something in the settings turns out not to be usable.
         """
-        fetching = cls(settings, around, patience)
+        fetching = cls(settings, around, settings.poll.interval if patience is None else patience)
         try:
             for index, project in enumerate(settings.projects):
                 fetching.projects += (fetching._project(project, f"projects[{index}]"),)
@@ -175,6 +178,7 @@ class Fetching:
             cross_check=poll.cross_check,
             capacity=self._capacity(project, client),
             shard=self.shard,
+            rng=self._dice(),
         )
 
     def _client(self, project: Project, where: str) -> Client:
@@ -222,7 +226,12 @@ class Fetching:
             stale_after=self._settings.poll.stale_after,
             clock=around.clock,
             telemetry=around.telemetry,
+            rng=self._dice(),
         )
+
+    def _dice(self) -> random.Random:
+        """Of its own for each: what one throws must not depend on who else threw before."""
+        return random.Random(self._around.rng.random())  # noqa: S311  (jitter is no secret)
 
     def _usable_source(self, project: Project, transport: HttpTransport, where: str) -> CredentialSource:
         try:

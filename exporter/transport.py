@@ -123,6 +123,9 @@ class HttpTransport:
             requote_redirect_url=False,
             max_field_size=_LONGEST_HEADER,
         )
+        # aiohttp sends a GET again by itself when a connection breaks, also a new one: twice the requests,
+        # which nobody has paced or counted. Whoever asks knows what to repeat. There is no public switch.
+        self._session._retry_connection = False  # noqa: SLF001  (aiohttp's own test client does the same)
         self._proxy = proxy
         self._direct = direct
 
@@ -214,7 +217,10 @@ async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:
             if size > MAX_BODY:
                 answer.close()
                 raise BadResponse(
-                    f"the answer is larger than {MAX_BODY >> 20} MiB", where=where, status=answer.status
+                    f"the answer is larger than {MAX_BODY >> 20} MiB",
+                    where=where,
+                    status=answer.status,
+                    advice="check that the endpoint is ModelArts",
                 )
     except aiohttp.ClientPayloadError as error:
         # The same error as for a body that is cut, which is the connection's fault; this is the answer's.

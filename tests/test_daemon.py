@@ -76,7 +76,7 @@ def up(pool: str, value: int) -> str:
 
 @asynccontextmanager
 async def running(
-    tmp_path: Path, log_format: str = "json", state: dict[str, Any] | None = None, **poll: str
+    tmp_path: Path, log_format: str = "json", state: Path | None = None, **poll: str
 ) -> AsyncIterator[Running]:
     """A daemon with pools A and B configured; the project also has C."""
     pools = [FixedPool(Profile(pool), jobs(3)) for pool in (A, B, C)]
@@ -88,7 +88,7 @@ async def running(
         settings = {
             "poll": {"interval": "100ms", "stale_after": "1h", "requests_per_second": 200, **poll},
             "projects": [project],
-            **(state or {}),
+            "state": {"path": None if state is None else str(state)},
         }
         flags = ("--web.listen-address=127.0.0.1:0", "--web.enable-lifecycle", f"--log.format={log_format}")
         daemon = Running(simulator, config, "", session, None, settings)  # type: ignore[arg-type]  # set below

@@ -28,7 +28,6 @@ from exporter.api.wire import (
 from exporter.credentials.signing import canonical_url
 from exporter.errors import (
     ConnectionFailed,
-    CredentialsError,
     HeldBack,
     PollError,
     RequestTimeout,
@@ -185,18 +184,12 @@ class Client:
         raise AssertionError  # tenacity returns or raises
 
     async def _send(self, endpoint: str, request: Request) -> bytes:
+        counted = _Counted(self.transport, endpoint, self.clock, self.telemetry)
         async with self.throttle.slot():
-            started = self.clock.monotonic()
             try:
-                response = await self.authenticator.send(request, self.transport)
+                response = await self.authenticator.send(request, counted)
             except HeldBack as held:
                 raise self._with_reason(held) from held
-            except CredentialsError:
-                raise  # nothing was sent
-            except PollError as error:
-                self._count(endpoint, error.outcome, started)
-                raise
-            self._count(endpoint, str(response.status), started)
         if response.status != _OK:
             raise self._refused(response, request)
         self.throttle.accepted()
@@ -244,13 +237,41 @@ class Client:
         if isinstance(error, PollError):
             self.telemetry.api_retries.labels(error.outcome).inc()
 
-    def _count(self, endpoint: str, code: str, started: float) -> None:
-        self.telemetry.api_requests.labels(endpoint, code).inc()
-        self.telemetry.api_request_duration.labels(endpoint).observe(self.clock.monotonic() - started)
-
     def _count_unparsable(self, unparsable: Mapping[str, int]) -> None:
         for resource, count in unparsable.items():
             self.telemetry.quantities_unparsable.labels(resource).inc(count)
 
     def _where(self, path: str) -> str:
         return f"GET {self.endpoint}{path}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A transport that counts what is sent: twice with two credentials, not at all without any.
+
+    Attributes:
+        transport: sends.
+        endpoint: for the label.
+        clock: to time it.
+        telemetry: where it is counted.
+    """
+
+    transport: Transport
+    endpoint: str
+    clock: Clock
+    telemetry: Telemetry
+
+    async def send(self, request: Request) -> Response:
+        """See `Transport`."""
+        started = self.clock.monotonic()
+        try:
+            response = await self.transport.send(request)
+        except PollError as error:
+            self._count(error.outcome, started)
+            raise
+        self._count(str(response.status), started)
+        return response
+
+    def _count(self, code: str, started: float) -> None:
+        self.telemetry.api_requests.labels(self.endpoint, code).inc()
+        self.telemetry.api_request_duration.labels(self.endpoint).observe(self.clock.monotonic() - started)

@@ -36,7 +36,8 @@ class Throttle:
         requests_per_second: the pace to begin with; the cloud may lower it, nothing raises it again.
         concurrency: requests in flight.
         clock: to wait with.
-        patience: seconds; who would have to wait longer is refused instead.
+        patience: seconds; who would have to wait longer for the end of a pause is refused instead. A slow
+            pace refuses nobody.
     """
 
     def __init__(
@@ -63,19 +64,13 @@ class Throttle:
         """Wait for the right to send one request; it is in flight until the block ends.
 
         Raises:
-            Throttled: the wait would be longer than `patience`.
+            Throttled: the cloud wants to be left alone for longer than `patience`.
         """
         async with self._in_flight:
             async with self._turn:
                 # A pause may begin while we wait, so look again.
                 while (wait := self.paused_for()) > 0:
-                    if wait > self._patience:
-                        raise Throttled(
-                            f"the cloud wants to be left alone for another {wait:.0f} s",
-                            where=f"project {self._project}",
-                            advice="try again later",
-                            status=429,
-                        )
+                    self._refuse_impatient()
                     await self._clock.sleep(wait)
                 self._next = self._clock.monotonic() + self._spacing
             yield
@@ -88,15 +83,15 @@ class Throttle:
         """The cloud said that it is asked too often: leave the whole project alone for a while.
 
         Args:
-            retry_after: seconds, where the cloud says; else each refusal in a row doubles the pause. Never
-                more than an hour: a figure beyond that is a mistake, and nobody would notice the silence.
+            retry_after: seconds, where the cloud says; else each refusal in a row doubles the pause. More
+                than an hour counts as not said: it is a mistake, and the silence would outlast it.
             limit: (requests, seconds) where the cloud names it; kept to from now on, but for one request in
                 five minutes at least.
         """
         if limit:
             self._slow_down(*limit)
         now = self._clock.monotonic()
-        if retry_after is None:
+        if retry_after is None or retry_after > _HOUR:
             if now < self._paused_until:
                 return  # an answer to a request that was sent before this pause began
             longest = limit[1] if limit else _LONGEST_PAUSE
@@ -109,6 +104,16 @@ class Throttle:
     def accepted(self) -> None:
         """The cloud answered."""
         self._refused_in_a_row = 0
+
+    def _refuse_impatient(self) -> None:
+        pause = self._paused_until - self._clock.monotonic()
+        if pause > self._patience:
+            raise Throttled(
+                f"the cloud wants to be left alone for another {pause:.0f} s",
+                where=f"project {self._project}",
+                advice="nothing is sent until then; raise poll.interval, or ask for a higher limit",
+                status=429,
+            )
 
     def _slow_down(self, requests: int, seconds: float) -> None:
         spacing = min(seconds / requests, _LONGEST_PAUSE)

@@ -23,8 +23,11 @@ PAUSE = 60.0
 FIRST_RETRY = 10.0
 """Seconds without a request after a failure that leaves no good credential; every further doubles them."""
 
-LAST_RETRY = 300.0
-"""Seconds without a request after a failure, at most."""
+LAST_RETRY = 60.0
+"""Seconds without a request after a failure, at most: what was out of order for hours is used soon after."""
+
+LONGEST_ASKED_FOR = 300.0
+"""Seconds without a request because the issuer asks to be left alone, at most."""
 
 _log = structlog.get_logger(__name__)
 
@@ -69,7 +72,7 @@ class _Failure:
 class RenewedSource:
     """A source that holds an issuer's credential until shortly before its end.
 
-    Without a good one, a failure is everybody's answer for 10 s, then 20, 40, at most 5 minutes: each of a
+    Without a good one, a failure is everybody's answer for 10 s, then 20, 40, at most a minute: each of a
     hundred pools would otherwise ask again. While the held one is good, a renewal that fails is only
     logged, and holds up no more than the one request that tried it.
     """
@@ -151,10 +154,9 @@ class RenewedSource:
             return None
         if isinstance(error, HeldBack):
             return None  # it cost no request, and a new password may come any time
-        pause = FIRST_RETRY if self._failure is None else 2 * self._failure.pause
+        pause = FIRST_RETRY if self._failure is None else min(2 * self._failure.pause, LAST_RETRY)
         if isinstance(error, Throttled) and error.retry_after is not None:
-            pause = max(pause, error.retry_after)
-        pause = min(pause, LAST_RETRY)
+            pause = max(pause, min(error.retry_after, LONGEST_ASKED_FOR))
         return _Failure(error, pause, now + pause)
 
     def _keep(self, lease: _Lease, error: PollError) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Respond = Callable[[], Awaitable[web.Response]]
 
 _CHUNK = 64 * 2**10
+_PACKED = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,35 @@ class StalledBody:
 
 
 @dataclass(frozen=True, slots=True)
+class Drip:
+    """The right headers, and the right body at one byte every so many seconds."""
+
+    every: float = 3.0
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        body = _body(await scene.respond())
+        answer = await _begin(scene, 0.0)
+        for byte in body:
+            await answer.write(bytes((byte,)))
+            await scene.clock.sleep(self.every)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class BehindFirstPage:
+    """Another fault, on all pages of a listing but the first."""
+
+    fault: Fault
+
+    async def play(self, scene: Scene) -> web.StreamResponse:
+        """See `Fault`."""
+        if scene.request.query.get("offset", "0") == "0":
+            return await scene.respond()
+        return await self.fault.play(scene)
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """Nothing at all until the server stops."""
 
@@ -172,10 +202,17 @@ class Gzipped:
 
 @dataclass(frozen=True, slots=True)
 class Oversized:
-    """A listing of so many bytes of white space; with `gzip` a small answer that unpacks to them."""
+    """A listing of so many bytes of white space; with `gzip` a small answer that unpacks to them.
+
+    Attributes:
+        size: unpacked bytes.
+        gzip: whether it is packed.
+        took: told how many unpacked bytes the client has taken so far.
+    """
 
     size: int
     gzip: bool = False
+    took: Callable[[int], None] = lambda _: None
 
     async def play(self, scene: Scene) -> web.StreamResponse:
         """See `Fault`."""
@@ -184,10 +221,12 @@ class Oversized:
             answer.headers["Content-Encoding"] = "gzip"
         await answer.prepare(scene.request)
         pack = zlib.compressobj(wbits=31) if self.gzip else None
-        chunk = b" " * _CHUNK
-        for _ in range(-(-self.size // _CHUNK)):
-            if packed := pack.compress(chunk) if pack else chunk:
-                await answer.write(packed)
+        chunk = b" " * (_PACKED if self.gzip else _CHUNK)
+        for number in range(-(-self.size // len(chunk))):
+            packed = pack.compress(chunk) + pack.flush(zlib.Z_SYNC_FLUSH) if pack else chunk
+            await answer.write(packed)
+            await scene.clock.sleep(0)  # so little is no reason to wait for the client, which may have gone
+            self.took((number + 1) * len(chunk))
         rest = b'{"kind":"WorkloadList","apiVersion":"v1","items":[]}'
         await answer.write(pack.compress(rest) + pack.flush() if pack else rest)
         return answer

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
 from typing import TYPE_CHECKING, Final
 
 from exporter.simulator.refusals import Refusal, by_gateway, by_iam, not_authenticated
-from exporter.simulator.signature import Arrived, claim, verify
+from exporter.simulator.signature import Arrived, Claim, claim, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from random import Random
 
     from exporter.clock import Clock
@@ -24,6 +26,8 @@ TOKEN_LIFETIME: Final = 24 * 3600.0
 TEMPORARY_KEY_LIFETIME: Final = 3600.0
 REPLACED_BEFORE_END: Final = 10 * 60.0
 """The metadata service hands out a new temporary key so many seconds before the old one ends."""
+
+_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,21 @@ class Token:
     expires_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Somebody showed credentials.
+
+    Attributes:
+        at: monotonic seconds.
+        who: the access key or the user; empty for a token, which nobody can tell from another.
+        accepted: whether they were good.
+    """
+
+    at: float
+    who: str
+    accepted: bool
+
+
 @dataclass(slots=True)
 class _Failures:
     count: int = 0
@@ -79,11 +98,15 @@ class Identity:
         rng: makes the values of tokens and temporary keys.
         keys: what is trusted from the start.
         users: who may log in.
+
+    Attributes:
+        attempts: who tried to get in, oldest first; the newest 10,000.
     """
 
     def __init__(
         self, clock: Clock, rng: Random, keys: Iterable[KeyPair] = (), users: Iterable[User] = ()
     ) -> None:
+        self.attempts: deque[Attempt] = deque(maxlen=_REMEMBERED)
         self._clock = clock
         self._rng = rng
         self._keys = {key.ak: key for key in keys}
@@ -104,6 +127,12 @@ class Identity:
         """End every token, as a change of password or permissions does."""
         self._tokens.clear()
 
+    def end_temporary_key(self) -> None:
+        """Accept the machine's temporary key no longer; the next one asked for is new."""
+        if self._temporary is not None:
+            self.distrust(self._temporary.ak)
+            self._temporary = None
+
     def authenticate(self, arrived: Arrived) -> None:
         """Check who asks.
 
@@ -111,10 +140,12 @@ class Identity:
             Refusal: nobody who may; 401 APIGW.0301, or APIGW.0307 for a token.
         """
         if authorization := arrived.headers.get("authorization"):
-            self._check_key(arrived, authorization)
+            claimed = claim(authorization)
+            with self._noted(claimed.ak):
+                self._check_key(arrived, claimed)
         elif token := arrived.headers.get("x-auth-token"):
-            if self._tokens.get(token, -inf) <= self._clock.wall():
-                raise by_gateway(401, "0307", "The token must be updated.")
+            with self._noted(""):
+                self._check_token(token)
         else:
             raise not_authenticated("x-auth-token not found")
 
@@ -125,8 +156,9 @@ class Identity:
             Refusal: 401 in IAM's form.
         """
         user = self._users.get((domain, name))
-        if user is None or user.password != password:
-            raise by_iam(401, "The username or password is wrong.", "Unauthorized")
+        with self._noted(name):
+            if user is None or user.password != password:
+                raise by_iam(401, "The username or password is wrong.", "Unauthorized")
         token = Token(f"MII{self._secret(256)}", self._clock.wall() + TOKEN_LIFETIME)
         self._tokens[token.value] = token.expires_at
         return token
@@ -147,8 +179,20 @@ class Identity:
     def _secret(self, length: int) -> str:
         return f"{self._rng.getrandbits(4 * length):0{length}x}"
 
-    def _check_key(self, arrived: Arrived, authorization: str) -> None:
-        claimed = claim(authorization)
+    @contextmanager
+    def _noted(self, who: str) -> Iterator[None]:
+        accepted = False
+        try:
+            yield
+            accepted = True
+        finally:
+            self.attempts.append(Attempt(self._clock.monotonic(), who, accepted))
+
+    def _check_token(self, token: str) -> None:
+        if self._tokens.get(token, -inf) <= self._clock.wall():
+            raise by_gateway(401, "0307", "The token must be updated.")
+
+    def _check_key(self, arrived: Arrived, claimed: Claim) -> None:
         key = self._keys.get(claimed.ak)
         if key is None:
             raise not_authenticated("the access key does not exist")

@@ -80,10 +80,20 @@ async def test_pauses_double_until_a_request_goes_through(throttle: Throttle, cl
     assert round(throttle.paused_for()) == 1
 
 
-async def test_a_pause_never_outlasts_an_hour(throttle: Throttle) -> None:
-    """A Retry-After or a limit beyond reason is a mistake that would silence a project for ever."""
-    throttle.refused(1e20, (1, 1e12))
+async def test_an_absurd_retry_after_counts_as_none(throttle: Throttle) -> None:
+    """More than an hour is a mistake, and the silence would outlast it; an hour is kept to."""
+    throttle.refused(3600.1, None)
+    assert throttle.paused_for() == 1.0
+    throttle.refused(3600.0, None)
     assert throttle.paused_for() == 3600.0
+
+
+async def test_a_pause_never_outlasts_an_hour(throttle: Throttle, clock: FakeClock) -> None:
+    """A limit beyond reason, refusal after refusal, is a mistake that would silence a project for ever."""
+    for _ in range(20):
+        throttle.refused(None, (1, 1e12))
+        assert throttle.paused_for() <= 3600.0
+        clock.advance(3600.0)
 
 
 async def test_who_has_no_patience_is_refused(clock: FakeClock) -> None:
@@ -93,6 +103,12 @@ async def test_who_has_no_patience_is_refused(clock: FakeClock) -> None:
     with pytest.raises(Throttled, match="left alone for another 1800 s"):
         await moments(throttle, clock, 1)
     assert clock.slept == []
+
+
+async def test_patience_is_for_pauses_and_not_for_a_slow_pace(clock: FakeClock) -> None:
+    """Under a limit of one request in 5 minutes everybody gets a turn, however late."""
+    throttle = Throttle("p", requests_per_second=1 / 300, concurrency=2, patience=10.0, clock=clock)
+    assert await moments(throttle, clock, 3) == [0.0, 300.0, 600.0]
 
 
 async def test_refusals_of_requests_under_way_count_once(throttle: Throttle) -> None:

@@ -64,10 +64,9 @@ async def test_a_reload_with_another_share_moves_pools(tmp_path: Path) -> None:
 async def test_a_pool_that_comes_back_has_no_history(tmp_path: Path) -> None:
     """What was counted before it went is forgotten, and what happened meanwhile is not counted here."""
     moving = next(pool for pool in POOLS if pool not in mine(BUSY))
-    state: dict[str, Any] = {"state": {"path": str(tmp_path / "state.db")}}
     created = rf'modelarts_pool_workloads_created_total\{{.*pool="{moving}".*type="train".*\}} '
-    async with running(tmp_path, state=state) as daemon:
-        daemon.write(list(POOLS), **state)
+    async with running(tmp_path, state=tmp_path / "state.db") as daemon:
+        daemon.write(list(POOLS))
         assert (await daemon.reload())[0] == 200
         await daemon.shows(up(moving, 1))
         pool = next(one for one in daemon.simulator.projects[PROJECT] if one.profile.id == moving)
@@ -78,7 +77,7 @@ async def test_a_pool_that_comes_back_has_no_history(tmp_path: Path) -> None:
         assert (await daemon.reload())[0] == 200
         pool.workloads = new  # type: ignore[attr-defined]
         assert moving not in await daemon.metrics()
-        daemon.write(list(POOLS), **state)
+        daemon.write(list(POOLS))
         assert (await daemon.reload())[0] == 200
         text = await daemon.shows(up(moving, 1))
         assert not re.search(created + "[1-9]", text)
