@@ -155,7 +155,7 @@ def _verdicts(course: Course) -> list[Verdict]:
     wrong = course.watch.wrong
     verdicts = [Verdict(words, float(wrong[what]), 0.0) for what, words in WRONGS.items()]
     verdicts += [
-        Verdict("tracebacks in the log", float(course.tracebacks), 0.0),
+        Verdict("tracebacks in the log", float(len(course.tracebacks)), 0.0),
         Verdict("answers with the wrong status", float(course.failed_visits.total()), 0.0),
         Verdict("reloads answered neither 200 nor 400", float(_odd_reloads(course)), 0.0),
         Verdict("listings that could not be held against the journal", float(course.watch.checked == 0), 0.0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, suppress
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOUR = 3600.0
+_TRACEBACK = re.compile(r"^.*\n(?:.*\n)?Traceback \(most recent call last\):\n(?:[ \t].*\n)*.*$", re.MULTILINE)
 _CATALOGUE_INTERVALS = 5
 _SETTLING = 8
 """Polls of every pool, before troubles begin and after the last one."""
@@ -99,7 +101,7 @@ class Course:
     failed_visits: Counter[str] = field(default_factory=Counter)
     agreeing: int = 0
     seconds: float = 0.0
-    tracebacks: int = 0
+    tracebacks: list[str] = field(default_factory=list)
 
 
 class Run:
@@ -141,7 +143,7 @@ class Run:
             await _ended(churning)
             await self._conclude(visitor)
         log = (self._folder / "log").read_text("utf-8")
-        self.course.tracebacks = log.count("Traceback (most recent call last)")
+        self.course.tracebacks = _TRACEBACK.findall(log)
         self.course.seconds = time.monotonic() - self._clock.origin
         return self.course
 

@@ -148,7 +148,7 @@ class Watch:
         for pool in self.world.staying:
             if not pool.exact:
                 continue
-            counted, truth = _counted(text, pool), dict(pool.journal.truth().samples)
+            counted, truth = _counted(text, pool), +pool.journal.truth().samples
             for key in counted.keys() | truth.keys():
                 if counted.get(key) == truth.get(key):
                     agreeing += 1

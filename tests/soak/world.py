@@ -109,7 +109,7 @@ class JournalledPool(LivelyPool):
         self._fresh = count()
         now = clock.wall()
         rng = Random(seed)  # noqa: S311  (no secret)
-        arriving = submissions(_demand(per_day), Pace(noon=now, speed=1.0), rng, now - DAY)
+        arriving = submissions(_demand(per_day), Pace(noon=now, speed=1.0), rng, now - _RETENTION - DAY)
         nodes = Nodes(profile.nodes, profile.whole_node)
         cluster = Cluster(nodes, self._noted(arriving, profile.name), retention=_RETENTION)
         super().__init__(profile, cluster, self._held)
@@ -130,7 +130,9 @@ class JournalledPool(LivelyPool):
 
     def select(self, query: Query) -> Sequence[Item]:
         """See `exporter.simulator.pools.Pool`."""
-        if not self.stopped:
+        # The pages of the very first listing are of one moment: the journal's counting begins there.
+        first = query.offset > 0 and len(self.journal.listings) == 1
+        if not self.stopped and not first:
             self._held.now = self._real.wall()
         self.cluster.advance(self._held.now)
         self.journal.take_up(self.cluster.log)
