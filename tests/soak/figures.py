@@ -162,7 +162,11 @@ def _verdicts(course: Course) -> list[Verdict]:
         Verdict("kinds of counters with nothing to compare", float(course.agreeing == 0), 0.0),
     ]
     for what in ("open files", "threads", "asyncio tasks"):
-        verdicts.append(Verdict(f"{what}, growth of the least of a quarter", _growth(_points(course, what)), MORE_DESCRIPTORS))
+        verdicts.append(
+            Verdict(
+                f"{what}, growth of the least of a quarter", _growth(_points(course, what)), MORE_DESCRIPTORS
+            )
+        )
     if course.samples[-1].at >= TELLING:
         slope = Trend.of(_points(course, "RSS, MiB")).late_slope
         verdicts.append(Verdict("RSS, growth a simulated week in the second half", slope, RSS_A_WEEK, " MiB"))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from exporter.simulator.cluster import Happening
     from exporter.simulator.jobs import Submission
 
+PAGE = 500
 _LISTINGS = 200
 _GONE = 2_000
 
@@ -29,14 +30,26 @@ class Listed(NamedTuple):
     """
 
     at: float
-    statuses: Mapping[tuple[str, str], int]
+    statuses: Counter[tuple[str, str]]
+
+    @property
+    def pages(self) -> int:
+        """How many it took."""
+        return -(-self.statuses.total() // PAGE)
 
 
 class Span(NamedTuple):
-    """The exporter read a pool in this time, Unix seconds."""
+    """When the exporter read a pool; Unix seconds.
+
+    Attributes:
+        begin: the last time that it began at the first page.
+        end: it has read everything.
+        earliest: it may have begun so early, and have stepped back to the first page later.
+    """
 
     begin: float
     end: float
+    earliest: float
 
 
 @dataclass(slots=True)
@@ -74,19 +87,21 @@ class Journal:
             elif happening.what == "vanished":
                 self.gone.append((happening.uid, self.living.pop(happening.uid), happening.at))
 
-    def listed(self, at: float, statuses: Mapping[tuple[str, str], int]) -> None:
+    def listed(self, at: float, statuses: Counter[tuple[str, str]]) -> None:
         """Note that a listing began."""
         self.listings.append(Listed(at, statuses))
         if self.since is None:
             self.since = at
 
-    def span(self, success: float) -> Span:
-        """When the listing was read that ended well at this moment."""
-        return Span(max(listed.at for listed in self.listings if listed.at <= success), success)
+    def span(self, success: float, before: float) -> Span:
+        """When the listing was read that ended well at this moment, the one ahead of it `before`."""
+        [*others, last] = [listed for listed in self.listings if listed.at <= success]
+        again = [listed.at for listed in others[-1:] if listed.at > before and listed.pages > 1]
+        return Span(last.at, success, min(again, default=last.at))
 
     def invented(self, shown: set[str], span: Span) -> set[str]:
         """Workloads that existed at no moment of the span."""
-        existed = {uid for uid, came, went in self._lives() if came <= span.end and went > span.begin}
+        existed = {uid for uid, came, went in self._lives() if came <= span.end and went > span.earliest}
         return shown - existed
 
     def lost(self, shown: set[str], span: Span) -> set[str]:

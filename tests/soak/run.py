@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOUR = 3600.0
-_TRACEBACK = re.compile(r"^.*\n(?:.*\n)?Traceback \(most recent call last\):\n(?:[ \t].*\n)*.*$", re.MULTILINE)
+_TRACEBACK = re.compile(
+    r"^.*\n(?:.*\n)?Traceback \(most recent call last\):\n(?:[ \t].*\n)*.*$", re.MULTILINE
+)
 _CATALOGUE_INTERVALS = 5
-_SETTLING = 8
-"""Polls of every pool, before troubles begin and after the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Plan:
         turnover: between two deletions of a pool.
         rotation: between two keys.
         look: real seconds between two samples.
+        settling: polls of every pool before troubles begin, and twice after the last one.
         patience: until every pool must be read again after a trouble.
         seed: of everything that is drawn.
     """
@@ -59,6 +60,7 @@ class Plan:
     turnover: float = 8 * HOUR
     rotation: float = 12 * HOUR
     look: float = 5.0
+    settling: int = 8
     patience: float = 6 * HOUR
     seed: int = 1
 
@@ -154,9 +156,7 @@ class Run:
     async def _begun(self, work: Awaitable[None]) -> asyncio.Task[None]:
         return asyncio.ensure_future(work)
 
-    async def _until_over(
-        self, cloud: Cloud, subject: Subject, *companions: asyncio.Task[None]
-    ) -> None:
+    async def _until_over(self, cloud: Cloud, subject: Subject, *companions: asyncio.Task[None]) -> None:
         """Trouble after trouble until the time is up. What a companion runs into ends the run."""
         course, plan, watch = self.course, self._plan, self.course.watch
         end = time.monotonic() + plan.seconds
@@ -180,7 +180,7 @@ class Run:
 
     async def _settled(self) -> None:
         """A few polls of every pool."""
-        for _ in range(_SETTLING):
+        for _ in range(self._plan.settling):
             since = self._clock.wall()
             while not self.course.watch.recovered(since):
                 if self._clock.wall() - since > self._plan.patience:

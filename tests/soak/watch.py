@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from soak.journal import PAGE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -29,7 +31,6 @@ _TYPE = re.compile(r"^# TYPE (\w+) (?:counter|histogram)$", re.MULTILINE)
 _COUNTED = re.compile(r"modelarts_pool_(?:workloads_[a-z]+_total|(?:wait|run)_seconds_[a-z]+)")
 _GAUGE_HISTOGRAM = "modelarts_pool_pending_age_seconds"
 _OF_POOL = {"region", "project_id", "pool"}
-_PAGE = 500
 _EXAMPLES = 20
 
 
@@ -87,13 +88,14 @@ class Watch:
             if shown.workloads and asked - shown.success > self.stale_after:
                 self._note("stale", f"{pool} still shows workloads {asked - shown.success:.0f} s old")
             if shown.success != self.successes.get(pool) and shown.workloads:
+                before = self.successes.get(pool, 0.0)
                 self.successes[pool] = shown.success
-                self._hold(pool, shown, pools[pool].journal)
+                self._hold(pool, shown, pools[pool].journal, before)
 
-    def _hold(self, pool: str, shown: Shown, journal: Journal) -> None:
+    def _hold(self, pool: str, shown: Shown, journal: Journal, before: float) -> None:
         assert shown.success is not None
         self.checked += 1
-        span, uids = journal.span(shown.success), set(shown.workloads)
+        span, uids = journal.span(shown.success, before), set(shown.workloads)
         where = f"{pool}, read from {span.begin:.3f} to {span.end:.3f}"
         for uid in journal.invented(uids, span):
             self._note("invented", f"{uid} in {where}")
@@ -109,7 +111,7 @@ class Watch:
         if shown.statuses.total() != len(shown.workloads):
             counts = f"{shown.statuses.total()} counted, {len(shown.workloads)} shown"
             self._note("miscounted", f"{counts} in {where}")
-        elif shown.complete and shown.statuses.total() <= _PAGE:
+        elif shown.complete and shown.statuses.total() <= PAGE:
             for which, by in journal.miscounted(shown.statuses, span).items():
                 self._note("miscounted", f"{which} by {by} in {where}")
 

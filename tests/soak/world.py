@@ -113,6 +113,9 @@ class JournalledPool(LivelyPool):
         nodes = Nodes(profile.nodes, profile.whole_node)
         cluster = Cluster(nodes, self._noted(arriving, profile.name), retention=_RETENTION)
         super().__init__(profile, cluster, self._held)
+        # Its past takes its time, for which no request should have to wait.
+        cluster.advance(now)
+        self.journal.take_up(cluster.log)
 
     def _noted(self, arriving: Iterator[Submission], pool: str) -> Iterator[Submission]:
         for one in arriving:
