@@ -208,5 +208,5 @@ async def test_durations_are_counted(clock: FakeClock) -> None:
     ],
 )
 def test_near_misses(pool: str, near: str) -> None:
-    """Close IDs and display names, both told with the ID; a known pool that was just deleted is not mistyped."""
+    """Close IDs and display names, both told with the ID; a known pool, just deleted, is not mistyped."""
     assert near_misses(pool, {"pool-1": "Team A", "pool-3": "pool-3", "elsewhere": "Other"}) == near

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.report import lines
+
 from soak.figures import findings
 from soak.run import Plan, Run
 

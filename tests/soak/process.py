@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+
 from soak.subject import Inside
 
 if TYPE_CHECKING:

@@ -8,12 +8,13 @@ import re
 import time
 from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
 
 import aiohttp
+
 from soak.clock import FastClock
 from soak.process import Sample, Subject, started
 from soak.scrapers import Scrapers
@@ -22,13 +23,10 @@ from soak.watch import WATCHED, Watch
 from soak.world import FOUND, STAYING, USER, World
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
     from pathlib import Path
 
 HOUR = 3600.0
-_TRACEBACK = re.compile(
-    r"^.*\n(?:.*\n)?Traceback \(most recent call last\):\n(?:[ \t].*\n)*.*$", re.MULTILINE
-)
+_TRACEBACKS = re.compile(r"^.*Traceback \(most recent call last\).*$", re.MULTILINE)
 _CATALOGUE_INTERVALS = 5
 
 
@@ -71,7 +69,7 @@ class Plan:
 
     @property
     def grace(self) -> float:
-        """Seconds in which the deletion of a pool is found out: the last trouble may have made the exporter wait."""
+        """Seconds in which a deleted pool is found out: the last trouble may have made the exporter wait."""
         return HOUR + 2 * _CATALOGUE_INTERVALS * self.interval
 
 
@@ -136,25 +134,24 @@ class Run:
             visitor = _Visitor(session, self._clock, self.course, subject)
             scrapers = Scrapers(subject.url, Random(self._plan.seed))  # noqa: S311  (no secret)
             self.course.visits, self.course.failed_visits = scrapers.made, scrapers.failed
-            watching = await self._begun(visitor.watch())
+            watching = asyncio.create_task(visitor.watch())
             stack.push_async_callback(_ended, watching)
             await self._settled()
-            churning = await self._begun(self._churn(visitor, cloud, scrapers))
+            churning = asyncio.create_task(self._churn(visitor, cloud, scrapers))
             stack.push_async_callback(_ended, churning)
             await self._until_over(cloud, subject, watching, churning)
             await _ended(churning)
             await self._conclude(visitor)
-        log = (self._folder / "log").read_text("utf-8")
-        self.course.tracebacks = _TRACEBACK.findall(log)
+        self.course.tracebacks = _TRACEBACKS.findall(self._log())
         self.course.seconds = time.monotonic() - self._clock.origin
         return self.course
+
+    def _log(self) -> str:
+        return (self._folder / "log").read_text("utf-8")
 
     @property
     def _config(self) -> Path:
         return self._folder / "exporter.yml"
-
-    async def _begun(self, work: Awaitable[None]) -> asyncio.Task[None]:
-        return asyncio.ensure_future(work)
 
     async def _until_over(self, cloud: Cloud, subject: Subject, *companions: asyncio.Task[None]) -> None:
         """Trouble after trouble until the time is up. What a companion runs into ends the run."""
@@ -170,6 +167,8 @@ class Run:
             watch.quiet_since = self._clock.monotonic()
             while not watch.recovered(over) and self._clock.wall() - over < plan.patience:
                 await asyncio.sleep(0.05)
+                if subject.ended:
+                    raise RuntimeError(self._log())
                 for companion in companions:
                     if companion.done():
                         companion.result()

@@ -77,7 +77,7 @@ class Scrapers:
         address = urlsplit(self._url)
         loop = asyncio.get_running_loop()
         with socket.socket() as connection:
-            connection.setblocking(False)  # noqa: FBT003  (the system's own way)
+            connection.setblocking(False)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL_WINDOW)
             await loop.sock_connect(connection, (address.hostname, address.port))
             await loop.sock_sendall(connection, b"GET /metrics HTTP/1.1\r\nHost: soak\r\n\r\n")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.simulator.cluster import Happening
+from exporter.simulator.listing import Query
 from soak.clock import FastClock
 from soak.figures import Trend, findings
 from soak.journal import Journal, Span
 from soak.run import HOUR, Plan, Run
 from soak.watch import Watch
 from soak.world import World
-
-from exporter.simulator.cluster import Happening
-from exporter.simulator.listing import Query
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +27,10 @@ SHORT = Plan(
     look=0.5,
     settling=2,
 )
-SUCCESS = 'modelarts_pool_last_success_timestamp_seconds{pool="%s"} %r\nmodelarts_pool_listing_complete{pool="%s"} 1\n'
+SUCCESS = (
+    'modelarts_pool_last_success_timestamp_seconds{pool="%s"} %r\n'
+    'modelarts_pool_listing_complete{pool="%s"} 1\n'
+)
 
 
 async def test_a_few_seconds_of_the_long_run(tmp_path: Path) -> None:

@@ -30,11 +30,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from random import Random
 
-    from soak.process import Subject
-    from soak.world import World
-
     from exporter.simulator.faults import Fault
     from exporter.simulator.server import Simulator
+    from soak.process import Subject
+    from soak.world import World
 
 _OVER_THE_CAP = 65 * 2**20
 

@@ -9,8 +9,6 @@ from random import Random
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from soak.journal import Journal
-
 from exporter.simulator.cluster import Cluster
 from exporter.simulator.demand import DAY, HOUR, Demand, Kind, Pace, Shape, submissions
 from exporter.simulator.identity import KeyPair, User
@@ -19,14 +17,14 @@ from exporter.simulator.nodes import Nodes
 from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator
 from exporter.simulator.spelling import GIB
+from soak.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from soak.clock import FastClock
-
     from exporter.simulator.jobs import Phase, Submission
     from exporter.simulator.listing import Item, Query
+    from soak.clock import FastClock
 
 STAYING = "0123456789abcdef0123456789abcdef"
 """The project whose pools are configured."""
