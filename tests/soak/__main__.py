@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 from bench.report import lines
 
 from soak.figures import findings
-from soak.run import Plan, Run
+from soak.plan import Plan
+from soak.run import Run
 
 
 def main() -> int:

@@ -11,8 +11,8 @@ from bench.figures import Findings, Table, Verdict, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from soak.course import Course
     from soak.process import Sample
-    from soak.run import Course
 
 WEEK = 7 * 86400.0
 _DAY = 86400.0

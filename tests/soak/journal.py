@@ -62,7 +62,7 @@ class Journal:
         living: when each job that is listed came, by uid.
         gone: the newest that came and vanished: uid, when it came, when it vanished.
         listings: the newest.
-        since: when it was first listed.
+        since: the moment of the first listing that was read; None where that is not known.
     """
 
     happenings: list[Happening] = field(default_factory=list)
@@ -90,8 +90,6 @@ class Journal:
     def listed(self, at: float, statuses: Counter[tuple[str, str]]) -> None:
         """Note that a listing began."""
         self.listings.append(Listed(at, statuses))
-        if self.since is None:
-            self.since = at
 
     def span(self, success: float, before: float) -> Span:
         """When the listing was read that ended well at this moment, the one ahead of it `before`."""

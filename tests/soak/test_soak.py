@@ -9,7 +9,8 @@ from exporter.simulator.listing import Query
 from soak.clock import FastClock
 from soak.figures import Trend, findings
 from soak.journal import Journal, Span
-from soak.run import HOUR, Plan, Run
+from soak.plan import HOUR, Plan
+from soak.run import Run
 from soak.watch import Watch
 from soak.world import World
 

@@ -23,7 +23,8 @@ SUCCESS = "modelarts_pool_last_success_timestamp_seconds"
 COMPLETE = "modelarts_pool_listing_complete"
 COUNTS = "modelarts_pool_workloads"
 STATUS = "modelarts_workload_status"
-WATCHED = (SUCCESS, COMPLETE, COUNTS, STATUS)
+POLLS = "modelarts_exporter_polls_total"
+WATCHED = (SUCCESS, COMPLETE, COUNTS, STATUS, POLLS)
 
 _SAMPLE = re.compile(r"^(\w+)\{(.*)\} (\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
@@ -36,8 +37,9 @@ _EXAMPLES = 20
 
 @dataclass(slots=True)
 class Shown:
-    """What is told of one pool."""
+    """What is told of one pool; `reads` are the listings that could be read."""
 
+    reads: int = 0
     success: float | None = None
     complete: bool = False
     statuses: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -96,6 +98,8 @@ class Watch:
         assert shown.success is not None
         self.checked += 1
         span, uids = journal.span(shown.success, before), set(shown.workloads)
+        if shown.reads == 1:
+            journal.since = span.begin
         where = f"{pool}, read from {span.begin:.3f} to {span.end:.3f}"
         for uid in journal.invented(uids, span):
             self._note("invented", f"{uid} in {where}")
@@ -123,7 +127,7 @@ class Watch:
             for pool, deleted in self.world.deleted.items():
                 if now > max(deleted, self.quiet_since) + self.grace and pool in text:
                     self._note("left over", f"series of {pool}, deleted {now - deleted:.0f} s ago")
-        for labels, value in _samples(text, "modelarts_exporter_polls_total"):
+        for labels, value in _samples(text, POLLS):
             self.polls[labels["outcome"], labels["pool"]] = value
         return sum(not line.startswith("#") for line in text.splitlines())
 
@@ -148,7 +152,7 @@ class Watch:
         """Hold the counters of the pools that can be known exactly against the journals; how many agree."""
         agreeing = 0
         for pool in self.world.staying:
-            if not pool.exact:
+            if not pool.exact or pool.journal.since is None:
                 continue
             counted, truth = _counted(text, pool), +pool.journal.truth().samples
             for key in counted.keys() | truth.keys():
@@ -184,6 +188,8 @@ def _shown(text: str) -> Mapping[str, Shown]:
         labels = dict(_LABEL.findall(inside))
         shown = pools[labels["pool"]]
         match name:
+            case "modelarts_exporter_polls_total":
+                shown.reads += int(float(value)) if labels["outcome"] in {"ok", "incomplete"} else 0
             case "modelarts_pool_last_success_timestamp_seconds":
                 shown.success = float(value)
             case "modelarts_pool_listing_complete":

@@ -132,7 +132,7 @@ class JournalledPool(LivelyPool):
     def select(self, query: Query) -> Sequence[Item]:
         """See `exporter.simulator.pools.Pool`."""
         # The pages of the very first listing are of one moment: the journal's counting begins there.
-        first = query.offset > 0 and len(self.journal.listings) == 1
+        first = query.offset > 0 and self.journal.since is None
         if not self.stopped and not first:
             self._held.now = self._real.wall()
         self.cluster.advance(self._held.now)
