@@ -30,6 +30,8 @@ MAX_BODY = 64 * 2**20
 _LONGEST_HEADER = 64 * 2**10
 """IAM's tokens come in a header; with many permissions they outgrow aiohttp's 8 KiB."""
 
+_NO_TIMEOUT = aiohttp.ClientTimeout()
+
 _log = structlog.get_logger(__name__)
 
 
@@ -126,18 +128,23 @@ class HttpTransport:
     async def send(self, request: Request) -> Response:
         """See `Transport`."""
         try:
-            async with self._session.request(
-                request.method,
-                URL(request.url, encoded=True),
-                headers=dict(request.headers),
-                data=request.body or None,
-                allow_redirects=False,
-                proxy=self._proxy,
-                # A connection is used again only under the context it was made with, so authorities that are
-                # no longer trusted take their connections along.
-                ssl=self._authorities.context() if self._authorities else True,
-                timeout=aiohttp.ClientTimeout(total=request.timeout),
-            ) as answer:
+            # Not aiohttp's own timeout: where one runs out at the very moment at which the task is cancelled
+            # it takes back both, and a reload would wait for ever for a poll that goes on.
+            async with (
+                asyncio.timeout(request.timeout),
+                self._session.request(
+                    request.method,
+                    URL(request.url, encoded=True),
+                    headers=dict(request.headers),
+                    data=request.body or None,
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                    # A connection is used again only under the context it was made with, so authorities that are
+                    # no longer trusted take their connections along.
+                    ssl=self._authorities.context() if self._authorities else True,
+                    timeout=_NO_TIMEOUT,
+                ) as answer,
+            ):
                 body = await _read(answer, request.where)
                 headers = {name.lower(): value for name, value in answer.headers.items()}
                 return Response(answer.status, headers, body)

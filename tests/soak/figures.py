@@ -83,6 +83,7 @@ _MEASURED: dict[str, Callable[[Sample], float]] = {
     "open files": lambda sample: sample.descriptors,
     "threads": lambda sample: sample.threads,
     "asyncio tasks": lambda sample: sample.inside.tasks,
+    "handed out by malloc, MiB": lambda sample: sample.inside.used / _MIB,
     "blocks of memory": lambda sample: sample.inside.blocks,
     "series": lambda sample: sample.series,
     "state file, MiB": lambda sample: sample.state / _MIB,

@@ -6,6 +6,7 @@ On SIGUSR1 it writes one line of JSON about itself to stdout, see `Inside`.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import signal
 import sys
 from unittest.mock import patch
@@ -22,10 +23,24 @@ class Inside(msgspec.Struct):
     Attributes:
         tasks: asyncio's.
         blocks: of memory that Python has handed out, for objects of any kind.
+        used: bytes that the C library has handed out; what it holds beyond them is no leak, but scattered.
     """
 
     tasks: int
     blocks: int
+    used: int
+
+
+class _MallocInfo(ctypes.Structure):
+    """mallinfo2(3)."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    )
 
 
 def tell(*_: object) -> None:
@@ -34,9 +49,16 @@ def tell(*_: object) -> None:
     The garbage collector's objects are not counted: to list them would hand out tuples that another thread is
     still making, which CPython answers with a SystemError there.
     """
-    inside = Inside(len(asyncio.all_tasks()), sys.getallocatedblocks())
+    inside = Inside(len(asyncio.all_tasks()), sys.getallocatedblocks(), _used())
     sys.stdout.buffer.write(msgspec.json.encode(inside) + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _used() -> int:
+    mallinfo = ctypes.CDLL(None).mallinfo2
+    mallinfo.restype = _MallocInfo
+    info = mallinfo()
+    return int(info.uordblks) + int(info.hblkhd)
 
 
 def main() -> int:
