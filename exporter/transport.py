@@ -139,8 +139,8 @@ class HttpTransport:
                     data=request.body or None,
                     allow_redirects=False,
                     proxy=self._proxy,
-                    # A connection is used again only under the context it was made with, so authorities that are
-                    # no longer trusted take their connections along.
+                    # A connection is used again only under the context it was made with, so authorities
+                    # that are no longer trusted take their connections along.
                     ssl=self._authorities.context() if self._authorities else True,
                     timeout=_NO_TIMEOUT,
                 ) as answer,

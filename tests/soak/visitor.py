@@ -58,9 +58,12 @@ class Visitor:
         return await self._get("/metrics")
 
     async def reload(self) -> int:
-        """Reload; the answer's status."""
-        async with self._session.post("/-/reload") as answer:
-            return answer.status
+        """Reload; the answer's status, 0 where none came."""
+        try:
+            async with self._session.post("/-/reload") as answer:
+                return answer.status
+        except TimeoutError:
+            return 0
 
     async def _get(self, path: str, query: list[tuple[str, str]] | None = None) -> str:
         async with self._session.get(path, params=query) as answer:
