@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from exporter.simulator.cluster import Happening
 from exporter.simulator.listing import Query
 from soak.clock import FastClock
@@ -27,6 +29,7 @@ SHORT = Plan(
     rotation=1 * HOUR,
     look=0.5,
     settling=2,
+    patience=24 * HOUR,
 )
 SUCCESS = (
     'modelarts_pool_last_success_timestamp_seconds{pool="%s"} %r\n'
@@ -34,6 +37,7 @@ SUCCESS = (
 )
 
 
+@pytest.mark.timeout(400)  # a machine with much else to do takes its time
 async def test_a_few_seconds_of_the_long_run(tmp_path: Path) -> None:
     """Hours of churn and trouble: nothing lost, invented or left over, and every counter is the journal's."""
     course = await Run(SHORT, tmp_path).whole()
