@@ -20,7 +20,7 @@ _MIB = 2**20
 
 RSS_A_WEEK = 4.0
 """MiB that the resident memory may grow by in a simulated week, in the second half: what a heap of changing
-content wavers by. To keep 500 bytes of each of the 9,000 jobs of a week, or 250 of each poll, would be more."""
+content wavers by. To keep 500 bytes of each of a week's 9,000 jobs, or 300 of each poll, would be more."""
 
 MORE_DESCRIPTORS = 3.0
 """Connections that happen to be open."""
