@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from exporter.simulator.cluster import Happening
     from exporter.simulator.jobs import Submission
 
-PAGE = 500
+_PAGE = 500
 _LISTINGS = 200
 _GONE = 2_000
 
@@ -35,7 +35,7 @@ class Listed(NamedTuple):
     @property
     def pages(self) -> int:
         """How many it took."""
-        return -(-self.statuses.total() // PAGE)
+        return -(-self.statuses.total() // _PAGE)
 
 
 class Span(NamedTuple):
@@ -108,10 +108,10 @@ class Journal:
         return stayed - shown
 
     def miscounted(self, shown: Mapping[tuple[str, str], int], span: Span) -> Counter[tuple[str, str]]:
-        """By how many workloads each (type, status) is off, for a listing of one page."""
-        *_, told = [listed.statuses for listed in self.listings if listed.at == span.begin]
+        """By how many workloads each (type, status) is off; one of several pages is of no one moment."""
+        *_, told = [listed for listed in self.listings if listed.at == span.begin]
         off = Counter(shown)
-        off.subtract(told)
+        off.subtract(told.statuses if told.pages <= 1 else shown)
         return Counter({which: by for which, by in off.items() if by})
 
     def truth(self) -> Truth:

@@ -7,8 +7,6 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from soak.journal import PAGE
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -115,7 +113,7 @@ class Watch:
         if shown.statuses.total() != len(shown.workloads):
             counts = f"{shown.statuses.total()} counted, {len(shown.workloads)} shown"
             self._note("miscounted", f"{counts} in {where}")
-        elif shown.complete and shown.statuses.total() <= PAGE:
+        elif shown.complete:
             for which, by in journal.miscounted(shown.statuses, span).items():
                 self._note("miscounted", f"{which} by {by} in {where}")
 
