@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Rebuilt when the locked packages change.
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench check lint format docs faults dashboards lock audit sbom clean
+.PHONY: demo test bench soak check lint format docs faults dashboards lock audit sbom clean
 
 demo: $(READY)  ## run the exporter on a simulated ModelArts
 	@exec $(BIN)/modelarts-exporter demo --web.listen-address=$(LISTEN)
@@ -15,6 +15,9 @@ test: $(READY)  ## run every test
 
 bench: $(READY)  ## measure beside what else could be run; BENCH=--quick for less, BENCH=--help for a part
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+soak: $(READY)  ## weeks of churn and trouble in an hour; SOAK=--quick for two minutes, SOAK=--help for more
+	@PYTHONPATH=tests $(BIN)/python -m soak $(SOAK)
 
 check: lint test  ## what CI runs
 

@@ -32,6 +32,8 @@ MAX_BODY = 64 * 2**20
 _LONGEST_HEADER = 64 * 2**10
 """IAM's tokens come in a header; with many permissions they outgrow aiohttp's 8 KiB."""
 
+_NO_TIMEOUT = aiohttp.ClientTimeout()
+
 _log = structlog.get_logger(__name__)
 
 
@@ -137,18 +139,23 @@ class HttpTransport:
         """See `Transport`."""
         url = URL(request.url, encoded=True)
         try:
-            async with self._session.request(
-                request.method,
-                url,
-                headers=dict(request.headers),
-                data=request.body or None,
-                allow_redirects=False,
-                proxy=None if self._direct or url.scheme != "https" else self._proxy or _usual_proxy(url),
-                # A connection is used again only under the context it was made with, so authorities that are
-                # no longer trusted take their connections along.
-                ssl=self._authorities.context() if self._authorities else True,
-                timeout=aiohttp.ClientTimeout(total=request.timeout),
-            ) as answer:
+            # Not aiohttp's own timeout: where one runs out at the very moment at which the task is cancelled
+            # it takes back both, and a reload would wait for ever for a poll that goes on.
+            async with (
+                asyncio.timeout(request.timeout),
+                self._session.request(
+                    request.method,
+                    url,
+                    headers=dict(request.headers),
+                    data=request.body or None,
+                    allow_redirects=False,
+                    proxy=None if self._direct or url.scheme != "https" else self._proxy or _usual_proxy(url),
+                    # A connection is used again only under the context it was made with, so authorities
+                    # that are no longer trusted take their connections along.
+                    ssl=self._authorities.context() if self._authorities else True,
+                    timeout=_NO_TIMEOUT,
+                ) as answer,
+            ):
                 body = await _read(answer, request.where)
                 headers = Headers({name.lower(): value for name, value in answer.headers.items()})
                 return Response(answer.status, headers, body)

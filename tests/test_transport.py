@@ -279,3 +279,25 @@ async def test_the_regions_own_endpoint_is_asked(region: str) -> None:
         async with transport() as http:
             assert (await http.send(Request("GET", url))).body == b"{}"
     assert url.startswith(f"https://modelarts.{region}.myhuaweicloud.")
+
+
+async def test_a_cancellation_outlives_a_timeout_of_the_same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever ends a poll just when its request runs out of time has ended it; it does not go on."""
+    asked = asyncio.Event()
+
+    async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(keep_silent, "127.0.0.1", 0) as server, transport() as http:
+        host, port = server.sockets[0].getsockname()
+        sending = asyncio.create_task(http.send(Request("GET", f"http://{host}:{port}/", timeout=10.0)))
+        await asked.wait()
+        loop = asyncio.get_running_loop()
+        loop.call_later(20.0, sending.cancel)
+        now = loop.time
+        monkeypatch.setattr(loop, "time", lambda: now() + 60.0)  # both are due in one turn of the loop
+        with pytest.raises(asyncio.CancelledError):
+            await sending

@@ -16,8 +16,10 @@ def near_misses(pool: str, names: Mapping[str, str]) -> str:
 
     Args:
         pool: what was configured, perhaps a display name or a mistyped ID.
-        names: display names by ID.
+        names: display names by ID; where the pool is one of them it is not mistyped, but was there until now.
     """
+    if pool in names:
+        return ""
     ids = {name.casefold(): other for other, name in names.items()} | {other: other for other in names}
     matches = get_close_matches(pool.casefold(), ids, n=_MOST, cutoff=0.7)
     close = dict.fromkeys(ids[match] for match in matches)

@@ -129,8 +129,8 @@ class _Paths:
         # Each part once the client has taken the one before: 24 MB at once held up everybody else for 0.5 s.
         response = web.StreamResponse(headers=headers)
         response.content_length = size
-        await response.prepare(request)
         with suppress(ConnectionError):  # who hangs up has had enough, which is no fault of ours
+            await response.prepare(request)
             for part in _parts(pieces):
                 await response.write(part)
         return response

@@ -204,8 +204,9 @@ async def test_durations_are_counted(clock: FakeClock) -> None:
         ("team a", "pool-1 (Team A)"),
         ("pool-2", "pool-3 or pool-1 (Team A)"),
         ("something else", ""),
+        ("pool-1", ""),
     ],
 )
 def test_near_misses(pool: str, near: str) -> None:
-    """Close IDs and display names, both told with the ID."""
+    """Close IDs and display names, both told with the ID; a known pool, just deleted, is not mistyped."""
     assert near_misses(pool, {"pool-1": "Team A", "pool-3": "pool-3", "elsewhere": "Other"}) == near

@@ -73,7 +73,7 @@ async def test_a_pool_that_comes_back_has_no_history(tmp_path: Path) -> None:
         new = jobs(9, createTime=int(time.time()) * 1000)
         pool.workloads = new[:5]  # type: ignore[attr-defined]  # a FixedPool
         await daemon.shows(created + "2")
-        daemon.write(list(POOLS), **state, **share(BUSY))
+        daemon.write(list(POOLS), **share(BUSY))
         assert (await daemon.reload())[0] == 200
         pool.workloads = new  # type: ignore[attr-defined]
         assert moving not in await daemon.metrics()

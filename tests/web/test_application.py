@@ -75,6 +75,35 @@ async def test_a_scraper_that_hangs_up_is_no_fault(caplog: pytest.LogCaptureFixt
     assert [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}] == []
 
 
+class Held(Large):
+    """Takes its time to begin."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
+        self.begun.set()
+        await self.go_on.wait()
+        return await super().scrape(openmetrics=openmetrics, gzip=gzip, names=names)
+
+
+async def test_a_scraper_that_hangs_up_before_the_answer_begins_is_no_fault() -> None:
+    """Whoever does not wait for a large scrape may go too; nothing is logged, and others are served."""
+    exposition = Held()
+    with capture_logs() as logs:
+        async with serving(services(exposition=exposition)) as server:
+            _, writer = await asyncio.open_connection(*server.addresses[0])
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            await exposition.begun.wait()
+            writer.transport.abort()
+            await ask(server, "/-/healthy")  # which comes behind the news that the first has gone
+            exposition.go_on.set()
+            assert len((await ask(server, "/metrics")).body) == 3_500_000
+    assert len(exposition.asked) == 2
+    assert logs == []
+
+
 async def test_large_scrape_arrives_whole() -> None:
     """Megabytes are sent part by part; they arrive in order, with their length, and HEAD has just that."""
     async with serving(services(exposition=Large())) as server:

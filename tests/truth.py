@@ -16,7 +16,7 @@ from exporter.simulator.pools import Profile
 from exporter.simulator.spelling import GIB
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fakes import FakeClock
 
@@ -106,31 +106,41 @@ class SteppedPool(LivelyPool):
 
     def truth(self) -> Truth:
         """The metrics that the log makes."""
-        truth = Truth()
-        since = self.listed_first
-        assert since is not None
-        started: dict[str, float] = {}
-        for at, what, uid in self.cluster.log:
-            asked = self._submitted[uid]
-            kind, priority = asked.type, str(asked.priority)
-            match what:
-                case "created":
-                    truth.count(at > since, "created", type=kind)
-                case "started":
-                    started[uid] = at
-                    truth.count(at > since, "started", type=kind, priority=priority)
-                    truth.observe(at > since, "wait", int(at - asked.created), type=kind, priority=priority)
-                case "requeued":
-                    del started[uid]
-                    truth.count(at > since, "requeued", type=kind)
-                case "finished":
-                    ran = uid in started
-                    status = asked.outcome if ran else "Terminated"
-                    truth.count(at > since, "finished", type=kind, status=status)
-                    if ran:
-                        seconds = int(at - started[uid] - asked.phases[0].seconds)
-                        truth.observe(at > since, "run", seconds, type=kind, status=status)
-        return truth
+        assert self.listed_first is not None
+        return truth_of(self.cluster.log, self._submitted, self.listed_first)
+
+
+def truth_of(log: Iterable[Happening], submitted: Mapping[str, Submission], since: float) -> Truth:
+    """The metrics that a log makes.
+
+    Args:
+        log: what happened in a pool, oldest first.
+        submitted: its jobs by uid.
+        since: Unix seconds of the exporter's first look; what happened before counts nothing.
+    """
+    truth = Truth()
+    started: dict[str, float] = {}
+    for at, what, uid in log:
+        asked = submitted[uid]
+        kind, priority = asked.type, str(asked.priority)
+        match what:
+            case "created":
+                truth.count(at > since, "created", type=kind)
+            case "started":
+                started[uid] = at
+                truth.count(at > since, "started", type=kind, priority=priority)
+                truth.observe(at > since, "wait", int(at - asked.created), type=kind, priority=priority)
+            case "requeued":
+                del started[uid]
+                truth.count(at > since, "requeued", type=kind)
+            case "finished":
+                ran = uid in started
+                status = asked.outcome if ran else "Terminated"
+                truth.count(at > since, "finished", type=kind, status=status)
+                if ran:
+                    seconds = int(at - started[uid] - asked.phases[0].seconds)
+                    truth.observe(at > since, "run", seconds, type=kind, status=status)
+    return truth
 
 
 @dataclass
