@@ -25,6 +25,7 @@ FLAGS = {
     "web.telemetry_path": "--web.telemetry-path",
     "web.config_file": "--web.config.file",
     "web.enable_lifecycle": "--web.enable-lifecycle",
+    "web.max_requests": "--web.max-requests",
     "log.level": "--log.level",
     "log.format": "--log.format",
 }
