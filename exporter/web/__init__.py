@@ -2,6 +2,7 @@
 
 server         listens, and ends in an orderly way
 connections    how many clients at once, and how long each may take
+protocol       what is no HTTP, answered
 gate           who is let in: rate limit, client certificate, user and password
 application    which path answers with what
 scrapes        the path of the metrics: so many at once, in parts

@@ -12,6 +12,7 @@ from aiohttp import web
 from exporter.errors import ConfigurationError
 from exporter.web import status
 from exporter.web.gate import gate
+from exporter.web.protocol import ALWAYS
 from exporter.web.scrapes import Scrapes
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def application(
     app.router.add_post("/-/reload", paths.reload, expect_handler=_no_continue)
 
     async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Server"] = "modelarts-exporter"
+        response.headers.update(ALWAYS)
         response.headers.update(config.settings.http_server_config.headers.by_name())
 
     # A signal rather than a middleware: it also reaches the answers that aiohttp makes itself.

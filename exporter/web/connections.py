@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 _LOOK = 1.0
 """Seconds between two looks for clients that take too long."""
 
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nServer: modelarts-exporter\r\n"
+    b"X-Content-Type-Options: nosniff\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+)
+
 _TLS_GOODBYE = 5.0
 """Seconds that a client may take to confirm the end of a TLS connection."""
 
@@ -54,6 +59,7 @@ class Limits:
         connections: at once, on all addresses together.
         handshake: seconds for TLS to be agreed on.
         head: seconds from the first byte of a request to its last header.
+        head_size: bytes of that; each line has aiohttp's limit besides, 8,190.
         answer: seconds from there until the client has taken the whole answer; more than Prometheus gives a
             scrape unless told otherwise.
         idle: seconds without a request; more than the five minutes after which Prometheus hangs up by itself.
@@ -62,6 +68,7 @@ class Limits:
     connections: int = _affordable()
     handshake: float = 10.0
     head: float = 10.0
+    head_size: int = 64 * 2**10
     answer: float = 60.0
     idle: float = 330.0
 
@@ -102,7 +109,7 @@ class Connections:
         if len(self._open) >= self._limits.connections and not self._made_room():
             accepted.close()
             return
-        connection = Connection(protocol(), self._clock)
+        connection = Connection(protocol(), self._limits.head_size, self._clock)
         self._open.add(connection)
         self._by_protocol[connection.inner] = connection
         connection.greeting = asyncio.create_task(self._serve(connection, accepted, tls()))
@@ -181,6 +188,7 @@ class Connection(asyncio.Protocol):
 
     Args:
         inner: to hand everything on to.
+        head_size: bytes that a request may have up to its last header.
         clock: the time.
 
     Attributes:
@@ -192,21 +200,22 @@ class Connection(asyncio.Protocol):
 
     greeting: asyncio.Task[None]
 
-    def __init__(self, inner: asyncio.Protocol, clock: Clock) -> None:
+    def __init__(self, inner: asyncio.Protocol, head_size: int, clock: Clock) -> None:
         self.inner = inner
+        self._head_size = head_size
         self._clock = clock
         self._transport: asyncio.Transport | None = None
-        self._more_came = False
+        self._received = 0
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.enter(Phase.GREETING)
 
     def enter(self, phase: Phase) -> None:
         """From now on it is at something else."""
-        self.phase, self.since, self._more_came = phase, self._clock.monotonic(), False
+        self.phase, self.since, self._received = phase, self._clock.monotonic(), 0
 
     def answered(self) -> None:
         """The request is done with; of a next one, part may have come in the meantime."""
-        self.enter(Phase.ASKING if self._more_came else Phase.QUIET)
+        self.enter(Phase.ASKING if self._received else Phase.QUIET)
 
     @property
     def unsent(self) -> int:
@@ -230,8 +239,16 @@ class Connection(asyncio.Protocol):
         """Part of a request, or of several."""
         if self.phase is Phase.QUIET:
             self.enter(Phase.ASKING)
-        self._more_came = True
-        self.inner.data_received(data)
+        self._received += len(data)
+        if self.phase is Phase.ASKING and self._received > self._head_size:
+            self._refuse()
+        else:
+            self.inner.data_received(data)
+
+    def _refuse(self) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.write(_TOO_LARGE)
+            self._transport.close()
 
     def eof_received(self) -> bool | None:
         """The client sends no more."""

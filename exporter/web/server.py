@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import os
 import socket
 from typing import TYPE_CHECKING, cast
 
 import structlog
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.web.connections import Connections, Limits
+from exporter.web.protocol import HttpProtocol
 
 if TYPE_CHECKING:
     import ssl
@@ -36,6 +35,9 @@ _LOOK = 0.01
 
 _LINGER = 1.0
 """Seconds that what a client sends on is read and thrown away, so that it finds its answer first."""
+
+_NEVER = 10.0**6
+"""Seconds."""
 
 _BREATHER = 1.0
 """Seconds to wait where no connection can be accepted: most likely descriptors are short."""
@@ -71,11 +73,6 @@ class Server:
         application.middlewares.insert(0, self._connections.watch)
         self._runner = web.AppRunner(
             application,
-            access_log=None,
-            logger=_http_log(),
-            keepalive_timeout=2 * limits.idle,  # the limit itself is kept by the connections
-            lingering_time=_LINGER,
-            auto_decompress=False,  # no body is read, and none to be blown up
             shutdown_timeout=grace / 2,  # aiohttp waits twice, for a request's end and for its task's
         )
         self._clock = clock
@@ -153,18 +150,14 @@ class Server:
         asyncio.get_running_loop().add_reader(bound, self._accept, bound)
 
     def _protocol(self) -> asyncio.Protocol:
-        return cast("web.Server", self._runner.server)()  # there is one from start to stop
-
-
-def _http_log() -> logging.Logger:
-    """Aiohttp's log without clients' mistakes: whoever sends no HTTP would fill it with tracebacks."""
-    log = logging.getLogger("aiohttp.server")
-    log.addFilter(_is_ours)
-    return log
-
-
-def _is_ours(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+        return HttpProtocol(
+            cast("web.Server", self._runner.server),  # there is one from start to stop
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]  # means none, as everywhere in aiohttp
+            keepalive_timeout=_NEVER,  # the connections keep their own limits
+            lingering_time=_LINGER,
+            auto_decompress=False,  # no body is read, and none to be blown up
+        )
 
 
 def _bound(listen: Sequence[tuple[str | None, int]]) -> list[socket.socket]:

@@ -105,7 +105,7 @@ def test_good_file_is_taken(placed: Path, name: str) -> None:
     LiveWebConfig(place("good", name, placed))
 
 
-@pytest.mark.parametrize(["folder", "name"], [(f, n) for f in ("bad", "refused") for n in names(f)])
+@pytest.mark.parametrize(("folder", "name"), [(f, n) for f in ("bad", "refused") for n in names(f)])
 def test_each_mistake_is_told(placed: Path, folder: str, name: str) -> None:
     """Exactly the problems in the file's head, in that order, and nothing of a secret."""
     assert problems(place(folder, name, placed)) == head(folder, name)[0]

@@ -230,7 +230,7 @@ async def test_tls_settings_follow_the_file(site: Site) -> None:
     ],
 )
 def test_door_is_not_opened_by_half_a_file(site: Site, less: str, taken: str) -> None:
-    """What would let in strangers, as a file that is just being written may, waits for a reload; said once."""
+    """What would let in strangers, as half a file may, waits for a reload; said once."""
     site.write(MUTUAL, USER)
     config = LiveWebConfig(site.config)
     before = config.settings
