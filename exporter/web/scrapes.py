@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 512 * 2**10
 """Bytes given to a socket at a time; asyncio copies what the client has not taken yet again and again."""
 
-_ON_THE_WAY = 16 * 2**20
+_ON_THE_WAY = 4 * 2**20
 """Bytes of all answers together that are given to sockets and not taken yet, about. More clients get smaller
 parts, so that they do not take more memory; the text itself is there once for all of them."""
 
@@ -83,7 +83,7 @@ class Scrapes:
 
     async def _send(self, pieces: Iterable[bytes], response: web.StreamResponse) -> None:
         """Each part once the client has taken the one before: 24 MB at once held everybody up for 0.5 s."""
-        size = max(_LEAST, min(_AT_ONCE, _ON_THE_WAY // 2 // self._running))
+        size = max(_LEAST, min(_AT_ONCE, _ON_THE_WAY // self._running))
         for part in _parts(pieces, size):
             await response.write(part)
 
