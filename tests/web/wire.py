@@ -62,9 +62,13 @@ async def everything(reader: asyncio.StreamReader) -> bytes:
     return received
 
 
-async def said_to(server: Server, request: bytes) -> bytes:
-    """What a client hears that says this and no more, its connection's end included."""
+async def said_to(server: Server, request: bytes, clock: HeldClock) -> bytes:
+    """What a client hears that says this and no more, until its time is up."""
     async with connected(server) as (reader, writer):
         writer.write(request)
-        writer.write_eof()
-        return await everything(reader)
+        heard = asyncio.create_task(everything(reader))
+        for _ in range(10):  # the server reads, and answers
+            await asyncio.sleep(0)
+        while not heard.done():
+            await clock.pass_by(400)
+        return await heard
