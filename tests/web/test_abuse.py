@@ -15,7 +15,7 @@ from wire import HeldClock, connected, said_to, told
 
 from exporter.web.connections import Limits
 
-EXAMPLES = settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "100")))
+EXAMPLES = settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "50")))
 
 # One in so many is odd: more, and hardly any request would get further than its first line.
 METHODS = st.sampled_from(
