@@ -89,10 +89,11 @@ def secret_files(
             file = part if isinstance(part, Path) else config_file
             if file is not None:
                 yield file
-    if settings.web.config_file and web.basic_auth_users:
+    tls = web.tls_server_config
+    if settings.web.config_file and (web.basic_auth_users or (tls and tls.key)):
         yield settings.web.config_file
-    if web.tls_server_config:
-        yield web.tls_server_config.key_file
+    if tls and tls.key_file:
+        yield tls.key_file
 
 
 def _parts(form: KeysForm | PasswordForm | AgencyForm) -> tuple[object, ...]:

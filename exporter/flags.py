@@ -164,6 +164,12 @@ def _add_settings(flags: argparse._ArgumentGroup) -> None:
         help="let POST /-/reload read the configuration again",
     )
     flags.add_argument(
+        "--web.max-requests",
+        dest="web.max_requests",
+        metavar="NUMBER",
+        help="scrapes answered at once (40); 0 for any number",
+    )
+    flags.add_argument(
         "--shard.total",
         dest="shard.total",
         metavar="N",

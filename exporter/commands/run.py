@@ -80,9 +80,11 @@ async def run(
             config=web_config,
             clock=around.clock,
             telemetry_path=settings.web.telemetry_path,
+            max_requests=settings.web.max_requests,
         ),
         [(address.host, address.port) for address in settings.web.listen_address],
-        tls=web_config.listener_tls,
+        clock=around.clock,
+        tls=web_config.tls,
     )
     stopping = heed_signals(daemon)  # before anybody can know that there is something to stop
     await server.start()

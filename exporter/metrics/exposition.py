@@ -100,7 +100,8 @@ class Exposition:
         sections = SECTIONS[openmetrics]
         if names:
             wanted = [section for section in sections if section.names & names]
-            return await asyncio.to_thread(_join, pools, wanted, now, gzip=gzip)
+            # Its pieces stay the pools' own: joined ones would be as many copies as there are clients.
+            return await asyncio.to_thread(_join, pools, wanted, now, gzip=gzip, copy=False)
         form = (openmetrics, gzip)
         async with self._joining:  # many scrapers may ask for the same news at once
             joined = self._joined.get(form)
@@ -111,7 +112,12 @@ class Exposition:
 
 
 def _join(
-    pools: Mapping[PoolKey, RenderedPool], sections: Iterable[Section], now: float, *, gzip: bool
+    pools: Mapping[PoolKey, RenderedPool],
+    sections: Iterable[Section],
+    now: float,
+    *,
+    gzip: bool,
+    copy: bool = True,
 ) -> _Joined:
     shown = [pool.chunks(now) for pool in pools.values()]
     chunks: list[Chunk] = []
@@ -124,7 +130,8 @@ def _join(
         for chunk in chunks:
             crc = isal_zlib.crc32(chunk.plain, crc)
             size += len(chunk.plain)
-    pieces = tuple(_pieces(chunk.deflated if gzip else chunk.plain for chunk in chunks))
+    parts = (chunk.deflated if gzip else chunk.plain for chunk in chunks)
+    pieces = tuple(_pieces(parts) if copy else parts)
     fresh_until = min((pool.fresh_until(now) for pool in pools.values()), default=float("inf"))
     return _Joined(pools, fresh_until, pieces, crc, size)
 

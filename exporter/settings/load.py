@@ -25,6 +25,7 @@ FLAGS = {
     "web.telemetry_path": "--web.telemetry-path",
     "web.config_file": "--web.config.file",
     "web.enable_lifecycle": "--web.enable-lifecycle",
+    "web.max_requests": "--web.max-requests",
     "shard.index": "--shard.index",
     "shard.total": "--shard.total",
     "log.level": "--log.level",

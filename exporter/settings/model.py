@@ -117,12 +117,14 @@ class Web(Section):
         telemetry_path: where the metrics are.
         config_file: TLS and users, in the exporter-toolkit's format.
         enable_lifecycle: whether a POST to /-/reload reads the configuration again.
+        max_requests: scrapes that are answered at once; 0 for any number.
     """
 
     listen_address: Annotated[Listed[Listening], AfterValidator(_each_once)] = (ListenAddress(None, 10310),)
     telemetry_path: Annotated[str, AfterValidator(_path)] = "/metrics"
     config_file: ReadableFile | None = None
     enable_lifecycle: bool = False
+    max_requests: Annotated[int, Field(ge=0)] = 40
 
 
 class Log(Section):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
@@ -13,36 +12,20 @@ from aiohttp import web
 from exporter.errors import ConfigurationError
 from exporter.web import status
 from exporter.web.gate import gate
-from exporter.web.negotiation import Format, chosen_format, gzip_accepted
+from exporter.web.protocol import ALWAYS
+from exporter.web.scrapes import Scrapes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from aiohttp.typedefs import Handler
 
     from exporter.clock import Clock
     from exporter.web.live import LiveWebConfig
+    from exporter.web.scrapes import Exposition
     from exporter.web.status import PoolView, ShareView
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-
-_AT_ONCE = 512 * 2**10
-"""Bytes given to the socket at a time; asyncio copies what the client has not taken yet again and again."""
-
-
-class Exposition(Protocol):
-    """The metrics, ready to be sent."""
-
-    async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
-        """The exposition, in pieces to be sent one after the other.
-
-        Args:
-            openmetrics: OpenMetrics 1.0.0 instead of text 0.0.4.
-            gzip: compressed.
-            names: only the series of these names; empty for all.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +56,7 @@ def application(
     config: LiveWebConfig,
     clock: Clock,
     telemetry_path: str = "/metrics",
+    max_requests: int = 40,
     documentation: str | None = None,
 ) -> web.Application:
     """The whole web side, but for listening (see `exporter.web.server`).
@@ -80,26 +64,33 @@ def application(
     Args:
         services: what to answer from.
         config: who is let in, and which headers go out.
-        clock: for the uptime.
+        clock: for the uptime, and for what the configuration limits by time.
         telemetry_path: where the metrics are; at `/` they take the status page's place.
+        max_requests: scrapes that are answered at once; 0 for any number.
         documentation: address of the documentation, for a link.
     """
     paths = _Paths(services, clock, telemetry_path, documentation)
-    app = web.Application(middlewares=[gate(config), paths.explain])
-    app.router.add_get(telemetry_path, paths.metrics)
+    app = web.Application(middlewares=[gate(config, clock), paths.explain])
+    app.router.add_get(
+        telemetry_path, Scrapes(services.exposition, max_requests).answer, expect_handler=_no_continue
+    )
     if telemetry_path != "/":
         app.router.add_get("/", paths.page)
     app.router.add_get("/-/healthy", paths.healthy)
     app.router.add_get("/-/ready", paths.ready)
-    app.router.add_post("/-/reload", paths.reload)
+    app.router.add_post("/-/reload", paths.reload, expect_handler=_no_continue)
 
     async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Server"] = "modelarts-exporter"
+        response.headers.update(ALWAYS)
         response.headers.update(config.settings.http_server_config.headers.by_name())
 
     # A signal rather than a middleware: it also reaches the answers that aiohttp makes itself.
     app.on_response_prepare.append(add_headers)
     return app
+
+
+async def _no_continue(_request: web.Request) -> None:
+    """Expect: 100-continue asks whether to send a body; the gate's answer is no."""
 
 
 class _Paths:
@@ -111,29 +102,6 @@ class _Paths:
         self._started = clock.monotonic()
         self._telemetry_path = telemetry_path
         self._documentation = documentation
-
-    async def metrics(self, request: web.Request) -> web.StreamResponse:
-        format_ = chosen_format(_joined(request, "Accept"))
-        gzip = gzip_accepted(_joined(request, "Accept-Encoding"))
-        pieces = await self._services.exposition.scrape(
-            openmetrics=format_ is Format.OPENMETRICS,
-            gzip=gzip,
-            names=frozenset(request.query.getall("name[]", ())),
-        )
-        headers = {"Content-Type": format_.value, "Vary": "Accept, Accept-Encoding"}
-        if gzip:
-            headers["Content-Encoding"] = "gzip"
-        size = sum(map(len, pieces))
-        if size <= _AT_ONCE or request.method == "HEAD":
-            return web.Response(body=b"".join(pieces), headers=headers)
-        # Each part once the client has taken the one before: 24 MB at once held up everybody else for 0.5 s.
-        response = web.StreamResponse(headers=headers)
-        response.content_length = size
-        with suppress(ConnectionError):  # who hangs up has had enough, which is no fault of ours
-            await response.prepare(request)
-            for part in _parts(pieces):
-                await response.write(part)
-        return response
 
     async def page(self, _request: web.Request) -> web.Response:
         view = status.view(
@@ -187,25 +155,3 @@ class _Paths:
             # One path's fault stays its own, and its traceback stays in the log.
             _log.exception("request failed", method=request.method, path=request.path)
             return web.Response(status=500, text="internal error; the exporter's log says more\n")
-
-
-def _joined(request: web.Request, header: str) -> str:
-    """A header that may come in several lines."""
-    return ",".join(request.headers.getall(header, ()))
-
-
-def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in parts of about `_AT_ONCE`.
-
-    Every time the loop sends, it gives the interpreter away and has to wait for it beside a poll; that costs
-    more than to copy.
-    """
-    waiting: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if size >= _AT_ONCE:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    yield b"".join(waiting)

@@ -1,38 +1,43 @@
-"""Who is let in. The outermost layer around every path, as in exporter-toolkit."""
+"""Who is let in, and with what. The outermost layer around every path, as in exporter-toolkit."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import ssl
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from exporter.web.basic_auth import PasswordCheck
+from exporter.web.rate_limit import TokenBucket
 from exporter.web.tls import names_in
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiohttp.typedefs import Handler, Middleware
 
+    from exporter.clock import Clock
     from exporter.web.live import LiveWebConfig
+    from exporter.web.webconfig import RateLimit, TlsServerConfig
 
 
-def gate(config: LiveWebConfig) -> Middleware:
+def gate(config: LiveWebConfig, clock: Clock) -> Middleware:
     """A middleware that asks for what the web configuration asks for at this moment."""
-    passwords = PasswordCheck()
+    passwords, rate = PasswordCheck(), _Rate(clock)
 
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         config.refresh()
-        tls, users = config.settings.tls_server_config, config.settings.basic_auth_users
-        # Per request: asyncio can refuse a client without a trusted certificate at the handshake, but not one
-        # for the names in it.
-        if (
-            tls
-            and tls.client_allowed_sans
-            and names_in(request.get_extra_info("peercert")).isdisjoint(tls.client_allowed_sans)
-        ):
-            return web.Response(
-                status=403, text="no name in the client certificate is in client_allowed_sans\n"
-            )
+        settings = config.settings
+        if not rate.allows(settings.rate_limit):
+            return web.Response(status=429, text="too many requests; rate_limit allows no more\n")
+        if request.body_exists:
+            return _without_body()
+        if tls := settings.tls_server_config:
+            refusal = _refusal(tls, request.get_extra_info("peercert"), clock)
+            if refusal:
+                return web.Response(status=403, text=f"{refusal}\n")
+        users = settings.basic_auth_users
         if users and not await passwords.admits(users, request.headers.get("Authorization", "")):
             return web.Response(
                 status=401,
@@ -42,3 +47,38 @@ def gate(config: LiveWebConfig) -> Middleware:
         return await handler(request)
 
     return admit
+
+
+class _Rate:
+    """The bucket of the rate limit in use: another limit begins with a full one."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._limit: RateLimit | None = None
+        self._bucket = TokenBucket(interval=0, burst=0, clock=clock)
+
+    def allows(self, limit: RateLimit) -> bool:
+        if limit != self._limit:
+            self._limit = limit
+            self._bucket = TokenBucket(interval=limit.interval, burst=limit.burst, clock=self._clock)
+        return self._bucket.take()
+
+
+def _refusal(tls: TlsServerConfig, certificate: Mapping[str, Any] | None, clock: Clock) -> str:
+    """What is wrong with a client certificate that its handshake let through; empty where nothing is.
+
+    Asyncio can refuse a client without a trusted certificate at the handshake, but not one for the names in
+    it; and a connection that is kept, or a session that is resumed, outlives a certificate.
+    """
+    if certificate and ssl.cert_time_to_seconds(certificate["notAfter"]) < clock.wall():
+        return "the client certificate has expired since the connection was made; connect with a new one"
+    if tls.client_allowed_sans and names_in(certificate).isdisjoint(tls.client_allowed_sans):
+        return "no name in the client certificate is in client_allowed_sans"
+    return ""
+
+
+def _without_body() -> web.Response:
+    """Answered at once, and the connection closed: nobody waits for what is not read."""
+    response = web.Response(status=413, text="no path here takes a request with a body\n")
+    response.force_close()
+    return response

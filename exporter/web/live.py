@@ -6,32 +6,29 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.errors import ConfigurationError
+from exporter.errors import ConfigurationError, Problem
 from exporter.web import webconfig
 from exporter.web.tls import server_context
 from exporter.web.webconfig import WebConfig
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterator
     from pathlib import Path
 
     from exporter.web.webconfig import TlsServerConfig
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-_RENEWABLE = {"cert_file", "key_file", "client_ca_file", "client_allowed_sans"}
-"""Of `tls_server_config`, what can change under a listener that is open."""
-
 
 class LiveWebConfig:
     """What --web.config.file says, read again when it or a file that it names changes.
 
-    There is no watcher: `refresh` looks at the files' times and is called for every request and every TLS
-    handshake, so a new certificate serves the very connection that comes after it.
+    There is no watcher: `refresh` looks at the files' times and is called for every request and every
+    connection, so a new certificate serves the very connection that comes after it.
 
     Attributes:
         settings: the configuration in use.
-        listener_tls: the context to listen with; None for plain HTTP.
 
     Args:
         path: the file; None for plain HTTP, open to everybody.
@@ -44,23 +41,27 @@ class LiveWebConfig:
         self._path = path
         self._seen: dict[Path, object] = {}
         self.settings = WebConfig()
-        self._certificate: ssl.SSLContext | None = None
-        if path is not None:
-            self.settings, self._certificate = self._read(path)
-        self.listener_tls = self._certificate
-        if self.listener_tls is not None:
-            self.listener_tls.sni_callback = self._on_handshake
+        self._tls: ssl.SSLContext | None = None
+        self.reload()
 
     def refresh(self) -> None:
-        """Take up what changed on disk; if that cannot be used, keep the old and say so once."""
-        if all(_state(file) == state for file, state in self._seen.items()):
+        """Take up what changed on disk; if that cannot be used, keep the old and say so once.
+
+        What would let in whom the old refuses is kept out as well, for it may be half a file: an editor
+        empties one before it writes. It takes a `reload`.
+        """
+        if self._path is None or all(_state(file) == state for file, state in self._seen.items()):
             return
         try:
-            self.reload()
+            settings, tls = self._read(self._path)
         except ConfigurationError as error:
-            _log.warning(
-                "web configuration not taken up, the old one holds", problems=[str(p) for p in error.problems]
-            )
+            _say_kept(*error.problems)
+            return
+        if opened := tuple(_opened(self.settings, settings)):
+            what = f"takes away {' and '.join(opened)}; if that is meant, reload (SIGHUP) or restart"
+            _say_kept(Problem(str(self._path), what))
+            return
+        self.settings, self._tls = settings, tls
 
     def reload(self) -> None:
         """Read everything again.
@@ -68,18 +69,13 @@ class LiveWebConfig:
         Raises:
             ConfigurationError: it cannot be used; the old configuration holds.
         """
-        if self._path is None:
-            return
-        settings, certificate = self._read(self._path)
-        if _fixed(settings.tls_server_config) == _fixed(self.settings.tls_server_config):
-            self._certificate = certificate
-        else:
-            _log.warning(
-                "tls_server_config is left as it was: only certificates, authorities and allowed names can"
-                " change while running; restart to take up the rest"
-            )
-            settings = settings.model_copy(update={"tls_server_config": self.settings.tls_server_config})
-        self.settings = settings
+        if self._path is not None:
+            self.settings, self._tls = self._read(self._path)
+
+    def tls(self) -> ssl.SSLContext | None:
+        """For a connection that begins now: the context; None for plain HTTP."""
+        self.refresh()
+        return self._tls
 
     def _read(self, path: Path) -> tuple[WebConfig, ssl.SSLContext | None]:
         # Each file's state is noted before it is read, so that a change in between shows the next time; those
@@ -91,21 +87,25 @@ class LiveWebConfig:
         self._seen |= {file: _state(file) for file in files}
         return settings, server_context(tls, where=f"{path}: tls_server_config") if tls else None
 
-    def _on_handshake(
-        self, connection: ssl.SSLObject, _server_name: str | None, _context: ssl.SSLContext
-    ) -> None:
-        """Called by OpenSSL for every new connection, with SNI or without.
 
-        Giving the connection another context exchanges the certificate and the authorities (measured with TLS
-        1.2 and 1.3); calling `load_cert_chain` on the listener's would only serve the connection after it.
-        """
-        self.refresh()
-        if self._certificate is not None:
-            connection.context = self._certificate
+def _say_kept(*problems: Problem) -> None:
+    _log.warning("web configuration not taken up, the old one holds", problems=[str(p) for p in problems])
 
 
-def _fixed(tls: TlsServerConfig | None) -> object:
-    return tls and tls.model_dump(exclude=_RENEWABLE)
+def _opened(old: WebConfig, new: WebConfig) -> Iterator[str]:
+    """What the old configuration asks of a client and the new one does not."""
+    if old.basic_auth_users and not new.basic_auth_users:
+        yield "basic_auth_users"
+    if old.tls_server_config is None:
+        return
+    if new.tls_server_config is None:
+        yield "tls_server_config"
+    elif _asks_for_certificate(old.tls_server_config) and not _asks_for_certificate(new.tls_server_config):
+        yield "the need of a client certificate"
+
+
+def _asks_for_certificate(tls: TlsServerConfig) -> bool:
+    return tls.client_auth_type == "RequireAndVerifyClientCert" or bool(tls.client_allowed_sans)
 
 
 def _state(file: Path) -> object:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import ssl
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-    from pathlib import Path
 
     from exporter.web.webconfig import TlsServerConfig
 
@@ -25,10 +27,6 @@ CIPHERS = {
     "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
     "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
-    "TLS_RSA_WITH_AES_128_GCM_SHA256": "AES128-GCM-SHA256",
-    "TLS_RSA_WITH_AES_256_GCM_SHA384": "AES256-GCM-SHA384",
-    "TLS_RSA_WITH_AES_128_CBC_SHA": "AES128-SHA",
-    "TLS_RSA_WITH_AES_256_CBC_SHA": "AES256-SHA",
 }
 """Go's names, which the format uses, and OpenSSL's: the suites of TLS 1.2 that Go's crypto/tls lists."""
 
@@ -50,7 +48,11 @@ _VERIFY = {
 
 
 def server_context(settings: TlsServerConfig, *, where: str) -> ssl.SSLContext:
-    """A context with the certificate and authorities as they are on disk now.
+    """A new context with the certificate and authorities as they are now.
+
+    A TLS session that began in another context cannot be resumed in it: each context has keys and a memory of
+    its own. A resumed session's client does not show its certificate again, so a change of authorities would
+    not reach it.
 
     Args:
         settings: checked.
@@ -59,15 +61,19 @@ def server_context(settings: TlsServerConfig, *, where: str) -> ssl.SSLContext:
     Raises:
         ConfigurationError: a file is missing, unreadable or not what it should be.
     """
+    if (settings.cert or settings.key) and not hasattr(os, "memfd_create"):
+        what = "certificates and keys within the configuration need Linux; use cert_file and key_file"
+        raise ConfigurationError(Problem(where, what))
     unreadable = list(_unreadable(settings, where))
     if unreadable:
         raise ConfigurationError(*unreadable)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[settings.min_version]
     context.maximum_version = _VERSIONS[settings.max_version]
-    # A resumed session gets in without its client's certificate being looked at again, so none is offered.
-    # In TLS 1.3 only: Python cannot switch off the sessions of TLS 1.2, which OpenSSL keeps for two hours.
+    # No tickets, so that sessions are not resumed at all in TLS 1.3; in TLS 1.2 those that OpenSSL remembers
+    # are, for two hours, which Python cannot switch off.
     context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET
     chosen = [CIPHERS[name] for name in settings.cipher_suites if name in CIPHERS]
     if chosen:
         context.set_ciphers(":".join(chosen))
@@ -104,27 +110,51 @@ def _unreadable(settings: TlsServerConfig, where: str) -> Iterator[Problem]:
 
 def _load_certificate(context: ssl.SSLContext, settings: TlsServerConfig, where: str) -> None:
     try:
-        # Without a password of its own, OpenSSL would ask on the terminal for an encrypted key's.
-        context.load_cert_chain(settings.cert_file, settings.key_file, password="")
+        with (
+            _as_file(settings.cert_file, settings.cert) as certificate,
+            _as_file(settings.key_file, settings.key.get_secret_value() if settings.key else None) as key,
+        ):
+            # Without a password of its own, OpenSSL would ask on the terminal for an encrypted key's.
+            context.load_cert_chain(certificate, key, password="")
     except ssl.SSLError as error:
+        name, shown = ("key_file", settings.key_file) if settings.key_file else ("key", "key")
         if error.reason == "KEY_VALUES_MISMATCH":
-            what = f"{settings.key_file} is not the key of cert_file"
+            what = f"{shown} is not the key of {'cert_file' if settings.cert_file else 'cert'}"
         else:
             what = (
-                f"{settings.cert_file} and {settings.key_file} are no usable pair:"
+                f"{settings.cert_file or 'cert'} and {shown} are no usable pair:"
                 " a PEM certificate and its unencrypted PEM key are needed"
             )
-        raise ConfigurationError(Problem(f"{where}.key_file", what)) from error
+        raise ConfigurationError(Problem(f"{where}.{name}", what)) from error
 
 
 def _load_authorities(context: ssl.SSLContext, settings: TlsServerConfig, where: str) -> None:
     context.verify_mode = _VERIFY[settings.client_auth_type]
-    if settings.client_ca_file is None:
+    if settings.client_ca_file is None and not settings.client_ca:
         # As in Go: without authorities of one's own, the system's.
         context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
         return
     try:
-        context.load_verify_locations(settings.client_ca_file)
-    except ssl.SSLError as error:
-        what = f"{settings.client_ca_file} holds no PEM certificate"
-        raise ConfigurationError(Problem(f"{where}.client_ca_file", what)) from error
+        context.load_verify_locations(settings.client_ca_file, cadata=settings.client_ca or None)
+    except (ssl.SSLError, ValueError) as error:  # ValueError: the text is not ASCII
+        name = "client_ca_file" if settings.client_ca_file else "client_ca"
+        what = f"{settings.client_ca_file or name} holds no PEM certificate"
+        raise ConfigurationError(Problem(f"{where}.{name}", what)) from error
+
+
+@contextmanager
+def _as_file(file: Path | None, text: str | None) -> Iterator[Path]:
+    """The file, or the text under a name; Python's ssl loads certificate and key from files alone.
+
+    The text goes into a file that only this process has, in memory: no key gets onto a disk.
+    """
+    if file is not None:
+        yield file
+        return
+    number = os.memfd_create("pem")
+    try:
+        with os.fdopen(number, "wb", closefd=False) as memory:
+            memory.write((text or "").encode())
+        yield Path(f"/proc/self/fd/{number}")
+    finally:
+        os.close(number)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -19,49 +18,46 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    StrictBool,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.web.scalars import seconds, truth, whole
 from exporter.web.tls import CIPHERS, TLS13_CIPHERS
+from exporter.web.yaml_file import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
-_BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
-
-# PyYAML quotes the name of a tag or an alias: an unquoted password that begins with ! or *.
-_QUOTED = re.compile(r" '[^'<]{2,}'")
-
-_UNSUPPORTED = {
-    "tls_server_config.cert": "is not supported by this exporter; use cert_file",
-    "tls_server_config.key": "is not supported by this exporter; use key_file",
-    "tls_server_config.client_ca": "is not supported by this exporter; use client_ca_file",
-    "rate_limit": "is not supported by this exporter; a scrape costs it next to nothing",
-}
+_BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
+"""Version, cost, salt and hash. The salt's last letter has bits to spare, which bcrypt wants to be 0."""
 
 
-def _file(value: Path, info: ValidationInfo) -> Path:
+def _file(value: object, info: ValidationInfo) -> Path:
     """Relative to the web configuration file, as in exporter-toolkit."""
-    if value == Path():
-        raise ValueError("is empty")
+    if not isinstance(value, str):
+        raise ValueError("must be a file's name")  # noqa: TRY004  (pydantic reports ValueErrors)
+    if not value or "\0" in value:
+        raise ValueError("is no file's name" if value else "is empty")
     context: Mapping[str, Path] = info.context or {}
     return context["directory"] / value
 
 
 def _version(value: object) -> object:
-    if value in {"TLS10", "TLS11"}:
+    if value in ("TLS10", "TLS11"):
         raise ValueError(f"{value} is not offered by today's OpenSSL; use TLS12 or TLS13")
     return value
 
 
 def _client_auth(value: object) -> object:
-    if value in {"RequestClientCert", "RequireAnyClientCert", "RequireClientCert"}:
+    if value == "":
+        return "NoClientCert"
+    if value in ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"):
         raise ValueError(
             f"{value} lets unverified certificates in, which Python's ssl does not;"
             " use RequireAndVerifyClientCert"
@@ -70,6 +66,8 @@ def _client_auth(value: object) -> object:
 
 
 def _cipher(value: str) -> str:
+    if value.startswith("TLS_RSA_"):
+        raise ValueError(f"{value} has no forward secrecy, and Go has dropped it; name a TLS_ECDHE_ suite")
     if value not in CIPHERS and value not in TLS13_CIPHERS:
         raise ValueError(f"unknown cipher suite {value!r}; known are {', '.join(CIPHERS)}")
     return value
@@ -87,13 +85,21 @@ def _header(value: str) -> str:
     return value
 
 
+def _hash(value: object) -> object:
+    """A user without a hash is a mistake; to leave the user out would open the door."""
+    return "" if value is None else value
+
+
 def _bcrypt(value: SecretStr) -> SecretStr:
     if not _BCRYPT.fullmatch(value.get_secret_value()):
         raise ValueError("is no bcrypt hash; make one with: htpasswd -nBC 10 ''")
     return value
 
 
-_File = Annotated[Path, AfterValidator(_file)]
+_Truth = Annotated[bool, BeforeValidator(truth)]
+_Whole = Annotated[int, BeforeValidator(whole)]
+_Seconds = Annotated[float, BeforeValidator(seconds)]
+_File = Annotated[Path, BeforeValidator(_file)]
 _Version = Annotated[Literal["TLS12", "TLS13"], BeforeValidator(_version)]
 _ClientAuth = Annotated[
     Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"],
@@ -106,28 +112,52 @@ _Header = Annotated[str, AfterValidator(_header)]
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, section: object) -> object:
+        """A key without a value means as much as none."""
+        if not isinstance(section, dict):
+            return section
+        return {name: value for name, value in section.items() if value is not None}
+
 
 class TlsServerConfig(_Section):
     """`tls_server_config`: HTTPS, and which client certificates are asked for."""
 
-    cert_file: _File
-    key_file: _File
+    cert: str | None = None
+    key: SecretStr | None = None
+    client_ca: str | None = None
+    cert_file: _File | None = None
+    key_file: _File | None = None
     client_auth_type: _ClientAuth = "NoClientCert"
     client_ca_file: _File | None = None
     client_allowed_sans: tuple[str, ...] = ()
     min_version: _Version = "TLS12"
     max_version: _Version = "TLS13"
     cipher_suites: tuple[Annotated[str, AfterValidator(_cipher)], ...] = ()
-    prefer_server_cipher_suites: StrictBool = True
+    prefer_server_cipher_suites: _Truth = True
     curve_preferences: Annotated[tuple[_Curve, ...], AfterValidator(_curves)] = ()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for name, needed in (("cert", True), ("key", True), ("client_ca", False)):
+            text, file = getattr(self, name), getattr(self, f"{name}_file")
+            if text and file:
+                raise ValueError(f"has both {name} and {name}_file; leave one out")
+            if needed and not text and not file:
+                raise ValueError(f"{name}_file (or {name}) is missing; leave the section out for plain HTTP")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.min_version > self.max_version:
             raise ValueError("min_version is above max_version")
-        if self.client_auth_type == "NoClientCert" and (self.client_ca_file or self.client_allowed_sans):
+        if self.client_auth_type == "NoClientCert" and (
+            self.client_ca or self.client_ca_file or self.client_allowed_sans
+        ):
             raise ValueError(
-                "client_ca_file and client_allowed_sans need client_auth_type: RequireAndVerifyClientCert"
+                "client_ca, client_ca_file and client_allowed_sans need"
+                " client_auth_type: RequireAndVerifyClientCert"
             )
         if (
             self.min_version == "TLS12"
@@ -140,8 +170,7 @@ class TlsServerConfig(_Section):
     @property
     def files(self) -> tuple[Path, ...]:
         """Everything that is read besides the configuration itself."""
-        certificate = (self.cert_file, self.key_file)
-        return (*certificate, self.client_ca_file) if self.client_ca_file else certificate
+        return tuple(file for file in (self.cert_file, self.key_file, self.client_ca_file) if file)
 
 
 class Headers(_Section):
@@ -153,6 +182,14 @@ class Headers(_Section):
     x_xss_protection: _Header = Field("", alias="X-XSS-Protection")
     content_security_policy: _Header = Field("", alias="Content-Security-Policy")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, section: object) -> object:
+        """A header without a value is a blank one."""
+        if not isinstance(section, dict):
+            return section
+        return {name: "" if value is None else value for name, value in section.items()}
+
     def by_name(self) -> dict[str, str]:
         """Header names and values; a blank one is not sent."""
         return {name: value for name, value in self.model_dump(by_alias=True).items() if value}
@@ -161,8 +198,26 @@ class Headers(_Section):
 class HttpServerConfig(_Section):
     """`http_server_config`."""
 
-    http2: StrictBool = True
+    http2: _Truth = True
     headers: Headers = Headers()
+
+
+class RateLimit(_Section):
+    """`rate_limit`: of all requests together, as a token bucket.
+
+    Attributes:
+        interval: seconds until the next token comes; 0 for no limit.
+        burst: tokens that the bucket holds, each for one request.
+    """
+
+    interval: _Seconds = 0.0
+    burst: _Whole = 0
+
+    @model_validator(mode="after")
+    def _lets_some_through(self) -> Self:
+        if self.interval and self.burst < 1:
+            raise ValueError("burst must be 1 or more, else every request is refused")
+        return self
 
 
 class WebConfig(_Section):
@@ -170,7 +225,13 @@ class WebConfig(_Section):
 
     tls_server_config: TlsServerConfig | None = None
     http_server_config: HttpServerConfig = HttpServerConfig()
-    basic_auth_users: dict[str, Annotated[SecretStr, AfterValidator(_bcrypt)]] = {}
+    basic_auth_users: dict[str, Annotated[SecretStr, BeforeValidator(_hash), AfterValidator(_bcrypt)]] = {}
+    rate_limit: RateLimit = RateLimit()
+
+    @field_validator("tls_server_config", mode="before")
+    @classmethod
+    def _empty_is_none(cls, section: object) -> object:
+        return None if section == {} else section
 
 
 def read(path: Path) -> WebConfig:
@@ -180,54 +241,14 @@ def read(path: Path) -> WebConfig:
         ConfigurationError: with every problem; `where` is the file and the key, joined by a colon.
     """
     try:
-        return WebConfig.model_validate(_present(_parsed(path)), context={"directory": path.parent})
+        return WebConfig.model_validate(parsed(path), context={"directory": path.parent})
     except ValidationError as error:
         raise ConfigurationError(*(_problem(path, detail) for detail in error.errors())) from None
 
 
-def _parsed(path: Path) -> Mapping[str, Any]:
-    try:
-        content = yaml.load(path.read_bytes(), _Loader)  # noqa: S506  (a SafeLoader)
-    except OSError as error:
-        raise ConfigurationError(Problem(str(path), f"cannot be read: {error.strerror}")) from error
-    except yaml.MarkedYAMLError as error:
-        # Not the error's own text: it quotes the line, which may hold a password.
-        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        problem = _QUOTED.sub("", str(error.problem))
-        raise ConfigurationError(Problem(str(path), f"is no proper YAML: {problem}{line}")) from None
-    except (yaml.YAMLError, ValueError):
-        raise ConfigurationError(Problem(str(path), "is no proper YAML")) from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigurationError(Problem(str(path), "must hold keys and values"))
-    return content
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice: which of two passwords of one user holds must not be a guess."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, "a key stands twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
-
-
-def _present(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the keys that have no value, and without an empty TLS section: both mean as much as nothing."""
-    return {
-        name: _present(value) if isinstance(value, dict) else value
-        for name, value in section.items()
-        if value is not None and not (name == "tls_server_config" and value == {})
-    }
-
-
 def _problem(path: Path, detail: ErrorDetails) -> Problem:
     key = ".".join(_keys(detail))
-    return Problem(f"{path}: {key}", _UNSUPPORTED.get(key) or _sentence(detail))
+    return Problem(f"{path}: {key}", _sentence(detail))
 
 
 def _keys(detail: ErrorDetails) -> Iterator[str]:
@@ -237,12 +258,12 @@ def _keys(detail: ErrorDetails) -> Iterator[str]:
 def _sentence(detail: ErrorDetails) -> str:
     """Pydantic's finding in the words of this program's other problems."""
     match detail["type"]:
-        case "missing":
-            return "is missing"
         case "extra_forbidden":
             return "unknown key"
         case "model_type" | "dict_type":
             return "must hold keys and values"
+        case "tuple_type":
+            return "must be a list"
         case "value_error":
             return str(detail["ctx"]["error"])
         case _:

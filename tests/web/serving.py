@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from fakes import FakeClock
 
+from exporter.clock import SystemClock
 from exporter.web.application import Services, application
+from exporter.web.connections import Limits
 from exporter.web.live import LiveWebConfig
 from exporter.web.server import Server
 
@@ -53,18 +55,22 @@ async def serving(
     config: LiveWebConfig | None = None,
     clock: Clock | None = None,
     telemetry_path: str = "/metrics",
+    max_requests: int = 40,
     documentation: str | None = None,
+    pace: Clock | None = None,
+    limits: Limits = Limits(),  # noqa: B008  (it is immutable)
 ) -> AsyncIterator[Server]:
-    """A server on a free port."""
+    """A server on a free port; `pace` is the clock that slow clients are measured with."""
     config = config or LiveWebConfig()
     app = application(
         given or services(),
         config=config,
         clock=clock or FakeClock(),
         telemetry_path=telemetry_path,
+        max_requests=max_requests,
         documentation=documentation,
     )
-    server = Server(app, [("127.0.0.1", 0)], tls=config.listener_tls)
+    server = Server(app, [("127.0.0.1", 0)], clock=pace or SystemClock(), tls=config.tls, limits=limits)
     await server.start()
     try:
         yield server

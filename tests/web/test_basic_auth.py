@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def hashed(password: str) -> SecretStr:
-    return SecretStr(bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode())
+def hashed(password: str, cost: int = 4) -> SecretStr:
+    return SecretStr(bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode())
 
 
 def basic(user: str, password: str) -> str:
@@ -59,17 +59,48 @@ async def test_right_password_is_admitted(user: str, password: str) -> None:
         basic("nobody", "s3cret:with colon"),
         basic("alice", "s" * 73),
         basic("alice", "a\0b"),
+        basic("Alice", "s3cret:with colon"),
+        basic("alice ", "s3cret:with colon"),
+        "Basic  ",
+        "Basic " + base64.b64encode("bob:密码".encode("gb18030")).decode(),
+        "Basic " + base64.b64encode(b"alice:s3cret:with colon").decode() + "\0",
+        "Basic \udcff",
     ],
 )
 async def test_everything_else_is_refused(authorization: str) -> None:
-    """No header, a broken one, a wrong password, a stranger, over 72 bytes: refused, never a crash."""
+    """No header, a broken one, a wrong password, a stranger: refused, never a crash."""
     assert not await PasswordCheck().admits(USERS, authorization)
 
 
-async def test_stranger_costs_as_much_as_a_user(checks: list[bytes]) -> None:
-    """Bcrypt runs for an unknown name too, so that time does not tell which names exist."""
-    assert not await PasswordCheck().admits(USERS, basic("nobody", "x"))
-    assert len(checks) == 1
+@pytest.mark.parametrize("user", ["alice", "carol", "nobody", "", "ALICE", "Алиса"])
+async def test_everybody_costs_the_same(user: str, checks: list[bytes]) -> None:
+    """Bcrypt runs as often and at the same costs for every name, also where users' hashes differ in cost."""
+    users = {**USERS, "carol": hashed("x", cost=5)}
+    assert not await PasswordCheck().admits(users, basic(user, "wrong"))
+    assert sorted(stored[4:6] for stored in checks) == [b"04", b"05"]
+
+
+async def test_user_is_not_admitted_by_the_hash_of_another(checks: list[bytes]) -> None:
+    """A password that is right for somebody else of the same cost, or of another, opens nothing."""
+    users = {"alice": hashed("a"), "bob": hashed("b"), "carol": hashed("c", cost=5)}
+    for user in ("alice", "bob", "carol", "nobody"):
+        right = {"alice": "a", "bob": "b", "carol": "c"}.get(user)
+        for password in ("a", "b", "c"):
+            assert await PasswordCheck().admits(users, basic(user, password)) is (password == right)
+    assert len(checks) == 24
+
+
+async def test_password_over_72_bytes_counts_up_to_there() -> None:
+    """As with htpasswd and Go's exporters, which leave out the rest: one password opens all of a site's."""
+    users = {"alice": hashed("s" * 72)}
+    assert await PasswordCheck().admits(users, basic("alice", "s" * 73))
+    assert not await PasswordCheck().admits(users, basic("alice", "s" * 71 + "t"))
+
+
+@pytest.mark.parametrize("scheme", ["basic", "BASIC", "Basic "])
+async def test_scheme_is_told_in_any_case(scheme: str) -> None:
+    """The scheme's letters may be of either case, and more than one space may follow."""
+    assert await PasswordCheck().admits(USERS, f"{scheme} {basic('bob', '密码').partition(' ')[2]}")
 
 
 async def test_right_password_is_checked_once(checks: list[bytes]) -> None:

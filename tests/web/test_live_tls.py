@@ -15,6 +15,9 @@ from structlog.testing import capture_logs
 from exporter.errors import ConfigurationError
 from exporter.web.live import LiveWebConfig
 
+HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
+USER = f"basic_auth_users: {{a: {HASH}}}"
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -203,20 +206,47 @@ async def test_broken_configuration_keeps_users(tmp_path: Path) -> None:
             assert [entry["log_level"] for entry in logs] == ["warning"]
 
 
-async def test_what_needs_a_restart_is_left_as_it_was(site: Site) -> None:
-    """Another client_auth_type, or TLS switched off: the TLS part stays, with a warning; users change."""
-    site.write(MUTUAL + ", client_allowed_sans: [prometheus]")
+async def test_tls_settings_follow_the_file(site: Site) -> None:
+    """Versions and the policy for client certificates hold for the next connection, without a restart."""
+    async with serving(config=LiveWebConfig(site.config)) as server:
+        assert (await negotiated(server, client(site.authority)))[0] == "TLSv1.3"
+        site.write("max_version: TLS12")
+        assert (await negotiated(server, client(site.authority)))[0] == "TLSv1.2"
+        site.write(MUTUAL)
+        with pytest.raises(aiohttp.ClientError):
+            await healthy(server, client(site.authority))
+
+
+@pytest.mark.parametrize(
+    ("less", "taken"),
+    [
+        ("", "basic_auth_users and tls_server_config"),
+        ("basic_auth_users: {a: %s}", "tls_server_config"),
+        ("tls_server_config: {cert_file: cert.pem, key_file: key.pem, %s}", "basic_auth_users"),
+        (
+            "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\nbasic_auth_users: {a: %s}",
+            "the need of a client certificate",
+        ),
+    ],
+)
+def test_door_is_not_opened_by_half_a_file(site: Site, less: str, taken: str) -> None:
+    """What would let in strangers, as half a file may, waits for a reload; said once."""
+    site.write(MUTUAL, USER)
     config = LiveWebConfig(site.config)
-    before = config.settings.tls_server_config
-    user = "basic_auth_users: {a: $2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG}\n"
-    for text in ("tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n" + user, user):
-        site.config.write_text(text)
-        with capture_logs() as logs:
-            config.refresh()
-            config.refresh()
-        assert [entry["event"].partition(":")[0] for entry in logs] == ["tls_server_config is left as it was"]
-        assert config.settings.tls_server_config == before
-        assert list(config.settings.basic_auth_users) == ["a"]
+    before = config.settings
+    site.config.write_text(less % (HASH if "users: {a" in less else MUTUAL) if less else "")
+    with capture_logs() as logs:
+        config.refresh()
+        config.refresh()
+    assert config.settings is before
+    assert [(entry["log_level"], entry["problems"]) for entry in logs] == [
+        (
+            "warning",
+            [f"{site.config}: takes away {taken}; if that is meant, reload (SIGHUP) or restart"],
+        )
+    ]
+    config.reload()
+    assert config.settings != before
 
 
 def test_reload_says_what_is_wrong(site: Site) -> None:

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from serving import TEXT, FakeExposition, ask, services, serving
 
+from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.web.server import Server
 
@@ -45,7 +46,7 @@ async def refused(server: Server) -> bool:
 
 async def test_every_address_is_served() -> None:
     """Each address gets a socket of its own, and the ports that were really given are told."""
-    server = Server(web.Application(), [("127.0.0.1", 0), ("127.0.0.2", 0), (None, 0)])
+    server = Server(web.Application(), [("127.0.0.1", 0), ("127.0.0.2", 0), (None, 0)], clock=SystemClock())
     await server.start()
     try:
         assert [host for host, _ in server.addresses][:2] == ["127.0.0.1", "127.0.0.2"]
@@ -63,13 +64,13 @@ async def test_every_address_is_served() -> None:
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
 async def test_ipv6_address_is_written_in_brackets() -> None:
     """A URL and a problem show an IPv6 address so that it can be told from the port."""
-    server = Server(web.Application(), [("::1", 0)])
+    server = Server(web.Application(), [("::1", 0)], clock=SystemClock())
     await server.start()
     try:
         host, port = server.addresses[0]
         assert (host, server.urls[0]) == ("::1", f"http://[::1]:{port}")
         with pytest.raises(ConfigurationError) as caught:
-            await Server(web.Application(), [("::1", port)]).start()
+            await Server(web.Application(), [("::1", port)], clock=SystemClock()).start()
         assert str(caught.value).startswith(f"web.listen_address: [::1]:{port} is in use")
     finally:
         await server.stop()
@@ -82,7 +83,9 @@ async def test_port_in_use_is_a_problem(any_host: str | None) -> None:
         port, free = taken.getsockname()[1], other.getsockname()[1]
         other.close()
         with pytest.raises(ConfigurationError) as caught:
-            await Server(web.Application(), [("127.0.0.1", free), (any_host, port)]).start()
+            await Server(
+                web.Application(), [("127.0.0.1", free), (any_host, port)], clock=SystemClock()
+            ).start()
         assert str(caught.value) == (
             f"web.listen_address: {any_host or ''}:{port} is in use;"
             " end the other program, or choose another address"
@@ -103,7 +106,9 @@ async def test_all_bad_addresses_come_at_once(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(socket, "create_server", forbidding)
     with pytest.raises(ConfigurationError) as caught:
         await Server(
-            web.Application(), [("host.invalid", 1234), ("192.0.2.1", 1234), ("127.0.0.1", 80)]
+            web.Application(),
+            [("host.invalid", 1234), ("192.0.2.1", 1234), ("127.0.0.1", 80)],
+            clock=SystemClock(),
         ).start()
     assert [str(problem) for problem in caught.value.problems] == [
         "web.listen_address: host.invalid:1234 has a host that cannot be resolved",
@@ -123,7 +128,7 @@ async def test_machine_without_ipv6_is_served_over_ipv4(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: True)
     monkeypatch.setattr(socket, "create_server", switched_off)
-    server = Server(web.Application(), [(None, 0)])
+    server = Server(web.Application(), [(None, 0)], clock=SystemClock())
     await server.start()
     try:
         assert server.addresses[0][0] == "0.0.0.0"  # noqa: S104  (compared, not bound)
@@ -158,7 +163,7 @@ async def test_scrape_that_never_ends_is_cut_off() -> None:
 
     app = web.Application()
     app.router.add_get("/metrics", handler)
-    server = Server(app, [("127.0.0.1", 0)], grace=0.01)
+    server = Server(app, [("127.0.0.1", 0)], clock=SystemClock(), grace=0.01)
     await server.start()
     scrape = asyncio.create_task(ask(server, "/metrics"))
     await exposition.held.wait()
@@ -184,7 +189,7 @@ async def slow_client(*, packed_in: int) -> AsyncIterator[tuple[Server, socket.s
 
     app = web.Application()
     app.router.add_get("/", handler)
-    server = Server(app, [("127.0.0.1", 0)])
+    server = Server(app, [("127.0.0.1", 0)], clock=SystemClock())
     await server.start()
     try:
         with socket.create_connection(server.addresses[0]) as client:

@@ -1,0 +1,217 @@
+"""How many clients at once, and how long each may take: with real sockets, and time under control."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import resource
+import socket
+import ssl
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from certificates import Site
+from serving import FakeExposition, services, serving
+from structlog.testing import capture_logs
+from wire import HEALTHY, HeldClock, connected, everything, told
+
+from exporter.web import connections
+from exporter.web.connections import Limits
+from exporter.web.live import LiveWebConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+class Large(FakeExposition):
+    """More than the sockets of this machine hold."""
+
+    async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
+        self.asked.append((openmetrics, gzip, names))
+        return (bytes(2**24),) * 4
+
+
+async def until_accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A whole request has been answered, so that the server knows the connection."""
+    writer.write(HEALTHY)
+    assert (await told(reader))[0] == 200
+
+
+async def test_slow_head_is_cut_off() -> None:
+    """Slowloris: a head that comes byte by byte has 10 s from its first byte, whatever comes in between."""
+    clock = HeldClock()
+    async with serving(pace=clock) as server, connected(server) as (reader, writer):
+        await until_accepted(reader, writer)
+        for byte in HEALTHY[:9]:
+            writer.write(bytes([byte]))
+            await clock.pass_by(1)
+            assert not reader.at_eof()
+        ended = asyncio.create_task(everything(reader))
+        while not ended.done():
+            await clock.pass_by(1)
+        assert await ended == b""
+        async with connected(server) as other:
+            await until_accepted(*other)
+
+
+async def test_idle_connection_is_kept_five_minutes_and_no_longer() -> None:
+    """A scraper that comes every five minutes keeps its connection; one that never comes again does not."""
+    clock = HeldClock()
+    async with serving(pace=clock) as server, connected(server) as (reader, writer):
+        await until_accepted(reader, writer)
+        await clock.pass_by(300)
+        await until_accepted(reader, writer)
+        await clock.pass_by(329)
+        await until_accepted(reader, writer)
+        await clock.pass_by(331)
+        assert await everything(reader) == b""
+
+
+async def test_slow_reader_is_cut_off() -> None:
+    """Whoever takes an answer a byte at a time has a minute; others are served meanwhile."""
+    clock = HeldClock()
+    async with serving(services(exposition=Large()), pace=clock) as server:
+        with socket.create_connection(server.addresses[0]) as slow:
+            slow.setblocking(False)
+            slow.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            loop, received = asyncio.get_running_loop(), 0
+            for _ in range(59):
+                received += len(await loop.sock_recv(slow, 1))
+                await clock.pass_by(1)
+                async with connected(server) as other:
+                    await until_accepted(*other)
+            await clock.pass_by(2)
+            with suppress(ConnectionResetError):
+                while part := await loop.sock_recv(slow, 2**20):
+                    received += len(part)
+        assert received < 2**26
+
+
+async def test_handshake_has_its_end(tmp_path: Path) -> None:
+    """A client of the HTTPS port that says nothing is cut off after 10 s."""
+    clock = HeldClock()
+    async with (
+        serving(config=LiveWebConfig(Site(tmp_path).config), pace=clock) as server,
+        connected(server) as (reader, writer),
+    ):
+        writer.write(b"\x16\x03\x01")
+        await clock.pass_by(9)
+        assert not reader.at_eof()
+        ended = asyncio.create_task(everything(reader))
+        while not ended.done():
+            await clock.pass_by(1)
+
+
+async def test_idle_connections_make_room() -> None:
+    """With as many as there may be, a new client takes the place of the one that is idle longest."""
+    clock = HeldClock()
+    async with serving(pace=clock, limits=Limits(connections=3)) as server:
+        opened = []
+        for _ in range(3):
+            opened.append(await asyncio.open_connection(*server.addresses[0]))
+            await until_accepted(*opened[-1])
+            await clock.pass_by(0.1)
+        await until_accepted(*opened[0])  # now the second has been idle longest
+        async with connected(server) as newcomer:
+            await until_accepted(*newcomer)
+            assert await everything(opened[1][0]) == b""
+            await until_accepted(*opened[0])
+            await until_accepted(*opened[2])
+        for _, writer in opened:
+            writer.transport.abort()
+
+
+async def test_busy_connections_are_not_given_up() -> None:
+    """Where all are being answered, the newcomer is closed, and they get their answers."""
+    release = asyncio.Event()
+
+    class Held(FakeExposition):
+        async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
+            self.asked.append((openmetrics, gzip, names))
+            await release.wait()
+            return (b"up 1\n",)
+
+    exposition = Held()
+    async with (
+        serving(services(exposition=exposition), limits=Limits(connections=2)) as server,
+        connected(server) as first,
+        connected(server) as second,
+    ):
+        for _, writer in (first, second):
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        while len(exposition.asked) < 2:
+            await asyncio.sleep(0)
+        async with connected(server) as (reader, _):
+            assert await everything(reader) == b""
+        release.set()
+        for reader, _ in (first, second):
+            assert (await told(reader))[2] == b"up 1\n"
+
+
+async def test_a_thousand_silent_clients_keep_nobody_out() -> None:
+    """Twice as many idle clients as there may be connections: the next scrape is answered."""
+    async with serving(limits=Limits(connections=50)) as server:
+        silent = [await asyncio.open_connection(*server.addresses[0]) for _ in range(100)]
+        async with connected(server) as (reader, writer):
+            await until_accepted(reader, writer)
+        for _, writer in silent:
+            writer.transport.abort()
+
+
+def test_polls_keep_half_of_the_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections are fewer where the process may open few files, and never more than 512."""
+    for soft, affordable in ((100, 50), (1024, 512), (10**6, 512), (resource.RLIM_INFINITY, 512)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
+        assert connections._affordable() == affordable
+
+
+async def test_short_descriptors_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of descriptors, one warning a second; who waits to be accepted is served once there are some."""
+    clock, short = HeldClock(), True
+    real = socket.socket.accept
+
+    def accept(listening: socket.socket) -> tuple[socket.socket, object]:
+        if short:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return real(listening)
+
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    with capture_logs() as logs:
+        async with serving(pace=clock) as server, connected(server) as (reader, writer):
+            while not logs:
+                await asyncio.sleep(0)
+            short = False
+            writer.write(HEALTHY)
+            await clock.pass_by(1)
+            assert (await told(reader))[0] == 200
+    assert [(entry["log_level"], entry["reason"]) for entry in logs] == [("warning", "Too many open files")]
+
+
+async def test_plain_http_at_the_https_port_is_no_news(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Plain HTTP, garbage or a hang-up instead of a handshake: the connection ends, nothing is logged."""
+    caplog.set_level("INFO")
+    with capture_logs() as logs:
+        async with serving(config=LiveWebConfig(Site(tmp_path).config)) as server:
+            for said in (HEALTHY, b"\0" * 100, b""):
+                async with connected(server) as (reader, writer):
+                    writer.write(said)
+                    writer.write_eof()
+                    assert b"HTTP" not in await everything(reader)
+    assert (logs, caplog.records) == ([], [])
+
+
+async def test_tls_client_that_vanishes_leaves_nothing(tmp_path: Path) -> None:
+    """A TLS connection that is aborted, and one that never confirms its end, free their places."""
+    site = Site(tmp_path)
+    trust = ssl.create_default_context()
+    site.authority.configure_trust(trust)
+    async with serving(config=LiveWebConfig(site.config), limits=Limits(connections=1)) as server:
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection(*server.addresses[0], ssl=trust)
+            await until_accepted(reader, writer)
+            writer.transport.abort()
