@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.plain_yaml import PlainLoader
 from exporter.web.tls import CIPHERS, TLS13_CIPHERS
 
 if TYPE_CHECKING:
@@ -47,18 +48,20 @@ def _file(value: Path, info: ValidationInfo) -> Path:
     """Relative to the web configuration file, as in exporter-toolkit."""
     if value == Path():
         raise ValueError("is empty")
+    if "\0" in str(value):
+        raise ValueError("has a NUL character in it, which no path has")
     context: Mapping[str, Path] = info.context or {}
     return context["directory"] / value
 
 
 def _version(value: object) -> object:
-    if value in {"TLS10", "TLS11"}:
+    if value in ("TLS10", "TLS11"):  # not a set: the value may be a list
         raise ValueError(f"{value} is not offered by today's OpenSSL; use TLS12 or TLS13")
     return value
 
 
 def _client_auth(value: object) -> object:
-    if value in {"RequestClientCert", "RequireAnyClientCert", "RequireClientCert"}:
+    if value in ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"):
         raise ValueError(
             f"{value} lets unverified certificates in, which Python's ssl does not;"
             " use RequireAndVerifyClientCert"
@@ -191,7 +194,9 @@ def _parsed(path: Path) -> Mapping[str, Any]:
         # Not the error's own text: it quotes the line, which may hold a password.
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigurationError(Problem(str(path), f"is no proper YAML: {error.problem}{line}")) from None
-    except (yaml.YAMLError, ValueError):
+    except RecursionError:
+        raise ConfigurationError(Problem(str(path), "is nested too deeply")) from None
+    except (yaml.YAMLError, ValueError, OverflowError):  # a date or a number that there is not
         raise ConfigurationError(Problem(str(path), "is no proper YAML")) from None
     if content is None:
         return {}
@@ -200,7 +205,7 @@ def _parsed(path: Path) -> Mapping[str, Any]:
     return content
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(PlainLoader):
     """Refuses a key that stands twice: which of two passwords of one user holds must not be a guess."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
