@@ -1,11 +1,12 @@
 PYTHON ?= python3
 LISTEN ?= 127.0.0.1:10310
+FUZZ_SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 # Rebuilt when the locked packages change.
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench check lint format docs dashboards lock clean
+.PHONY: demo test bench fuzz check lint format docs dashboards lock clean
 
 demo: $(READY)  ## run the exporter on a simulated ModelArts
 	@exec $(BIN)/modelarts-exporter demo --web.listen-address=$(LISTEN)
@@ -15,6 +16,12 @@ test: $(READY)  ## run every test
 
 bench: $(READY)  ## measure beside what else could be run; BENCH=--quick for less, BENCH=--help for a part
 	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+# Atheris is no part of $(READY): it has wheels for Linux on x86-64 and CPython 3.11 to 3.13 only. Without it only
+# hypothesis looks.
+fuzz: $(READY)  ## look for inputs that break a reader; FUZZ_SECONDS for each target, FUZZ=listing for one
+	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements-fuzz.lock || true
+	@PYTHONPATH=tests $(BIN)/python -m fuzz --seconds=$(FUZZ_SECONDS) $(FUZZ)
 
 check: lint test  ## what CI runs
 

@@ -70,7 +70,9 @@ def holds(states: Iterable[PoolState], choice: Choice = ALL) -> None:
     assert plain == strict
     assert len({(name, labels) for name, labels, _ in plain}) == plain.total()
     listed = [
-        (state, summarise(state.listing, choice)) for state in exposed.store.states.values() if state.listing
+        (state, summarise(state.listing, choice))
+        for state in exposed.store.states.values()
+        if state.listing and state.fresh_until > exposed.clock.monotonic()
     ]
     expected = Counter(
         one for state, summary in listed for workload in summary.chosen for one in _expected(state, workload)
@@ -88,7 +90,7 @@ class Exposed:
 
     def __init__(self, choice: Choice = ALL) -> None:
         self.store = SnapshotStore()
-        clock = FakeClock()
+        self.clock = clock = FakeClock()
         self.renderer = Renderer(
             self.store, clock=clock, telemetry=Telemetry(), worker=NoThread(), choice=choice
         )
