@@ -121,6 +121,15 @@ class Lock(RuleBasedStateMachine):
             self.tasks.append(self.loop.create_task(sent(pair.identity)))
         self._settle()
 
+    @rule(pair=st.sampled_from(PAIRS), seconds=st.sampled_from([1.0, 60.0]))
+    def revoke(self, pair: KeyPair, seconds: float) -> None:
+        """All projects ask with one key, and everything that is under way is refused; then time passes."""
+        for project in "abc":
+            self.ask(pair, project)
+        while self.open:
+            self.answer(0, 401)
+        self.wait(seconds)
+
     @rule(which=st.integers(0, 9), status=st.sampled_from([200, 401, 401, 401, 403, 429, 500, 0]))
     @precondition(lambda self: self.open)
     def answer(self, which: int, status: int) -> None:
