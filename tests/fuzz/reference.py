@@ -54,7 +54,7 @@ def amount(text: str, resource: str) -> Fraction | None:
 
 def requested(table: Any) -> tuple[dict[str, Fraction], bool]:
     """What a workload asks for, and whether all of it is understood."""
-    parts = table if isinstance(table, list) else [table or {}]
+    parts = table if isinstance(table, list) else [{} if table is None else table]
     found: dict[str, Fraction] = {}
     if not all(isinstance(part, dict) for part in parts):
         return found, False

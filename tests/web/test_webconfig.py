@@ -24,6 +24,9 @@ ONE_CURVE = (
     ": tls_server_config.curve_preferences:"
     " Python's ssl takes one curve; name one, or none for OpenSSL's own choice"
 )
+NO_ANCHORS = (
+    ": is no proper YAML: aliases and anchors are not supported; quote text that starts with * or & in line 1"
+)
 LETS_IN = (
     ": tls_server_config.client_auth_type: RequireAnyClientCert lets unverified certificates in,"
     " which Python's ssl does not; use RequireAndVerifyClientCert"
@@ -89,6 +92,19 @@ MISTAKES = {
     "key-twice": (
         f"basic_auth_users:\n  bob: {HASH}\n  bob: {HASH}",
         ": is no proper YAML: a key stands twice in line 3",
+    ),
+    "anchor": (
+        "basic_auth_users: &a {b: *a}",
+        NO_ANCHORS,
+    ),
+    "nested": ("[" * 400, ": is nested too deeply"),
+    "tls-version-is-a-list": (
+        TLS % "min_version: [TLS12]",
+        ": tls_server_config.min_version: must be 'TLS12' or 'TLS13'",
+    ),
+    "path-with-nul": (
+        'tls_server_config: {cert_file: "a\\0b", key_file: b.pem}',
+        ": tls_server_config.cert_file: has a NUL character in it, which no path has",
     ),
     "header": (
         "http_server_config: {headers: {X-Mine: a}}",
