@@ -11,10 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from exporter.metrics.summary import Choice
 from exporter.snapshot.pool import PoolKey
 from fuzz.exposing import Exposed, holds
-from fuzz.snapshots import keys, states
+from fuzz.snapshots import FOR_EVER, keys, listings, states
 
 if TYPE_CHECKING:
-    from exporter.snapshot.pool import PoolState
+    from exporter.snapshot.pool import Listing, PoolState
     from exporter.snapshot.workload import Workload
 
 choices = st.builds(
@@ -25,7 +25,7 @@ choices = st.builds(
 )
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=settings().max_examples // 5)
 @given(st.lists(states(keys), max_size=3), choices)
 def test_any_snapshot_is_read_back_to_the_letter(found: list[PoolState], choice: Choice) -> None:
     """Whatever is known of pools, prometheus_client's parsers read back the samples of the families."""
@@ -42,29 +42,23 @@ class Incremental(RuleBasedStateMachine):
         super().__init__()
         self.kept = Exposed()
 
-    @initialize(first=st.lists(states(st.sampled_from(POOLS)), max_size=2))
-    def begin(self, first: list[PoolState]) -> None:
-        for state in first:
-            self.kept.store.publish(state)
+    @initialize(first=listings(), state=states(st.just(POOLS[0])))
+    def begin(self, first: Listing, state: PoolState) -> None:
+        self.kept.store.publish(replace(state, listing=first, fresh_until=FOR_EVER))
 
     @rule(state=states(st.sampled_from(POOLS)))
     def poll(self, state: PoolState) -> None:
         """A state that has nothing in common with the one before."""
         self.kept.store.publish(state)
 
-    @rule(pool=st.sampled_from(POOLS), seconds=st.floats(0, 100), which=st.integers(0, 5))
-    def grow_older(self, pool: PoolKey, seconds: float, which: int) -> None:
-        """The usual poll: the same workloads, of which one has waited longer; sometimes one is gone."""
-        state = self.kept.store.states.get(pool)
-        if state is None or state.listing is None:
-            return
-        before = state.listing.workloads
-        after = tuple(
-            _older(one, seconds) if index == which else one
-            for index, one in enumerate(before)
-            if index != which + 3
-        )
-        self.kept.store.publish(replace(state, listing=replace(state.listing, workloads=after)))
+    @rule(seconds=st.floats(1, 100), gone=st.booleans())
+    def grow_older(self, seconds: float, gone: bool) -> None:
+        """The usual poll: the same workloads, which have waited longer; sometimes one is gone."""
+        for state in self.kept.store.states.values():
+            if state.listing is not None:
+                older = tuple(_older(one, seconds) for one in state.listing.workloads[gone:])
+                listing = replace(state.listing, workloads=older)
+                self.kept.store.publish(replace(state, listing=listing, fresh_until=FOR_EVER))
 
     @rule(pool=st.sampled_from(POOLS))
     def forget(self, pool: PoolKey) -> None:
@@ -89,4 +83,4 @@ def _older(workload: Workload, seconds: float) -> Workload:
 
 
 TestIncremental = Incremental.TestCase
-TestIncremental.settings = settings(stateful_step_count=8, max_examples=settings().max_examples // 4)
+TestIncremental.settings = settings(stateful_step_count=6, max_examples=settings().max_examples // 10)

@@ -199,4 +199,4 @@ class Counting(RuleBasedStateMachine):
 
 
 TestCounting = Counting.TestCase
-TestCounting.settings = settings(stateful_step_count=12, max_examples=settings().max_examples // 2)
+TestCounting.settings = settings(stateful_step_count=12, max_examples=settings().max_examples // 4)
