@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from exporter.api.throttle import Throttle
 from exporter.credentials.credential import KeyPair
-from exporter.credentials.guard import Guard
+from exporter.credentials.guard import PROBES, Guard
 from exporter.errors import ConnectionFailed, HeldBack
 from exporter.transport import Request, Response
 
@@ -87,7 +87,7 @@ class Lock(RuleBasedStateMachine):
     """A key is never refused more than five times in a row within five minutes: a sixth would lock it.
 
     Requests of two keys and three projects are answered in any order, with anything, at any moment. At most
-    five are under way with a key that was accepted: what is on its way when a key is revoked cannot be held.
+    three are under way with a key that was accepted: what is on its way when a key is revoked cannot be held.
     """
 
     def __init__(self) -> None:
@@ -117,7 +117,7 @@ class Lock(RuleBasedStateMachine):
                 await self.guard.send(identity, request, Waiting(), project_id=project)
 
         under_way = sum(key == pair.identity.fingerprint for key, _ in self.open)
-        if under_way < MOST_FAILURES:
+        if under_way < PROBES:
             self.tasks.append(self.loop.create_task(sent(pair.identity)))
         self._settle()
 
