@@ -1,11 +1,12 @@
 PYTHON ?= python3
 LISTEN ?= 127.0.0.1:10310
+FUZZ_SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 # Rebuilt when the locked packages change.
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench soak check lint format docs faults dashboards lock audit sbom clean
+.PHONY: demo test bench soak fuzz check lint format docs faults dashboards lock audit sbom clean
 
 demo: $(READY)  ## run the exporter on a simulated ModelArts
 	@exec $(BIN)/modelarts-exporter demo --web.listen-address=$(LISTEN)
@@ -18,6 +19,12 @@ bench: $(READY)  ## measure beside what else could be run; BENCH=--quick for les
 
 soak: $(READY)  ## weeks of churn and trouble in an hour; SOAK=--quick for two minutes, SOAK=--help for more
 	@PYTHONPATH=tests $(BIN)/python -m soak $(SOAK)
+
+# Atheris is no part of $(READY): it has wheels for Linux on x86-64 and CPython 3.11 to 3.13 only. Without it only
+# hypothesis looks.
+fuzz: $(READY)  ## look for inputs that break a reader; FUZZ_SECONDS for each target, FUZZ=listing for one
+	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements-fuzz.lock || true
+	@PYTHONPATH=tests $(BIN)/python -m fuzz --seconds=$(FUZZ_SECONDS) $(FUZZ)
 
 check: lint test  ## what CI runs
 

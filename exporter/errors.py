@@ -43,6 +43,16 @@ Outcome = Literal[
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
+def one_line(text: str) -> str:
+    """What others wrote, harmless in a line: line breaks and control characters as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 class ExporterError(Exception):
     """Whatever this program expects to go wrong."""
 
@@ -55,7 +65,7 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
+        return one_line(f"{self.where}: {self.what}")
 
 
 class ConfigurationError(ExporterError):
@@ -78,9 +88,9 @@ class PollError(ExporterError):
     outcome: ClassVar[Outcome]
 
     def __init__(self, what: str, *, where: str, advice: str = "") -> None:
-        super().__init__(what, where, advice)
-        self.what = what
-        self.where = where
+        self.what = one_line(what)
+        self.where = one_line(where)
+        super().__init__(self.what, self.where, advice)
         self.advice = advice
 
     def __str__(self) -> str:

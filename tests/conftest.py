@@ -8,6 +8,7 @@ from hypothesis import settings
 
 # Machines are slow and busy; no test is about how long it takes.
 settings.register_profile("untimed", deadline=None)
+settings.register_profile("fuzz", parent=settings.get_profile("untimed"), max_examples=2_000)  # `make fuzz`
 settings.load_profile("untimed")
 
 

@@ -119,7 +119,7 @@ def clock_skew(response: Response, now: float) -> float | None:
 def _http_date(text: str) -> float | None:
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year or a zone that there is not
         return None
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from exporter.errors import Problem
 from exporter.settings.model import Settings
-from exporter.settings.section import Section, keys_of, sections_in
+from exporter.settings.section import Section, is_text, keys_of, sections_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,11 +96,12 @@ class Environment:
 
 def read_environment(environ: Mapping[str, str]) -> Environment:
     """What an environment says."""
-    ours = {
+    given = {
         name: value
         for name, value in environ.items()
         if value and name.upper().startswith(PREFIX) and not _KUBERNETES.fullmatch(name)
     }
+    ours = {name: value for name, value in given.items() if is_text(value)}
     settings = {path: ours[name] for name, path in SETTING_VARIABLES.items() if name in ours}
     project = tuple(name for name in PROJECT_VARIABLES if name in ours)
     return Environment(
@@ -109,7 +110,10 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         names={path: name for name, path in SETTING_VARIABLES.items() if path in settings},
         project_names=_PROJECT_NAMES if project else {},
         project_variables=project,
-        problems=tuple(_unknown(name) for name in ours if name not in _KNOWN),
+        problems=(
+            *(Problem(name, "is not text in UTF-8") for name in given if name not in ours),
+            *(_unknown(name) for name in ours if name not in _KNOWN),
+        ),
     )
 
 

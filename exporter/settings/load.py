@@ -12,6 +12,7 @@ from exporter.settings.duplicates import duplicates
 from exporter.settings.environment import read_environment
 from exporter.settings.model import Settings
 from exporter.settings.problems import name_of, problems_of
+from exporter.settings.section import is_text
 from exporter.settings.yaml_file import Document, read_document
 
 if TYPE_CHECKING:
@@ -45,13 +46,16 @@ def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[st
 
     Raises:
         ConfigurationError: with every problem in file, environment and flags. Only when the file is no YAML,
-            nothing is said of values, which would all be missing.
+            or a flag is no text, nothing is said of values, which would all be missing.
     """
     environment = read_environment(environ)
+    garbled = tuple(
+        Problem(FLAGS[path], "is not text in UTF-8") for path in FLAGS if not _is_text(flags.get(path))
+    )
     try:
         document = read_document(config_file) if config_file else Document({}, ())
     except ConfigurationError as error:
-        raise ConfigurationError(*error.problems, *environment.problems) from None
+        raise ConfigurationError(*error.problems, *environment.problems, *garbled) from None
     file = document.content
     contradictions = _contradictions(file, environment)
     if environment.project and not contradictions:
@@ -61,6 +65,8 @@ def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[st
         **environment.names,
         **{path: FLAGS[path] for path in flags if path in FLAGS},
     }
+    if garbled:
+        raise ConfigurationError(*garbled, *document.problems, *environment.problems)
     content = reduce(_over, (environment.content, _nested(flags)), file)
     settings, wrong = _validated(content, names, environ)
     problems = (*document.problems, *environment.problems, *contradictions, *wrong)
@@ -86,6 +92,10 @@ def _validated(
         return Settings.model_validate(content, context=environ), twice
     except ValidationError as error:
         return None, [*problems_of(error, names), *twice]
+
+
+def _is_text(flag: object) -> bool:
+    return all(map(is_text, flag if isinstance(flag, list) else [flag]))
 
 
 def _nested(flags: Mapping[str, object]) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from exporter.settings.quoting import shown_key
 from exporter.settings.section import Section, SiblingError, keys_of, sections_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
     Location = tuple[int | str, ...]
     """Keys and indices from the top of the settings."""
+
+# A key that is none of ours may be anything; quoted then, also where it is empty.
 
 # By pydantic's type of an error; {} are the error's own figures. Never the input: it may be a secret.
 _SENTENCES = {
@@ -73,11 +75,13 @@ def path_of(location: Location) -> str:
 
 
 def _told(details: ErrorDetails) -> tuple[Location, str]:
-    location = tuple(part for part in details["loc"] if not _is_tag(part))
+    location = _untagged(details["loc"])
     figures = details.get("ctx", {})
     match details["type"], figures.get("error"):
         case "extra_forbidden", _:
-            return location, _unknown_key(details["loc"])
+            # The key itself is the operator's, whatever it looks like.
+            *above, key = details["loc"]
+            return (*_untagged(above), key), _unknown_key(details["loc"])
         case "value_error", SiblingError() as error:
             return (*location[:-1], error.key), str(error)
         case "value_error", error:
@@ -100,6 +104,10 @@ def _keys_at(location: Location) -> list[str]:
         if isinstance(part, str) and not _is_tag(part):
             sections = [found for section in sections for found in sections_in(keys_of(section).get(part))]
     return [key for section in sections for key in keys_of(section)]
+
+
+def _untagged(location: Iterable[int | str]) -> Location:
+    return tuple(part for part in location if not _is_tag(part))
 
 
 def _is_tag(part: int | str) -> bool:

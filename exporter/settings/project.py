@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, field_validator
@@ -43,8 +44,9 @@ def _pattern(value: Any) -> re.Pattern[str]:
     if not isinstance(value, str):
         raise ValueError("must be a regular expression")  # noqa: TRY004  (pydantic collects ValueErrors)
     try:
-        return re.compile(value)
-    except (re.error, OverflowError, RecursionError) as error:
+        with warnings.catch_warnings(action="error", category=FutureWarning):  # [[:alpha:]] is no class here
+            return re.compile(value)
+    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
         raise ValueError(f"{quoted(value)} is no regular expression: {error}") from None
 
 

@@ -34,4 +34,4 @@ def quoted_path(path: Path) -> str:
 
 def shown_key(key: str) -> str:
     """A key of a mapping, where it may be a mistyped one: `{ak:SECRET}` without the space is a key too."""
-    return key if _KEY.fullmatch(key) else "..."
+    return key if _KEY.fullmatch(key) else "..." if key else "''"

@@ -40,6 +40,11 @@ def sections_in(annotation: Any) -> Iterator[type[Section]]:
         yield from sections_in(part)
 
 
+def is_text(value: object) -> bool:
+    """Whether it can be written in UTF-8. The system hands over other bytes as half characters."""
+    return not isinstance(value, str) or not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 class SiblingError(ValueError):
     """A problem found while looking at one key, that is better told of another key beside it.
 

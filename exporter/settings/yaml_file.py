@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.plain_yaml import Mistake, PlainLoader
 from exporter.settings.files import read_file
 from exporter.settings.quoting import shown_key
 
@@ -29,31 +30,13 @@ _PLAIN = "tag:yaml.org,2002:str"
 _TAG_HANDLE = re.compile(r" '!.*'$")
 
 
-class _Mistake(yaml.MarkedYAMLError):
-    """YAML that is not taken here."""
-
-    def __init__(self, problem: str, mark: yaml.Mark) -> None:
-        super().__init__(problem=problem, problem_mark=mark)
-
-
-class _TextLoader(yaml.SafeLoader):
+class _TextLoader(PlainLoader):
     """Takes mappings, lists, text and null; finds keys that are given twice."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.yaml_implicit_resolvers = _NULL_ONLY
-        self.twice: list[_Mistake] = []
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Without aliases: a few of them can stand for gigabytes, and a password may start with * or &."""
-        event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it out
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _Mistake(
-                "aliases and anchors are not supported; quote text that starts with * or &", event.start_mark
-            )
-        if getattr(event, "tag", None):
-            raise _Mistake("tags are not supported; quote text that starts with !", event.start_mark)
-        return super().compose_node(parent, index)
+        self.twice: list[Mistake] = []
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """Mappings in which every key is text; PyYAML itself takes the last of equal keys."""
@@ -61,13 +44,11 @@ class _TextLoader(yaml.SafeLoader):
         lines: dict[str, int] = {}
         for key, _ in node.value:
             if key.tag != _PLAIN:
-                raise _Mistake("a key must be text", key.start_mark)
+                raise Mistake("a key must be text", key.start_mark)
             if key.value in lines:
                 first = lines[key.value]
                 self.twice.append(
-                    _Mistake(
-                        f"'{shown_key(key.value)}' is given twice, first in line {first}", key.start_mark
-                    )
+                    Mistake(f"'{shown_key(key.value)}' is given twice, first in line {first}", key.start_mark)
                 )
             lines.setdefault(key.value, key.start_mark.line + 1)
         return node
@@ -111,15 +92,15 @@ def _decoded(content: bytes) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         mark = _mark_after(content[: error.start].decode("utf-8"))
-    raise _Mistake("is not text in UTF-8", mark)
+    raise Mistake("is not text in UTF-8", mark)
 
 
-def _loaded(text: str) -> tuple[Any, list[_Mistake]]:
+def _loaded(text: str) -> tuple[Any, list[Mistake]]:
     try:
         loader = _TextLoader(text)
     except yaml.reader.ReaderError as error:
         what = f"the control character #x{error.character:02x} is not allowed"
-        raise _Mistake(what, _mark_after(text[: error.position])) from None
+        raise Mistake(what, _mark_after(text[: error.position])) from None
     try:
         return loader.get_single_data(), loader.twice
     finally:
@@ -134,7 +115,7 @@ def _mark_after(text: str) -> yaml.Mark:
 def _problem(path: Path, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark
     where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-    return Problem(where, str(error.problem) if isinstance(error, _Mistake) else _explained(error))
+    return Problem(where, str(error.problem) if isinstance(error, Mistake) else _explained(error))
 
 
 def _explained(error: yaml.MarkedYAMLError) -> str:

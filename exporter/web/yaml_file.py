@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.plain_yaml import Mistake, PlainLoader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+# PyYAML quotes a tag's handle: an unquoted password that begins with !.
+_QUOTED = re.compile(r" '[^'<]{3,}'")
 
 
 class Plain(str):
@@ -35,8 +40,11 @@ def parsed(path: Path) -> Mapping[str, Any]:
     except yaml.MarkedYAMLError as error:
         # Not the error's own text: it quotes the line, which may hold a password.
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigurationError(Problem(str(path), f"is no proper YAML: {error.problem}{line}")) from None
-    except (yaml.YAMLError, ValueError, RecursionError):
+        problem = _QUOTED.sub("", str(error.problem))
+        raise ConfigurationError(Problem(str(path), f"is no proper YAML: {problem}{line}")) from None
+    except RecursionError:
+        raise ConfigurationError(Problem(str(path), "is nested too deeply")) from None
+    except (yaml.YAMLError, ValueError):
         raise ConfigurationError(Problem(str(path), "is no proper YAML")) from None
     if content is None:
         return {}
@@ -45,16 +53,14 @@ def parsed(path: Path) -> Mapping[str, Any]:
     return content
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(PlainLoader):
     """Refuses a key that stands twice: which of two passwords of one user holds must not be a guess."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key is no text", key.start_mark)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, "a key stands twice", key.start_mark)
+                raise Mistake("a key stands twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 

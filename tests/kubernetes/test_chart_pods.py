@@ -167,7 +167,7 @@ def fill(secret: Path) -> None:
     authority.cert_pem.write_to_path(secret / "ca.pem")
     certificate.cert_chain_pems[0].write_to_path(secret / "tls.crt")
     certificate.private_key_pem.write_to_path(secret / "tls.key")
-    user = "$2b$10$" + "a" * 53
+    user = "$2b$10$" + "a" * 21 + "." + "a" * 31
     web = {
         "tls_server_config": {"cert_file": "tls.crt", "key_file": "tls.key"},
         "basic_auth_users": {"prometheus": user},

@@ -134,7 +134,7 @@ def test_the_check_warns_of_every_file_with_a_secret(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("HUAWEICLOUD_SDK_AK", raising=False)
     (tmp_path / ".huaweicloud").mkdir()
-    users = "basic_auth_users: {me: $2b$04$" + "a" * 53 + "}"
+    users = "basic_auth_users: {me: $2b$04$PPWL0VjjsfIGkPzMA26FF.Tr0jiqgKHAx8qm10toi8GXmWYYuul16}"
     for name in ("ak", "sk", "token", ".huaweicloud/credentials"):
         _file(tmp_path / name, 0o644)
     _file(tmp_path / "web.yml", 0o644, users)

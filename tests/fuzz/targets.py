@@ -1,0 +1,33 @@
+"""Every target by its name: a function from bytes to None that raises where its oracle does not hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fuzz.exposing import exposition
+from fuzz.files import configuration, state, web_configuration
+from fuzz.services import credentials
+from fuzz.texts import addresses, durations, expiries, expressions, quantities
+from fuzz.wire import listing, lists, refusals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    target.__name__: target
+    for target in (
+        listing,
+        lists,
+        refusals,
+        credentials,
+        quantities,
+        durations,
+        addresses,
+        expressions,
+        expiries,
+        configuration,
+        web_configuration,
+        state,
+        exposition,
+    )
+}

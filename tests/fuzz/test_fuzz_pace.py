@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from fakes import FakeClock
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from exporter.api.throttle import Throttle
+from exporter.credentials.credential import KeyPair
+from exporter.credentials.guard import PROBES, Guard
+from exporter.errors import ConnectionFailed, HeldBack
+from exporter.transport import Request, Response
+
+if TYPE_CHECKING:
+    from exporter.credentials.credential import Identity
+
+SLOWEST = 300.0
+HOUR = 3600.0
+
+
+class Pace(RuleBasedStateMachine):
+    """No request is sent sooner than the pace and the pauses that the cloud asks for allow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.clock = FakeClock()
+        self.throttle = Throttle("p", requests_per_second=10, concurrency=3, clock=self.clock)
+        self.spacing = 0.1
+        self.earliest = self.clock.monotonic()
+
+    @rule(requests=st.integers(1, 5))
+    def send(self, requests: int) -> None:
+        """So many pools want to be read at the same time."""
+
+        async def one() -> None:
+            async with self.throttle.slot():
+                sent = self.clock.monotonic()
+                assert sent >= self.earliest - 1e-6
+                self.earliest = sent + self.spacing
+
+        async def several() -> None:
+            await asyncio.gather(*(one() for _ in range(requests)))
+
+        self.loop.run_until_complete(several())
+
+    @rule(
+        retry_after=st.none() | st.floats(0, allow_nan=False),
+        limit=st.none() | st.tuples(st.integers(1, 10**9), st.floats(1, 10**11)),
+    )
+    def refuse(self, retry_after: float | None, limit: tuple[int, float] | None) -> None:
+        self.throttle.refused(retry_after, limit)
+        if limit:
+            self.spacing = max(self.spacing, min(limit[1] / limit[0], SLOWEST))
+        if retry_after is not None and retry_after <= HOUR:  # more is a mistake
+            self.earliest = max(self.earliest, self.clock.monotonic() + retry_after)
+
+    @rule()
+    def accept(self) -> None:
+        self.throttle.accepted()
+
+    @rule(seconds=st.floats(0, 4000))
+    def wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @invariant()
+    def no_pause_is_for_ever(self) -> None:
+        assert 0 <= self.throttle.paused_for() <= HOUR + SLOWEST
+
+    def teardown(self) -> None:
+        self.loop.close()
+
+
+TestPace = Pace.TestCase
+TestPace.settings = settings(stateful_step_count=12)
+
+MOST_FAILURES = 5
+WINDOW = 300.0
+PAIRS = [KeyPair("AK", secret, None, None, "test") for secret in ("one", "another")]
+
+
+class Lock(RuleBasedStateMachine):
+    """A key is never refused more than five times in a row within five minutes: a sixth would lock it.
+
+    Requests of two keys and three projects are answered in any order, with anything, at any moment. At most
+    three are under way with a key that was accepted: what is on its way when a key is revoked cannot be held.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.clock = FakeClock()
+        self.guard = Guard(self.clock)
+        self.open: list[tuple[str, asyncio.Future[Response]]] = []
+        self.tasks: list[asyncio.Task[None]] = []
+        self.failures: defaultdict[str, list[float]] = defaultdict(list)
+
+    @rule(pair=st.sampled_from(PAIRS), project=st.sampled_from("abc"))
+    @precondition(lambda self: len(self.tasks) < 2 * MOST_FAILURES)
+    def ask(self, pair: KeyPair, project: str) -> None:
+        machine = self
+
+        class Waiting:
+            async def send(self, request: Request) -> Response:
+                del request
+                answer: asyncio.Future[Response] = machine.loop.create_future()
+                machine.open.append((pair.identity.fingerprint, answer))
+                return await answer
+
+        async def sent(identity: Identity) -> None:
+            request = Request("GET", "https://c/v2")
+            with suppress(HeldBack, ConnectionFailed):
+                await self.guard.send(identity, request, Waiting(), project_id=project)
+
+        under_way = sum(key == pair.identity.fingerprint for key, _ in self.open)
+        if under_way < PROBES:
+            self.tasks.append(self.loop.create_task(sent(pair.identity)))
+        self._settle()
+
+    @rule(pair=st.sampled_from(PAIRS), seconds=st.sampled_from([1.0, 60.0]))
+    def revoke(self, pair: KeyPair, seconds: float) -> None:
+        """All projects ask with one key, and everything that is under way is refused; then time passes."""
+        for project in "abc":
+            self.ask(pair, project)
+        while self.open:
+            self.answer(0, 401)
+        self.wait(seconds)
+
+    @rule(which=st.integers(0, 9), status=st.sampled_from([200, 401, 401, 401, 403, 429, 500, 0]))
+    @precondition(lambda self: self.open)
+    def answer(self, which: int, status: int) -> None:
+        """0: the connection breaks."""
+        key, answer = self.open.pop(which % len(self.open))
+        if status == 401:
+            self.failures[key].append(self.clock.monotonic())
+        elif status in {200, 403}:
+            self.failures[key].clear()
+        if status:
+            answer.set_result(Response(status, {}, b""))
+        else:
+            answer.set_exception(ConnectionFailed("broken", where="test"))
+        self._settle()
+
+    @rule(seconds=st.sampled_from([1.0, 59.0, 60.0, 61.0, 120.0, 900.0, 90_000.0]))
+    def wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @invariant()
+    def never_locked(self) -> None:
+        now = self.clock.monotonic()
+        for failures in self.failures.values():
+            assert sum(now - moment < WINDOW for moment in failures) <= MOST_FAILURES
+
+    def _settle(self) -> None:
+        async def turns() -> None:
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+        self.loop.run_until_complete(turns())
+        for task in self.tasks:
+            assert not task.done() or task.cancelled() or task.exception() is None
+        self.tasks = [task for task in self.tasks if not task.done()]
+
+    def teardown(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        self._settle()
+        self.loop.close()
+
+
+TestLock = Lock.TestCase
+TestLock.settings = settings(stateful_step_count=25)
