@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from exporter.snapshot.catalogue import CatalogueEntry
     from exporter.snapshot.dated import Dated
     from exporter.snapshot.fitting import Fitting
-    from exporter.snapshot.rejection import Rejection
+    from exporter.snapshot.rejection import Limit, Rejection
     from exporter.snapshot.throughput import Throughput
     from exporter.snapshot.workload import Workload
 
@@ -37,6 +37,7 @@ class Listing:
         shortfall: why the listing is not complete, one clause; empty when it is.
         rejected: how many items were not understood, by why.
         unparsable: how many quantities were in no known form, by resource.
+        limited: how many label values are not shown as the API gave them, by why.
         head_since: since when the same workload is first in the queue, in Unix seconds, as far as listings
             show; None where no position is known.
     """
@@ -47,6 +48,7 @@ class Listing:
     shortfall: str = ""
     rejected: Mapping[Rejection, int] = field(default_factory=dict)
     unparsable: Mapping[str, int] = field(default_factory=dict)
+    limited: Mapping[Limit, int] = field(default_factory=dict)
     head_since: float | None = None
 
 

@@ -32,8 +32,8 @@ ACCELERATORS = ("nvidia.com/gpu", "huawei.com/ascend-310", "huawei.com/ascend-19
 CPU = "cpu"
 MEMORY = "memory"
 RESOURCES = (CPU, MEMORY, *ACCELERATORS)
-OTHER_RESOURCE = "other"
-"""Stands for an undocumented accelerator where only a closed set will do."""
+OTHER = "other"
+"""Stands for what is not documented where there is too much of it, or where only a closed set will do."""
 
 PRIORITIES = ("0", "1", "2", "3")
 """The priorities seen and documented; an open set. Higher runs first."""
