@@ -15,7 +15,7 @@ from exporter.api.decode import Page, decode_page
 from exporter.api.labels import Labels
 from exporter.api.listing import read_listing
 from exporter.api.nodes import read_free_cards
-from exporter.api.refusal import cloud_time, refusal
+from exporter.api.refusal import clock_ahead, refusal
 from exporter.api.statistics import decode_statistics
 from exporter.api.wire import (
     LISTING_QUERY,
@@ -96,11 +96,14 @@ class Client:
             PollError: it could not be read.
         """
         path = workloads_path(self.project_id, pool)
-        labels = Labels()
+        labels, ahead = Labels(), 0.0
 
         async def fetch(offset: int) -> Page:
+            nonlocal ahead
             answer = await self._get("workloads", path, {**LISTING_QUERY, "offset": str(offset)})
-            now = cloud_time(answer, self.clock.wall())
+            wall = self.clock.wall()
+            ahead = clock_ahead(answer, wall)
+            now = wall - ahead
             decode = partial(decode_page, answer.body, where=self._where(path), now=now, labels=labels)
             return await asyncio.get_running_loop().run_in_executor(self.worker, decode)
 
@@ -108,7 +111,7 @@ class Client:
         for rejection, count in listing.rejected.items():
             self.telemetry.workloads_rejected.labels(rejection).inc(count)
         self._count_unparsable(listing.unparsable)
-        return replace(listing, limited=labels.limited)
+        return replace(listing, limited=labels.limited, clock_ahead=ahead)
 
     async def pools(self, workspace_id: str) -> dict[str, CatalogueEntry]:
         """Every pool of a workspace, by ID.

@@ -117,14 +117,14 @@ def clock_skew(response: Response, now: float) -> float | None:
     return None if date is None else now - date
 
 
-def cloud_time(response: Response, now: float) -> float:
-    """The cloud's time, in Unix seconds, where this machine's differs by more than a minute; else `now`.
+def clock_ahead(response: Response, now: float) -> float:
+    """By how many seconds this machine's clock is ahead of the cloud's, where that is more than a minute.
 
     How long a workload has waited is told by the clock that says when it was created: somebody who sets this
     machine's clock, by mistake or at last, makes no workload wait longer.
     """
     skew = clock_skew(response, now)
-    return now if skew is None or abs(skew) <= _MINUTE else now - skew
+    return 0.0 if skew is None or abs(skew) <= _MINUTE else skew
 
 
 def _http_date(text: str) -> float | None:

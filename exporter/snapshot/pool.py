@@ -40,6 +40,8 @@ class Listing:
         limited: how many label values are not shown as the API gave them, by why.
         head_since: since when the same workload is first in the queue, in Unix seconds, as far as listings
             show; None where no position is known.
+        clock_ahead: seconds by which this machine's clock is ahead of the cloud's, where it is more than a
+            minute; the cloud's is believed then. 0 where they agree, or the cloud does not say.
     """
 
     workloads: tuple[Workload, ...]
@@ -50,6 +52,7 @@ class Listing:
     unparsable: Mapping[str, int] = field(default_factory=dict)
     limited: Mapping[Limit, int] = field(default_factory=dict)
     head_since: float | None = None
+    clock_ahead: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

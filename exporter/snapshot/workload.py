@@ -41,6 +41,16 @@ PRIORITIES = ("0", "1", "2", "3")
 UNKNOWN = "unknown"
 """Stands for a type or status that the API leaves out: the workload counts all the same."""
 
+_WORDS = {word: word for word in (*TYPES, *STATUSES, UNKNOWN, OTHER)}
+
+
+def shared(word: str) -> str:
+    """A type or status, those that are documented each kept once.
+
+    Not sys.intern: Python 3.12 never forgets a word that it was given, and both sets are open.
+    """
+    return _WORDS.get(word, word)
+
 
 class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One workload of a pool's listing; None is "the API did not say".

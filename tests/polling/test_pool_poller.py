@@ -58,7 +58,6 @@ def poller(
         ledger=Ledger(Telemetry(), NoThread()),
         stale_after=300.0,
         estimates=False,
-        worker=NoThread(),
         clock=clock,
         telemetry=Telemetry(),
     )
@@ -105,7 +104,8 @@ async def test_a_capacity_that_comes_while_listings_are_compared_is_kept(clock: 
             polls.store.publish(replace(polls.store.states[KEY], capacity=capacity))
             return super().submit(work, *args, **kwargs)
 
-    polls = replace(poller(clock, Listing((Workload(uid="u", status="Creating"),))), worker=Meanwhile())
+    polls = poller(clock, Listing((Workload(uid="u", status="Creating"),)))
+    polls = replace(polls, ledger=Ledger(polls.telemetry, Meanwhile()))
     polls.watch()
     state = await polls.poll()
     assert state.capacity is capacity
