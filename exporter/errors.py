@@ -25,6 +25,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
+from exporter.printable import printable
+
 Outcome = Literal[
     "ok",
     "timeout",
@@ -39,6 +41,9 @@ Outcome = Literal[
     "incomplete",
 ]
 """How a poll ended: the closed set behind the labels `outcome` and `reason`."""
+
+LONGEST = 1000
+"""Characters of what happened: some of it is said by whoever answers."""
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
@@ -70,7 +75,7 @@ class PollError(ExporterError):
     """Something a poll can run into.
 
     Args:
-        what: what happened, one clause, no secret.
+        what: what happened, one clause, no secret; what others said in it is made printable, and cut.
         where: what was asked, e.g. `GET https://modelarts.../v2/.../workloads`; a file; a source's name.
         advice: what the operator can do; empty where nobody knows.
     """
@@ -78,6 +83,7 @@ class PollError(ExporterError):
     outcome: ClassVar[Outcome]
 
     def __init__(self, what: str, *, where: str, advice: str = "") -> None:
+        what = printable(what[:LONGEST])
         super().__init__(what, where, advice)
         self.what = what
         self.where = where

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
+from exporter.printable import printable
+
 if TYPE_CHECKING:
-    from structlog.typing import Processor
+    from structlog.typing import EventDict, Processor
 
 Format = Literal["logfmt", "json", "console"]
 
@@ -26,6 +28,7 @@ def set_up_logs(level: str, form: Format) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
         structlog.processors.StackInfoRenderer(),
+        _made_printable,
     ]
     render: list[Processor]
     match form:
@@ -61,3 +64,8 @@ def set_up_logs(level: str, form: Format) -> None:
         )
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+
+
+def _made_printable(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Names and messages of the cloud's neither end a line nor tell a terminal what to do."""
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}

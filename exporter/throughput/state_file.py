@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from sys import intern
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +17,6 @@ import structlog
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.snapshot.pool import PoolKey
-from exporter.snapshot.workload import shared
 from exporter.throughput.stored import decoded, encoded
 from exporter.throughput.transitions import Seen, Stage
 
@@ -171,7 +171,7 @@ class StateFile:
             (number,),
         ):
             # The same few words for all of them.
-            words = shared(kind), None if status is None else shared(status)
+            words = intern(kind), None if status is None else intern(status)
             yield uid, Seen(*words, Stage(stage), *moments)
 
     def _begin(self, key: PoolKey, memory: Memory) -> int:
