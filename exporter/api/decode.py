@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from exporter.snapshot.rejection import Rejection
 
 _CENTURY = 100 * 365.25 * 86400.0
-"""Seconds. Longer durations are nonsense, and would spoil every sum."""
+"""Seconds. No duration is longer, where nobody knows how long it can be: it would spoil every sum."""
 
 _EARLIEST = 1_420_070_400.0
 """2015, before there was ModelArts: seconds where there should be milliseconds read as January 1970."""
@@ -49,7 +49,10 @@ _SKEW = 900.0
 """Seconds up to which a creation ahead of now is a wait of 0; beyond, nobody knows how long the wait is."""
 
 _LAST_POSITION = 2**31 - 1
-"""Of the API's own offsets."""
+"""As far as the API's own offsets go."""
+
+_MOST_IN_ALL = 2**53
+"""As far as whole numbers are exact."""
 
 _NUMERAL = re.compile(r"\s*[+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-9]{1,3})?\s*", re.ASCII)
 """A number in quotes. Python's own reading takes underscores and every script's digits as well."""
@@ -154,9 +157,10 @@ def _from_wire(
     requests: Requests,
 ) -> Workload:
     uid, name, job_name, job_uuid = labels.own(wire.uid, wire.name, wire.job_name, wire.job_uuid)
-    created = _creation(wire.create_time, now)
+    created, position = _creation(wire.create_time, now), wire.pending_position
     age = _CENTURY if created is None else now - created
-    pending, running = _duration(wire.pending_duration, age), _duration(wire.running_duration, age)
+    longest = age + _SLACK
+    pending, running = _duration(wire.pending_duration, longest), _duration(wire.running_duration, longest)
     if pending is None and wire.status in WAITING and -_SKEW <= age < _CENTURY:
         pending = max(0.0, age)
     (requested, not_understood), sized = requests[bytes(wire.resource_requirement)]
@@ -176,7 +180,7 @@ def _from_wire(
         gvk=texts[wire.gvk],
         created=created,
         pending=pending,
-        position=_position(wire.pending_position),
+        position=_whole(position, _LAST_POSITION) if position is not None else None,
         running=running,
         cpu_cores=requested.cpu_cores,
         memory_bytes=requested.memory_bytes,
@@ -194,15 +198,10 @@ def _creation(milliseconds: float | None, now: float) -> float | None:
     return seconds if _EARLIEST <= seconds <= now + _SLACK else None
 
 
-def _duration(seconds: float | None, age: float) -> float | None:
-    """How long, in the life of a workload of this age; -1 is how this API says "unknown"."""
-    if seconds is None or not 0 <= seconds <= min(_CENTURY, age + _SLACK):
-        return None
-    return seconds + 0.0  # JSON knows a -0, and nobody wants to see it
-
-
-def _position(place: float | None) -> int | None:
-    return int(place) if place is not None and 0 <= place <= _LAST_POSITION and place == int(place) else None
+def _duration(seconds: float | None, longest: float) -> float | None:
+    """How long; -1 is how this API says "unknown"."""
+    # JSON knows a -0, and nobody wants to see it.
+    return seconds + 0.0 if seconds is not None and 0 <= seconds <= longest else None
 
 
 def _nodes(wire: WireWorkload) -> int:
@@ -268,7 +267,12 @@ def _total(told: msgspec.Raw) -> int | None:
         total = _number(_one_number.decode(told))
     except (*UNDECODABLE, ValueError, OverflowError):
         return None
-    return int(total) if total is not None and 0 <= total <= 2**53 and total.is_integer() else None
+    return None if total is None else _whole(total, _MOST_IN_ALL)
+
+
+def _whole(number: float, most: int) -> int | None:
+    """A count, or a place; None for -1, which is how this API says "unknown", and for what is no count."""
+    return int(number) if 0 <= number <= most and number.is_integer() else None
 
 
 def _not_a_listing(what: str, where: str) -> BadResponse:
