@@ -77,6 +77,7 @@ def test_a_label_comes_back_as_it_was(text: str) -> None:
     name = "modelarts_workload_pending_duration_seconds"
     [chunk] = rendered.listing_chunks[name]
     exposed = f"# TYPE {name} gauge\n{chunk.plain.decode()}"
-    for families in (parsed(exposed), parsed_openmetrics(f"{exposed}# EOF\n")):
+    openmetrics = parsed_openmetrics(f"{exposed}# EOF\n")  # type: ignore[no-untyped-call]
+    for families in (parsed(exposed), openmetrics):
         [sample] = [sample for family in families for sample in family.samples]
         assert sample.labels["job_name"] == text

@@ -56,7 +56,7 @@ def test_a_wait_since_a_creation_ahead_is_nothing_within_the_skew_of_clocks(
 def test_a_duration_longer_than_the_workload_is_there_is_not_believed() -> None:
     """Milliseconds for seconds: a day more than its age is a mistake, less may be clocks that differ."""
     age = 3600.0
-    fields = {"createTime": (NOW - age) * 1000}
+    fields: dict[str, Any] = {"createTime": (NOW - age) * 1000}
     assert job(**fields, pendingDuration=age * 1000, runningDuration=age * 1000).running is None
     assert job(**fields, pendingDuration=age * 1000).pending == pytest.approx(age)
     assert job(**fields, pendingDuration=age + DAY / 2).pending == age + DAY / 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime  # noqa: TC003  (msgspec reads the annotations)
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -11,7 +13,19 @@ from exporter.credentials.answers import decoded, unix
 from exporter.errors import CredentialsError
 from exporter.transport import Response
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 NOON = 1_700_000_000.0
+
+
+@pytest.fixture
+def _far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Asia/Kathmandu")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 class Given(msgspec.Struct):
@@ -25,6 +39,7 @@ def expiry(text: str) -> float:
     return unix(decoded(answer, Given, "source").expires_at)
 
 
+@pytest.mark.usefixtures("_far_from_greenwich")
 @pytest.mark.parametrize(
     "text",
     [
@@ -37,9 +52,8 @@ def expiry(text: str) -> float:
     ],
     ids=["utc", "no zone", "ahead", "behind", "µs", "ns"],
 )
-def test_an_end_is_the_same_moment_however_it_is_written(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_end_is_the_same_moment_however_it_is_written(text: str) -> None:
     """Without a zone it is in UTC, wherever this machine stands."""
-    monkeypatch.setenv("TZ", "Asia/Kathmandu")
     assert expiry(text) == pytest.approx(NOON, abs=1e-5)
 
 

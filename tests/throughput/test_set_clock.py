@@ -68,7 +68,7 @@ def test_time_in_a_status_goes_on(clock: FakeClock) -> None:
 
 async def test_a_state_file_is_told_the_new_time_too(clock: FakeClock, tmp_path: Path) -> None:
     """A restart goes on with moments of the clock that is right now."""
-    path = tmp_path / "state.db"
+    path, passed = tmp_path / "state.db", None
     for listings in ((job("Queue"), job("Running"), job("Running")), (job("Completed"),)):
         ledger = Ledger(Telemetry(), NoThread())
         with ledger.kept_in(path, clock.wall()):
@@ -76,7 +76,9 @@ async def test_a_state_file_is_told_the_new_time_too(clock: FakeClock, tmp_path:
                 clock.advance(60.0)
                 if index == 2:
                     clock.set_ahead(24 * HOUR)
-                _, passed = await ledger.record(KEY, listing, clock.wall(), moment=clock.monotonic())
+                await ledger.record(KEY, listing, clock.wall(), moment=clock.monotonic())
+            passed = ledger.throughput(KEY)
+    assert passed is not None
     assert passed.runs["train", "Completed"].total == 60.0
 
 
@@ -85,7 +87,7 @@ def test_what_is_not_shown_is_forgotten_where_there_is_too_much_of_it(
 ) -> None:
     """Incomplete listings that show other workloads each time do not fill the memory for a day."""
     monkeypatch.setattr(memories, "MOST_SEEN", 30)
-    memory = Memory()
+    memory, some = Memory(), tuple[Workload, ...]()
     for index in range(20):
         some = tuple(Workload(uid=f"u{index}-{number}") for number in range(20))
         taken(memory, clock, Listing(some, complete=False))
