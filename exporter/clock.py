@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Protocol
+
+# Linux' own monotonic clock stands still while a machine is suspended, and what was read before that would
+# still pass for fresh when it wakes up. This one goes on; where there is none, the other has to do.
+_monotonic = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+)
 
 
 class Clock(Protocol):
@@ -15,7 +22,10 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds since an arbitrary moment; never jumps. For every interval and deadline."""
+        """Seconds since an arbitrary moment, those included for which the machine slept; nobody sets it.
+
+        For every interval and deadline.
+        """
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -32,7 +42,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary moment."""
-        return time.monotonic()
+        return _monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait that long."""

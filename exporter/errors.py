@@ -25,6 +25,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
+from exporter.printable import printable
+
 Outcome = Literal[
     "ok",
     "timeout",
@@ -40,17 +42,10 @@ Outcome = Literal[
 ]
 """How a poll ended: the closed set behind the labels `outcome` and `reason`."""
 
+LONGEST = 1000
+"""Characters of what happened: some of it is said by whoever answers."""
+
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-
-
-def one_line(text: str) -> str:
-    """What others wrote, harmless in a line: line breaks and control characters as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 class ExporterError(Exception):
@@ -65,7 +60,7 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return one_line(f"{self.where}: {self.what}")
+        return printable(f"{self.where}: {self.what}")
 
 
 class ConfigurationError(ExporterError):
@@ -80,7 +75,7 @@ class PollError(ExporterError):
     """Something a poll can run into.
 
     Args:
-        what: what happened, one clause, no secret.
+        what: what happened, one clause, no secret; what others said in it is made printable, and cut.
         where: what was asked, e.g. `GET https://modelarts.../v2/.../workloads`; a file; a source's name.
         advice: what the operator can do; empty where nobody knows.
     """
@@ -88,9 +83,10 @@ class PollError(ExporterError):
     outcome: ClassVar[Outcome]
 
     def __init__(self, what: str, *, where: str, advice: str = "") -> None:
-        self.what = one_line(what)
-        self.where = one_line(where)
-        super().__init__(self.what, self.where, advice)
+        what = printable(what[:LONGEST])
+        super().__init__(what, where, advice)
+        self.what = what
+        self.where = printable(where)
         self.advice = advice
 
     def __str__(self) -> str:

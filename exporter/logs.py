@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 
+from exporter.printable import printable
+
 if TYPE_CHECKING:
-    from structlog.typing import Processor
+    from structlog.typing import EventDict, Processor
 
 Format = Literal["logfmt", "json", "console"]
 
@@ -27,6 +29,7 @@ def set_up_logs(level: str, form: Format) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
         structlog.processors.StackInfoRenderer(),
+        _made_printable,
     ]
     render: list[Processor]
     match form:
@@ -71,3 +74,8 @@ def _speaks_for_us(record: logging.LogRecord) -> bool:
     The client is answered with 400, and nothing is wrong here.
     """
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+def _made_printable(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Names and messages of the cloud's neither end a line nor tell a terminal what to do."""
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}

@@ -23,7 +23,7 @@ from prometheus_client.gc_collector import GCCollector
 from exporter import __version__
 from exporter.errors import OUTCOMES
 from exporter.snapshot.rejection import Rejection
-from exporter.snapshot.workload import OTHER_RESOURCE, RESOURCES
+from exporter.snapshot.workload import OTHER, RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -156,7 +156,7 @@ class Telemetry:
             self.state_writes.labels(written)
         for rejection in get_args(Rejection):
             self.workloads_rejected.labels(rejection)
-        for resource in (*RESOURCES, OTHER_RESOURCE):
+        for resource in (*RESOURCES, OTHER):
             self.quantities_unparsable.labels(resource)
 
     def tell_shard(self, index: int, total: int) -> None:

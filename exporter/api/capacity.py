@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.api.amounts import Understood, added_up
-from exporter.api.lists import decode_list
+from exporter.api.labels import accelerator_kinds
+from exporter.api.lists import decode_list, part
 from exporter.snapshot.capacity import Amounts, Capacity
 from exporter.snapshot.workload import CPU, MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from exporter.api.labels import Kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ def decode_capacities(body: bytes, *, where: str) -> Capacities:
     pools: dict[str, Capacity] = {}
     unparsable: Counter[str] = Counter()
     for pool, item in decode_list(body, what="pools' metrics", where=where).items.items():
-        total, allocated = _table(item.table, "capacity"), _table(item.table, "allocated")
+        table, kinds = part(item.table), accelerator_kinds()
+        total, allocated = _amounts(table, "capacity", kinds), _amounts(table, "allocated", kinds)
         if total is None:
             continue
         unparsable.update((*total.unparsable, *(allocated.unparsable if allocated else ())))
@@ -55,10 +59,12 @@ def decode_capacities(body: bytes, *, where: str) -> Capacities:
     return Capacities(pools, unparsable)
 
 
-def _table(table: Any, kind: str) -> Understood | None:
-    part = table.get(kind) if isinstance(table, dict) else None
-    value = part.get("value") if isinstance(part, dict) else None
-    return added_up(value) if isinstance(value, dict) else None
+def _amounts(table: Mapping[str, Any], which: str, kinds: Kinds) -> Understood | None:
+    match table.get(which):
+        case {"value": dict(value)}:
+            return added_up(value).shown_as(kinds)
+        case _:
+            return None
 
 
 def _held(allocated: Understood, total: Amounts) -> Amounts:

@@ -7,12 +7,16 @@ and Huawei's SDK 3.1.219, where it has a single object: both are taken.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from exporter.api.lists import decode_list
+from exporter.api.labels import Kinds, label
+from exporter.api.lists import decode_list, part
 from exporter.api.quantity import quantity
 from exporter.api.wire import DISPLAY_NAME_LABEL, QUEUE_STRATEGY_ANNOTATION, WireItem
 from exporter.snapshot.catalogue import NODE_STATES, CatalogueEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def decode_catalogue(body: bytes, *, where: str) -> dict[str, CatalogueEntry]:
@@ -30,27 +34,29 @@ def decode_catalogue(body: bytes, *, where: str) -> dict[str, CatalogueEntry]:
 
 
 def _entry(pool: str, item: WireItem) -> CatalogueEntry:
+    status = part(item.status)
     return CatalogueEntry(
-        name=_text(item.metadata.labels, DISPLAY_NAME_LABEL) or pool,
-        phase=_text(item.status, "phase"),
-        type=_text(item.spec, "type"),
-        queue_strategy=_text(item.metadata.annotations, QUEUE_STRATEGY_ANNOTATION),
-        nodes=_nodes(item.status),
+        name=_text(part(item.metadata.labels), DISPLAY_NAME_LABEL) or pool,
+        phase=_text(status, "phase"),
+        type=_text(part(item.spec), "type"),
+        queue_strategy=_text(part(item.metadata.annotations), QUEUE_STRATEGY_ANNOTATION),
+        nodes=_nodes(status),
     )
 
 
-def _text(part: Any, key: str) -> str:
+def _text(found: Mapping[str, Any], key: str) -> str:
     """A text, or "" where there is none."""
-    text = part.get(key) if isinstance(part, dict) else None
-    return text if isinstance(text, str) else ""
+    text = found.get(key)
+    return label(text) if isinstance(text, str) else ""
 
 
-def _nodes(status: Any) -> dict[tuple[str, str], float]:
+def _nodes(status: Mapping[str, Any]) -> dict[tuple[str, str], float]:
     """How many nodes by flavor and state.
 
     A flavor of one state has 0 in those where it is missing. Where anything is not understood, nothing is
-    known: a node that is left out would read as one that is not there.
+    known: a node that is left out would read as one that is not there. Flavors beyond a number are one.
     """
+    flavor_kinds = Kinds()
     match status:
         case {"resources": dict(resources)}:
             pass
@@ -63,8 +69,8 @@ def _nodes(status: Any) -> dict[tuple[str, str], float]:
             match group:
                 case {"flavor": str(flavor), "count": str() | int() | float() as count} if (
                     amount := quantity(count, "")
-                ) is not None:
-                    counts[flavor, state] += int(amount)
+                ) is not None and amount.is_integer():
+                    counts[flavor_kinds[flavor], state] += int(amount)
                 case _:
                     return {}
     flavors = sorted({flavor for flavor, _ in counts})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,10 @@ import tenacity
 from exporter.api.capacity import decode_capacities
 from exporter.api.catalogue import decode_catalogue
 from exporter.api.decode import Page, decode_page
+from exporter.api.labels import Labels
 from exporter.api.listing import read_listing
 from exporter.api.nodes import read_free_cards
-from exporter.api.refusal import refusal
+from exporter.api.refusal import clock_ahead, refusal
 from exporter.api.statistics import decode_statistics
 from exporter.api.wire import (
     LISTING_QUERY,
@@ -94,17 +95,22 @@ class Client:
             PollError: it could not be read.
         """
         path = workloads_path(self.project_id, pool)
+        labels, ahead = Labels(), 0.0
 
         async def fetch(offset: int) -> Page:
-            body = await self._get("workloads", path, {**LISTING_QUERY, "offset": str(offset)})
-            decode = partial(decode_page, body, where=self._where(path), now=self.clock.wall())
+            nonlocal ahead
+            answer = await self._get("workloads", path, {**LISTING_QUERY, "offset": str(offset)})
+            wall = self.clock.wall()
+            ahead = clock_ahead(answer, wall)
+            now = wall - ahead
+            decode = partial(decode_page, answer.body, where=self._where(path), now=now, labels=labels)
             return await asyncio.get_running_loop().run_in_executor(self.worker, decode)
 
         listing = await read_listing(fetch)
         for rejection, count in listing.rejected.items():
             self.telemetry.workloads_rejected.labels(rejection).inc(count)
         self._count_unparsable(listing.unparsable)
-        return listing
+        return replace(listing, limited=labels.limited, clock_ahead=ahead)
 
     async def pools(self, workspace_id: str) -> dict[str, CatalogueEntry]:
         """Every pool of a workspace, by ID.
@@ -113,8 +119,8 @@ class Client:
             PollError: it could not be read.
         """
         path = pools_path(self.project_id)
-        body = await self._get("pools", path, {"workspaceId": workspace_id})
-        return decode_catalogue(body, where=self._where(path))
+        answer = await self._get("pools", path, {"workspaceId": workspace_id})
+        return decode_catalogue(answer.body, where=self._where(path))
 
     async def capacities(self) -> Mapping[str, Capacity]:
         """What every pool of the project has and what of it is held, by ID; one request for all.
@@ -124,7 +130,8 @@ class Client:
             PollError: it could not be read.
         """
         path = runtime_path(self.project_id)
-        capacities = decode_capacities(await self._get("runtime", path, {}), where=self._where(path))
+        answer = await self._get("runtime", path, {})
+        capacities = decode_capacities(answer.body, where=self._where(path))
         self._count_unparsable(capacities.unparsable)
         return capacities.pools
 
@@ -142,7 +149,7 @@ class Client:
 
         async def fetch(cursor: str) -> bytes:
             query = {"limit": str(NODES_LIMIT), **({"continue": cursor} if cursor else {})}
-            return await self._get("nodes", path, query)
+            return (await self._get("nodes", path, query)).body
 
         cards = await read_free_cards(fetch, where=self._where(path))
         self._count_unparsable(cards.unparsable)
@@ -158,13 +165,13 @@ class Client:
             PollError: it could not be read.
         """
         path = statistics_path(self.project_id, pool)
-        body = await self._get("statistics", path, {}, attempts=1)
-        return decode_statistics(body, where=self._where(path))
+        answer = await self._get("statistics", path, {}, attempts=1)
+        return decode_statistics(answer.body, where=self._where(path))
 
     async def _get(
         self, endpoint: str, path: str, query: Mapping[str, str], attempts: int = ATTEMPTS
-    ) -> bytes:
-        """The body of a 200.
+    ) -> Response:
+        """A 200.
 
         Raises:
             PollError: anything else, after the retries that make sense.
@@ -183,7 +190,7 @@ class Client:
                 return await self._send(endpoint, request)
         raise AssertionError  # tenacity returns or raises
 
-    async def _send(self, endpoint: str, request: Request) -> bytes:
+    async def _send(self, endpoint: str, request: Request) -> Response:
         counted = _Counted(self.transport, endpoint, self.clock, self.telemetry)
         async with self.throttle.slot():
             try:
@@ -194,7 +201,7 @@ class Client:
             raise self._refused(response, request)
         self.throttle.accepted()
         self._unauthorized = None
-        return response.body
+        return response
 
     def _refused(self, response: Response, request: Request) -> PollError:
         error = refusal(

@@ -1,18 +1,21 @@
 """The bytes of one answer -> one `Page` of workloads.
 
 An answer that is not a listing is a BadResponse; one workload that cannot be understood is rejected and
-counted, never the page.
+counted, never the page. A number that nobody can trust is as good as none: a wrong one is worse.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from exporter.api.amounts import understood
+from exporter.api.amounts import Requests
+from exporter.api.body import bounded
+from exporter.api.labels import Labels
 from exporter.api.surrogates import without_surrogates
 from exporter.api.wire import (
     WORKLOAD_LIST,
@@ -33,11 +36,31 @@ if TYPE_CHECKING:
     from exporter.snapshot.rejection import Rejection
 
 _CENTURY = 100 * 365.25 * 86400.0
-"""Seconds. Longer durations, and creations further ahead, are nonsense, and would spoil every sum."""
+"""Seconds. No duration is longer, where nobody knows how long it can be: it would spoil every sum."""
+
+_EARLIEST = 1_420_070_400.0
+"""2015, before there was ModelArts: seconds where there should be milliseconds read as January 1970."""
+
+_SLACK = 86400.0
+"""Seconds that a workload may seem to have been created ahead of its time, or to have waited longer than it
+is there: the clocks on the way may differ. Beyond a day it is no clock but a mistake."""
+
+_SKEW = 900.0
+"""Seconds up to which a creation ahead of now is a wait of 0; beyond, nobody knows how long the wait is."""
+
+_LAST_POSITION = 2**31 - 1
+"""As far as the API's own offsets go."""
+
+_MOST_IN_ALL = 2**53
+"""As far as whole numbers are exact."""
+
+_NUMERAL = re.compile(r"\s*[+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-9]{1,3})?\s*", re.ASCII)
+"""A number in quotes. Python's own reading takes underscores and every script's digits as well."""
 
 _page = msgspec.json.Decoder(WirePage)
 _raw_page = msgspec.json.Decoder(RawPage)
 _loose = msgspec.json.Decoder(LooseWorkload)
+_one_number: msgspec.json.Decoder[Number] = msgspec.json.Decoder(Number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +84,7 @@ class Page:
     created: tuple[float | None, ...] = ()
 
 
-def decode_page(body: bytes, *, where: str, now: float) -> Page:
+def decode_page(body: bytes, *, where: str, now: float, labels: Labels | None = None) -> Page:
     """Understand one answer.
 
     Args:
@@ -69,12 +92,13 @@ def decode_page(body: bytes, *, where: str, now: float) -> Page:
         where: what was asked, for the error.
         now: Unix seconds; a waiting workload without pendingDuration has waited since its creation
             (pendingDuration = now - createTime, measured on a real answer; zeros tend to be left out).
+        labels: of the listing that the answer is a part of; None where it is all of it.
 
     Raises:
         BadResponse: it is no JSON, no WorkloadList, or has no items where it should have some.
     """
     try:
-        answer: WirePage | RawPage = _page.decode(body)
+        answer: WirePage | RawPage = _page.decode(bounded(body, where))
     except UNDECODABLE as error:
         # Perhaps numbers are quoted, or only one item is odd; then only that one shall suffer.
         try:
@@ -88,17 +112,19 @@ def decode_page(body: bytes, *, where: str, now: float) -> Page:
         if total != 0:
             raise _not_a_listing("has no items, which is not an empty queue", where)
         return Page((), 0, total)
-    return _understood(answer.items, total, now)
+    return _understood(answer.items, total, now, labels or Labels())
 
 
-def _understood(items: Sequence[WireWorkload | msgspec.Raw], total: int | None, now: float) -> Page:
+def _understood(
+    items: Sequence[WireWorkload | msgspec.Raw], total: int | None, now: float, labels: Labels
+) -> Page:
     workloads: list[Workload] = []
     created: list[float | None] = []
     rejected: dict[int, Rejection] = {}
     unparsable: dict[str, tuple[str, ...]] = {}
-    shared = _Shared()
+    requests = Requests(labels.accelerators)
     for index, item in enumerate(items):
-        result = _from_item(item, now, unparsable, shared)
+        result = _from_item(item, now, unparsable, labels, requests)
         if isinstance(result, Workload):
             workloads.append(result)
             created.append(result.created)
@@ -108,62 +134,74 @@ def _understood(items: Sequence[WireWorkload | msgspec.Raw], total: int | None, 
     return Page(tuple(workloads), len(items), total, rejected, unparsable, tuple(created))
 
 
-class _Shared(dict[str, str]):
-    """Texts that many workloads have in common, each kept once: a third of a workload's memory."""
-
-    def __missing__(self, text: str) -> str:
-        self[text] = text
-        return text
-
-
 def _from_item(
-    item: WireWorkload | msgspec.Raw, now: float, unparsable: dict[str, tuple[str, ...]], shared: _Shared
+    item: WireWorkload | msgspec.Raw,
+    now: float,
+    unparsable: dict[str, tuple[str, ...]],
+    labels: Labels,
+    requests: Requests,
 ) -> Workload | Rejection:
     try:
         wire = item if isinstance(item, WireWorkload) else _tightened(_loose.decode(item))
-        return _from_wire(wire, now, unparsable, shared) if wire.uid else "no_uid"
+        return _from_wire(wire, now, unparsable, labels, requests) if wire.uid else "no_uid"
     except (*UNDECODABLE, ValueError, OverflowError):
         raw = bytes(item) if isinstance(item, msgspec.Raw) else b"{"
         return "malformed" if raw.lstrip().startswith(b"{") else "not_an_object"
 
 
 def _from_wire(
-    wire: WireWorkload, now: float, unparsable: dict[str, tuple[str, ...]], shared: _Shared
+    wire: WireWorkload,
+    now: float,
+    unparsable: dict[str, tuple[str, ...]],
+    labels: Labels,
+    requests: Requests,
 ) -> Workload:
-    created, position = wire.create_time, wire.pending_position
-    created = created / 1000 if created is not None and 0 < created < 1000 * (now + _CENTURY) else None
-    pending, running = _duration(wire.pending_duration), _duration(wire.running_duration)
-    if pending is None and created is not None and wire.status in WAITING:
-        pending = max(0.0, now - created)
-    requested, not_understood = understood(bytes(wire.resource_requirement))
+    uid, name, job_name, job_uuid = labels.own(wire.uid, wire.name, wire.job_name, wire.job_uuid)
+    created, position = _creation(wire.create_time, now), wire.pending_position
+    age = _CENTURY if created is None else now - created
+    longest = age + _SLACK
+    pending, running = _duration(wire.pending_duration, longest), _duration(wire.running_duration, longest)
+    if pending is None and wire.status in WAITING and -_SKEW <= age < _CENTURY:
+        pending = max(0.0, age)
+    (requested, not_understood), sized = requests[bytes(wire.resource_requirement)]
     if not_understood:
-        unparsable[wire.uid] = not_understood
+        unparsable[uid] = not_understood
+    texts = labels.texts
     return Workload(
-        uid=wire.uid,
-        name=wire.name,
-        job_name=wire.job_name,
-        job_uuid=wire.job_uuid,
-        type=shared[wire.type or UNKNOWN],
-        status=shared[wire.status or UNKNOWN],
-        flavor=shared[wire.flavor],
-        priority=shared[wire.priority],
-        user=shared[wire.user_name],
-        gvk=shared[wire.gvk],
+        uid=uid,
+        name=name,
+        job_name=job_name,
+        job_uuid=job_uuid,
+        type=labels.types[wire.type or UNKNOWN],
+        status=labels.statuses[wire.status or UNKNOWN],
+        flavor=texts[wire.flavor],
+        priority=labels.priorities[wire.priority],
+        user=texts[wire.user_name],
+        gvk=texts[wire.gvk],
         created=created,
         pending=pending,
-        position=int(position) if position is not None and position >= 0 else None,
+        position=_whole(position, _LAST_POSITION) if position is not None else None,
         running=running,
         cpu_cores=requested.cpu_cores,
         memory_bytes=requested.memory_bytes,
         accelerators=requested.accelerators,
         nodes=_nodes(wire) if wire.host_ips or wire.nodes else None,
-        sized=not not_understood,
+        sized=sized,
     )
 
 
-def _duration(seconds: float | None) -> float | None:
-    # -1 is how this API says "unknown".
-    return seconds if seconds is not None and 0 <= seconds <= _CENTURY else None
+def _creation(milliseconds: float | None, now: float) -> float | None:
+    """Unix seconds; None for what is no time in milliseconds, or lies ahead."""
+    if milliseconds is None:
+        return None
+    seconds = milliseconds / 1000
+    return seconds if _EARLIEST <= seconds <= now + _SLACK else None
+
+
+def _duration(seconds: float | None, longest: float) -> float | None:
+    """How long; -1 is how this API says "unknown"."""
+    # JSON knows a -0, and nobody wants to see it.
+    return seconds + 0.0 if seconds is not None and 0 <= seconds <= longest else None
 
 
 def _nodes(wire: WireWorkload) -> int:
@@ -215,19 +253,26 @@ def _number(value: Number) -> float | None:
     """
     if value is None or value == "":
         return None
+    if isinstance(value, str) and not _NUMERAL.fullmatch(value):
+        raise ValueError(value)
     number = float(value)
     if not isfinite(number):
         raise ValueError(value)
     return number
 
 
-def _total(value: Number) -> int | None:
-    """A total that is no number is as good as none: it is not promised."""
+def _total(told: msgspec.Raw) -> int | None:
+    """A total that counts nothing is as good as none: it is not promised."""
     try:
-        total = _number(value)
-    except (ValueError, OverflowError):
+        total = _number(_one_number.decode(told))
+    except (*UNDECODABLE, ValueError, OverflowError):
         return None
-    return int(total) if total is not None and total >= 0 else None
+    return None if total is None else _whole(total, _MOST_IN_ALL)
+
+
+def _whole(number: float, most: int) -> int | None:
+    """A count, or a place; None for -1, which is how this API says "unknown", and for what is no count."""
+    return int(number) if 0 <= number <= most and number.is_integer() else None
 
 
 def _not_a_listing(what: str, where: str) -> BadResponse:

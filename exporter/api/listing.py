@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 MAX_REREADS = 12
 """Pages asked for again from further back, in one listing, before the list is said to move too fast."""
 
+MOST_WORKLOADS = 200_000
+"""Of one pool. An answer that goes on for ever would fill the memory; so many take 150 MB."""
+
+MOST_PAGES = 1000
+"""Of one listing; more than twice of what `MOST_WORKLOADS` take. Short ones could otherwise keep coming."""
+
 _STEP_BACK = 16
 _STEP_FACTOR = 4
 _BAD_REQUEST = 400
@@ -78,6 +84,7 @@ class _Reading:
     _rejected: Counter[Rejection] = field(default_factory=Counter)
     _unparsable: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _end: int = 0
+    _pages: int = 0
     _rereads: int = 0
     _step: int = _STEP_BACK
     _ordered: bool = True
@@ -91,6 +98,7 @@ class _Reading:
         """Add a page that joins what was read before, and choose the next offset."""
         assert self.offset is not None  # noqa: S101  (the caller stops there)
         self._total = page.total
+        self._pages += 1
         more = self._more_after(page)
         if page.count == 0 and more and self.offset == 0:
             raise BadResponse(
@@ -116,6 +124,8 @@ class _Reading:
         self._step = _STEP_BACK
         if not more:
             self.stop()
+        elif len(self._found) >= MOST_WORKLOADS or self._pages >= MOST_PAGES:
+            self.stop(f"after {len(self._found):,} workloads on {self._pages:,} pages the list still goes on")
         elif not first and len(self._found) == before:
             self.stop(f"the page at offset {self.offset} brings nothing new; offset may not be an item index")
         else:

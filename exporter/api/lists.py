@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
+from exporter.api.body import bounded
 from exporter.api.surrogates import without_surrogates
 from exporter.api.wire import WireItem, WireList
 from exporter.errors import BadResponse
 from exporter.transport import UNDECODABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 Shape = TypeVar("Shape")
+
+MOST_ITEMS = 10_000
+"""Pools, or nodes, in one answer."""
+
+_LONGEST_CURSOR = 4096
+"""Characters. It goes into an address, and no server takes longer ones."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", re.ASCII)
+"""What Kubernetes lets a name be, and some more; it becomes a part of addresses and a label's value."""
 
 
 class Listed(NamedTuple):
     """One answer of a list.
 
     Attributes:
-        items: those that can be identified, by `metadata.name`.
+        items: those that can be identified, by `metadata.name`; others are left out.
         next: the cursor of the next answer; empty at the end.
     """
 
@@ -38,11 +49,29 @@ def decode_list(body: bytes, *, what: str, where: str) -> Listed:
         where: what was asked, for the error.
 
     Raises:
-        BadResponse: it is no list of anything.
+        BadResponse: it is no list of anything, or of too much.
     """
     answer = decode(body, WireList, what=f"list of {what}", where=where)
-    items = {item.metadata.name: item for item in _understood(answer.items) if item.metadata.name}
-    return Listed(items, (answer.metadata.next if answer.metadata else None) or "")
+    cursor = (answer.metadata.next if answer.metadata else None) or ""
+    if len(answer.items) > MOST_ITEMS or len(cursor) > _LONGEST_CURSOR:
+        raise BadResponse(
+            f"the list of {what} has {len(answer.items):,} items and goes on at a cursor of {len(cursor):,} "
+            f"characters; {MOST_ITEMS:,} and {_LONGEST_CURSOR:,} are the most that is taken",
+            where=where,
+            status=200,
+            advice="nobody has so much; check that the endpoint is ModelArts",
+        )
+    items = (item for item in _understood(answer.items) if _NAME.fullmatch(item.metadata.name))
+    return Listed({item.metadata.name: item for item in items}, cursor)
+
+
+def part(raw: msgspec.Raw) -> Mapping[str, Any]:
+    """A part of an item that should be an object; empty where it is none, or cannot be read."""
+    try:
+        found = msgspec.json.decode(raw)
+    except UNDECODABLE:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def decode(body: bytes, shape: type[Shape], *, what: str, where: str) -> Shape:
@@ -52,7 +81,7 @@ def decode(body: bytes, shape: type[Shape], *, what: str, where: str) -> Shape:
         BadResponse: it has another.
     """
     try:
-        return msgspec.json.decode(body, type=shape)
+        return msgspec.json.decode(bounded(body, where), type=shape)
     except UNDECODABLE as error:
         try:
             return msgspec.json.decode(without_surrogates(body), type=shape)

@@ -9,19 +9,23 @@ zeros.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exporter.api.amounts import Understood, added_up
-from exporter.api.lists import decode_list
+from exporter.api.labels import Kinds, accelerator_kinds
+from exporter.api.lists import decode_list, part
 from exporter.api.wire import PLACEMENT_ANNOTATION
 from exporter.errors import BadResponse
 from exporter.snapshot.capacity import Amounts, FreeCards
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from exporter.api.wire import WireItem
+
+MOST_NODES = 50_000
+"""Of one pool; a cursor may lead on for ever."""
 
 _AVAILABLE = "Available"
 """The one phase in which a node takes jobs; documented besides: Creating, Deleting, Abnormal, Checking."""
@@ -54,55 +58,60 @@ async def read_free_cards(fetch: Callable[[str], Awaitable[bytes]], *, where: st
 
     Raises:
         PollError: an answer could not be had.
-        BadResponse: it is no list of nodes, or the cursor leads to no others.
+        BadResponse: it is no list of nodes, or the cursor leads to no others, or to too many.
     """
-    nodes: dict[str, WireItem] = {}
-    cursor = ""
+    counting, seen, cursor = _Counting(), set[str](), ""
     while True:
         listed = decode_list(await fetch(cursor), what="nodes", where=where)
-        new = listed.items.keys() - nodes.keys()
-        nodes |= listed.items
+        new = listed.items.keys() - seen
+        for name in new:
+            counting.add(listed.items[name])  # and not kept: it would keep its whole answer in memory
+        seen |= new
         cursor = listed.next
         if not cursor:
-            return _counted(nodes.values())
-        if not new:
+            return CountedCards(FreeCards(counting.total, counting.most), counting.unparsable)
+        if not new or len(seen) > MOST_NODES:
             raise BadResponse(
-                "the list of nodes goes on and on with nodes that were listed before",
+                f"the list of nodes goes on and on after {len(seen):,} nodes",
                 where=where,
                 status=200,
                 advice="the cloud contradicts itself",
             )
 
 
-def _counted(nodes: Iterable[WireItem]) -> CountedCards:
-    total: dict[str, float] = {}
-    most: dict[str, float] = {}
-    unparsable: Counter[str] = Counter()
-    for node in nodes:
-        status = node.status if isinstance(node.status, dict) else {}
+@dataclass(slots=True)
+class _Counting:
+    """The cards counted so far."""
+
+    total: dict[str, float] = field(default_factory=dict)
+    most: dict[str, float] = field(default_factory=dict)
+    unparsable: Counter[str] = field(default_factory=Counter)
+    _kinds: Kinds = field(default_factory=accelerator_kinds)
+
+    def add(self, node: WireItem) -> None:
+        status = part(node.status)
         whole, available = _resources(status, "resources"), _resources(status, "availableResources")
-        unparsable.update((*whole.unparsable, *available.unparsable))
+        self.unparsable.update((*whole.unparsable, *available.unparsable))
         for name, cards in _free_cards(node, status, whole.amounts, available).items():
-            total[name] = total.get(name, 0.0) + cards
-            most[name] = max(most.get(name, 0.0), cards)
-    return CountedCards(FreeCards(total, most), unparsable)
+            kind = self._kinds[name]
+            self.total[kind] = self.total.get(kind, 0.0) + cards
+            self.most[kind] = max(self.most.get(kind, 0.0), cards)
 
 
-def _resources(status: dict[str, Any], kind: str) -> Understood:
+def _resources(status: Mapping[str, Any], kind: str) -> Understood:
     table = status.get(kind)
     return added_up(table) if isinstance(table, dict) else _NOTHING
 
 
 def _free_cards(
-    node: WireItem, status: dict[str, Any], whole: Amounts, available: Understood
+    node: WireItem, status: Mapping[str, Any], whole: Amounts, available: Understood
 ) -> Mapping[str, float]:
     """The free cards of one node; an accelerator is missing where the node does not tell."""
     told = dict(available.amounts.accelerators)
     has = dict(whole.accelerators) | told
     if status.get("phase", _AVAILABLE) != _AVAILABLE:
         return dict.fromkeys(has, 0.0)
-    placement = node.metadata.annotations
-    occupied = placement.get(PLACEMENT_ANNOTATION) if isinstance(placement, dict) else None
+    occupied = part(node.metadata.annotations).get(PLACEMENT_ANNOTATION)
     if len(has) == 1 and not told and isinstance(occupied, str) and set(occupied) in _PLACEMENTS:
         return {name: max(0.0, cards - occupied.count("1")) for name, cards in whole.accelerators}
     if not available.amounts.known:

@@ -16,8 +16,8 @@ from exporter.snapshot.workload import CPU, MEMORY
 MOST = 1e30
 """More than there is of anything: beyond it a number is a mistake. So sums stay finite too."""
 
-_LONGEST = 100
-"""Characters. Decimals of a million digits overflow, and take their time; nobody writes an amount so."""
+_LONGEST = 64
+"""Characters; so what is kept understood is bounded, and no number takes long to read."""
 
 _QUANTITY = re.compile(
     r"(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE](?P<exponent>[+-]?[0-9]{1,3})|\s*(?P<unit>[A-Za-z]+))?"
@@ -44,7 +44,7 @@ def quantity(value: str | float, resource: str) -> float | None:
     """
     if isinstance(value, str):
         return None if len(value) > _LONGEST else _parsed(value, resource if resource in _SPOKEN else "")
-    return float(value) if 0 <= value <= MOST else None
+    return value + 0.0 if 0 <= value <= MOST else None  # JSON knows a -0, and nobody wants to see it
 
 
 @lru_cache(maxsize=4096)

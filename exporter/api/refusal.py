@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MAX_SKEW = 15 * 60
 """Seconds by which the clocks may differ before signatures are refused (API Gateway documentation)."""
 
+_MINUTE = 60.0
+
 _THROTTLED = ("APIGW.0308", "APIG.0308")
 _WRONG_PROJECT = "ModelArts.0210"
 _LIMIT = re.compile(
@@ -35,6 +37,8 @@ _LIMIT = re.compile(
 )
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _LONGEST_MESSAGE = 300
+_LONGEST_BODY = 2**16
+"""Bytes of a refusal's body that is looked into; the longest of the known shapes have a few hundred."""
 
 
 def refusal(  # noqa: PLR0911  (one return per kind of answer reads best)
@@ -116,10 +120,20 @@ def clock_skew(response: Response, now: float) -> float | None:
     return None if date is None else now - date
 
 
+def clock_ahead(response: Response, now: float) -> float:
+    """By how many seconds this machine's clock is ahead of the cloud's, where that is more than a minute.
+
+    How long a workload has waited is told by the clock that says when it was created: somebody who sets this
+    machine's clock, by mistake or at last, makes no workload wait longer.
+    """
+    skew = clock_skew(response, now)
+    return 0.0 if skew is None or abs(skew) <= _MINUTE else skew
+
+
 def _http_date(text: str) -> float | None:
     try:
         date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # a year or a zone that there is not
+    except (ValueError, OverflowError):  # of a year, a zone or a second that no calendar has
         return None
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
@@ -144,6 +158,8 @@ def _limit(message: str) -> tuple[int, float] | None:
 
 def _code_and_message(body: bytes) -> tuple[str, str]:
     """The cloud's code and message, in any of its shapes; empty where the body has none of them."""
+    if len(body) > _LONGEST_BODY:
+        return "", ""
     try:
         answer = msgspec.json.decode(body)
     except UNDECODABLE:

@@ -6,7 +6,7 @@ Source: the API reference page "Obtaining Jobs in a Dedicated Resource Pool", a 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -95,7 +95,7 @@ class WirePage(msgspec.Struct):
 
     kind: str = ""
     items: list[WireWorkload] | None = None
-    total: Number = None
+    total: msgspec.Raw = NULL
 
 
 class RawPage(msgspec.Struct):
@@ -103,27 +103,28 @@ class RawPage(msgspec.Struct):
 
     kind: str = ""
     items: list[msgspec.Raw] | None = None
-    total: Number = None
+    total: msgspec.Raw = NULL
 
 
 class WireMetadata(msgspec.Struct):
     """What identifies a pool or a node, and what is written on it."""
 
     name: str = ""
-    labels: Any = None
-    annotations: Any = None
+    labels: msgspec.Raw = NULL
+    annotations: msgspec.Raw = NULL
 
 
 class WireItem(msgspec.Struct):
     """One pool of a list, or one node.
 
-    What is in its parts is looked at piece by piece: the API's pages and Huawei's SDK do not agree on it.
+    What is in its parts is looked at piece by piece: the API's pages and Huawei's SDK do not agree on it, and
+    a part that cannot be read leaves the others as they are.
     """
 
     metadata: WireMetadata
-    spec: Any = None
-    status: Any = None
-    table: Any = None
+    spec: msgspec.Raw = NULL
+    status: msgspec.Raw = NULL
+    table: msgspec.Raw = NULL
 
 
 class WireListMetadata(msgspec.Struct, rename={"next": "continue"}):

@@ -13,6 +13,7 @@ from rich.text import Text
 from exporter.assembly import Fetching
 from exporter.commands.views import share_view
 from exporter.metrics.summary import Choice, summarise
+from exporter.printable import printable
 from exporter.web.status import span
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def _rows(project: ProjectPoller, done: Round) -> list[_Row]:
 
 
 def _row(state: PoolState) -> _Row:
-    pool = state.key.pool if state.name in {None, state.key.pool} else f"{state.key.pool} ({state.name})"
+    name = printable(state.name or state.key.pool)
+    pool = state.key.pool if name == state.key.pool else f"{state.key.pool} ({name})"
     outcome = state.outcome or "-"
     if state.listing is None:
         return _Row(pool, outcome, advice=state.explanation)

@@ -159,6 +159,14 @@ LISTING_FAMILIES: tuple[ListingFamily, ...] = (
         "Workloads that qualify for series of their own but are over workloads.limit.",
         lambda summary: summary.omitted,
     ),
+    LabelledFamily(
+        "modelarts_pool_label_values_limited",
+        "Label values of the listing that are not shown as the API gives them. length: longer than 256 bytes "
+        "in UTF-8, and cut, with a hash of the whole. kinds: beyond the first 20 undocumented types, "
+        "statuses, priorities or accelerators of the pool, and counted as other.",
+        ("limit",),
+        lambda summary: (((limit,), count) for limit, count in summary.limited.items()),
+    ),
 )
 """Known while a pool's listing is fresh."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from exporter.metrics.users import Users, by_user
 from exporter.snapshot.distribution import Distribution
+from exporter.snapshot.rejection import LIMITS
 from exporter.snapshot.workload import (
     ACCELERATORS,
     FINISHED,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from exporter.snapshot.pool import Listing
+    from exporter.snapshot.rejection import Limit
 
 _Counts = dict[tuple[str, str], int]
 _Amounts = dict[tuple[str, str], float]
@@ -66,6 +68,7 @@ class Summary:
         omitted: how many more would, but for the limit.
         complete: whether all workloads that exist were read.
         head_since: since when the same workload is first in the queue, in Unix time; None where not known.
+        limited: how many label values are not shown as the API gave them, by why; 0 included.
         users: who asks for what; empty where that is not chosen.
     """
 
@@ -81,6 +84,7 @@ class Summary:
     omitted: int
     complete: bool
     head_since: float | None
+    limited: Mapping[Limit, int] = field(default_factory=dict)
     users: Users = field(default_factory=Users)
 
     @property
@@ -113,6 +117,7 @@ def summarise(listing: Listing, choice: Choice) -> Summary:
         omitted=omitted,
         complete=listing.complete,
         head_since=listing.head_since,
+        limited=dict.fromkeys(LIMITS, 0) | dict(listing.limited),
         users=Users() if choice.users is None else by_user(listing.workloads, choice.users),
     )
 

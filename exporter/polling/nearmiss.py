@@ -5,6 +5,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from exporter.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,4 +25,6 @@ def near_misses(pool: str, names: Mapping[str, str]) -> str:
     ids = {name.casefold(): other for other, name in names.items()} | {other: other for other in names}
     matches = get_close_matches(pool.casefold(), ids, n=_MOST, cutoff=0.7)
     close = dict.fromkeys(ids[match] for match in matches)
-    return " or ".join(f"{other} ({names[other]})" if names[other] != other else other for other in close)
+    return " or ".join(
+        f"{other} ({printable(names[other])})" if names[other] != other else other for other in close
+    )

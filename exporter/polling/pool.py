@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from exporter.errors import NotFound, PollError
-from exporter.polling.dwelling import watched
 from exporter.polling.nearmiss import near_misses
 from exporter.snapshot.fitting import refitted
 from exporter.snapshot.pool import PoolState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-    from concurrent.futures import Executor
 
     from exporter.clock import Clock
     from exporter.errors import Outcome
@@ -41,7 +37,6 @@ class PoolPoller:
         ledger: compares its listings.
         stale_after: seconds that a listing may be shown after the last success.
         estimates: whether to estimate when waiting workloads start.
-        worker: holds listings against each other, off the event loop.
         clock: the time.
         telemetry: where the poll's duration is counted.
     """
@@ -53,7 +48,6 @@ class PoolPoller:
     ledger: Ledger
     stale_after: float
     estimates: bool
-    worker: Executor
     clock: Clock
     telemetry: Telemetry
 
@@ -69,9 +63,10 @@ class PoolPoller:
         listing, outcome, explanation = await self._read()
         throughput = None
         if listing is not None:
-            wall = self.clock.wall()
-            listing = await self._watched(listing)
-            listing, throughput = await self.ledger.record(self.key, listing, wall, estimates=self.estimates)
+            wall = self.clock.wall() - listing.clock_ahead
+            listing, throughput = await self.ledger.record(
+                self.key, listing, wall, moment=self.clock.monotonic(), estimates=self.estimates
+            )
         # After all waits: what others publish meanwhile, as its capacity, is in here.
         before = self.store.states.get(self.key) or PoolState(self.key)
         now = self.clock.monotonic()
@@ -88,7 +83,7 @@ class PoolPoller:
         if listing is not None:
             state = replace(
                 state,
-                succeeded_at=self.clock.wall(),
+                succeeded_at=self.clock.wall() - listing.clock_ahead,
                 listing=listing,
                 read_at=now,
                 fresh_until=now + self.stale_after,
@@ -96,18 +91,10 @@ class PoolPoller:
             )
             state = refitted(state, now)
         self._report(before, state)
+        if listing is not None:
+            self._report_limits(before.listing, listing)
         self.store.publish(state)
         return state
-
-    async def _watched(self, listing: Listing) -> Listing:
-        """The listing held against the one before, off the event loop."""
-        before = self.store.states.get(self.key)
-        if before is None or before.read_at is None:
-            earlier, elapsed = None, 0.0
-        else:
-            earlier, elapsed = before.listing, self.clock.monotonic() - before.read_at
-        work = partial(watched, listing, earlier, elapsed)
-        return await asyncio.get_running_loop().run_in_executor(self.worker, work)
 
     async def _read(self) -> tuple[Listing | None, Outcome, str]:
         try:
@@ -134,3 +121,14 @@ class PoolPoller:
             report.warning("pool is read, but its listing is known to be short", reason=after.explanation)
         else:
             report.error("pool cannot be read", reason=after.explanation)
+
+    def _report_limits(self, before: Listing | None, after: Listing) -> None:
+        """One line when the API begins to send label values that cannot be shown as they are."""
+        limited, was = any(after.limited.values()), before is not None and any(before.limited.values())
+        if limited and not was:
+            log.warning(
+                "label values are too long or of too many kinds; they are cut, or count as other",
+                **self.key._asdict(),
+                too_long=after.limited.get("length"),
+                too_many=after.limited.get("kinds"),
+            )

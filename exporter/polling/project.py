@@ -259,7 +259,6 @@ class ProjectPoller:
             ledger=self.ledger,
             stale_after=self.stale_after,
             estimates=self.estimates,
-            worker=self.worker,
             clock=self.clock,
             telemetry=self.telemetry,
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from exporter.snapshot.capacity import Amounts
 from exporter.snapshot.dated import Dated
-from exporter.snapshot.workload import CPU, MEMORY, TYPES
+from exporter.snapshot.workload import CPU, MEMORY, OTHER, TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,7 +70,10 @@ def _fitting(workloads: Iterable[Workload], capacity: Capacity) -> list[Workload
     free = capacity.free
     unknown = {CPU, MEMORY, *capacity.total.known} - free.keys()  # the first two every pool has
     waiting = [workload for workload in workloads if workload.waiting and workload.sized]
-    fits = {shape: _fits(Amounts(*shape), free, unknown) for shape in set(map(_shape, waiting))}
+    shapes = set(map(_shape, waiting))
+    if OTHER in free:  # more accelerators than are told by name: what is not named may be one of them
+        unknown |= {name for _, _, cards in shapes for name, _ in cards} - free.keys()
+    fits = {shape: _fits(Amounts(*shape), free, unknown) for shape in shapes}
     if None in fits.values():
         return None
     return [workload for workload in waiting if fits[_shape(workload)]] if any(fits.values()) else []

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from exporter.snapshot.catalogue import CatalogueEntry
     from exporter.snapshot.dated import Dated
     from exporter.snapshot.fitting import Fitting
-    from exporter.snapshot.rejection import Rejection
+    from exporter.snapshot.rejection import Limit, Rejection
     from exporter.snapshot.throughput import Throughput
     from exporter.snapshot.workload import Workload
 
@@ -37,8 +37,11 @@ class Listing:
         shortfall: why the listing is not complete, one clause; empty when it is.
         rejected: how many items were not understood, by why.
         unparsable: how many quantities were in no known form, by resource.
+        limited: how many label values are not shown as the API gave them, by why.
         head_since: since when the same workload is first in the queue, in Unix seconds, as far as listings
             show; None where no position is known.
+        clock_ahead: seconds by which this machine's clock is ahead of the cloud's, where it is more than a
+            minute; the cloud's is believed then. 0 where they agree, or the cloud does not say.
     """
 
     workloads: tuple[Workload, ...]
@@ -47,7 +50,9 @@ class Listing:
     shortfall: str = ""
     rejected: Mapping[Rejection, int] = field(default_factory=dict)
     unparsable: Mapping[str, int] = field(default_factory=dict)
+    limited: Mapping[Limit, int] = field(default_factory=dict)
     head_since: float | None = None
+    clock_ahead: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,6 @@ Labels = tuple[str, ...]
 ENDS = (*(status for status in STATUSES if status in FINISHED), UNKNOWN)
 """How a workload ends; unknown: it vanished without a final status."""
 
-OTHER = "other"
-"""Stands for undocumented types and priorities where a pool has too many of them."""
-
 
 def _of_types() -> Mapping[Labels, int]:
     return dict.fromkeys(((kind,) for kind in TYPES), 0)

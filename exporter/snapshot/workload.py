@@ -32,14 +32,24 @@ ACCELERATORS = ("nvidia.com/gpu", "huawei.com/ascend-310", "huawei.com/ascend-19
 CPU = "cpu"
 MEMORY = "memory"
 RESOURCES = (CPU, MEMORY, *ACCELERATORS)
-OTHER_RESOURCE = "other"
-"""Stands for an undocumented accelerator where only a closed set will do."""
+OTHER = "other"
+"""Stands for what is not documented where there is too much of it, or where only a closed set will do."""
 
 PRIORITIES = ("0", "1", "2", "3")
 """The priorities seen and documented; an open set. Higher runs first."""
 
 UNKNOWN = "unknown"
 """Stands for a type or status that the API leaves out: the workload counts all the same."""
+
+_WORDS = {word: word for word in (*TYPES, *STATUSES, UNKNOWN, OTHER)}
+
+
+def shared(word: str) -> str:
+    """A type or status, those that are documented each kept once.
+
+    Not sys.intern: Python 3.12 never forgets a word that it was given, and both sets are open.
+    """
+    return _WORDS.get(word, word)
 
 
 class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):

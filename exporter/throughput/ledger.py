@@ -87,7 +87,13 @@ class Ledger:
         return memory.throughput if memory else None
 
     async def record(
-        self, key: PoolKey, listing: Listing, now: float, *, estimates: bool = False
+        self,
+        key: PoolKey,
+        listing: Listing,
+        now: float,
+        *,
+        moment: float | None = None,
+        estimates: bool = False,
     ) -> Recorded:
         """Count what a listing tells. What is returned has been written to the state file before.
 
@@ -97,9 +103,10 @@ class Ledger:
             key: the pool.
             listing: what was read.
             now: when, in Unix seconds.
+            moment: when, by a clock that nobody sets; None where that is `now` too.
             estimates: whether to estimate when waiting workloads start.
         """
-        work = partial(self._record, key, listing, now, estimates=estimates)
+        work = partial(self._record, key, listing, now, moment, estimates=estimates)
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
     def forget(self, key: PoolKey) -> None:
@@ -107,9 +114,11 @@ class Ledger:
         # Behind a poll that may still be counted.
         self._worker.submit(self._forget, key).add_done_callback(partial(_told, key))
 
-    def _record(self, key: PoolKey, listing: Listing, now: float, *, estimates: bool) -> Recorded:
+    def _record(
+        self, key: PoolKey, listing: Listing, now: float, moment: float | None, *, estimates: bool
+    ) -> Recorded:
         memory = self._pools.setdefault(key, Memory())
-        found = memory.take(listing, now)
+        found = memory.take(listing, now, moment)
         if self._keeping is not None:
             self._keeping.keep(key, memory, found)
         return Recorded(memory.completed(listing, estimates=estimates), memory.throughput)

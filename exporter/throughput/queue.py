@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from heapq import nlargest
 from math import exp
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +20,10 @@ MEMORY = 6 * 3600.0
 
 EVIDENCE = 3.0
 """New starts' worth of observations without which nothing is estimated."""
+
+
+MOST_TYPES = 32
+"""Types of which starts are remembered, those that start most: types are an open set, and come and go."""
 
 
 class Head(NamedTuple):
@@ -75,7 +80,10 @@ def moved(before: Mapping[str, Starts], departed: Iterable[str], now: float) -> 
         return before
     nothing = Starts(0.0, now)
     news = {kind: before.get(kind, nothing).weight_at(now) + count for kind, count in counts.items()}
-    return {**before, **{kind: Starts(weight, now) for kind, weight in news.items()}}
+    after = {**before, **{kind: Starts(weight, now) for kind, weight in news.items()}}
+    if len(after) <= MOST_TYPES:
+        return after
+    return dict(nlargest(MOST_TYPES, after.items(), key=lambda one: one[1].weight_at(now)))
 
 
 def with_estimates(

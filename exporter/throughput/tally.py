@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.snapshot.distribution import Distribution
-from exporter.snapshot.throughput import ENDS, OTHER, Labels, Throughput
-from exporter.snapshot.workload import PRIORITIES, TYPES
+from exporter.snapshot.throughput import ENDS, Labels, Throughput
+from exporter.snapshot.workload import OTHER, PRIORITIES, TYPES
 from exporter.throughput.transitions import Created, Event, Finished, Requeued, Started
 
 if TYPE_CHECKING:

@@ -37,12 +37,11 @@ whole life.
 from __future__ import annotations
 
 from enum import IntEnum
-from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from exporter.snapshot.workload import FINISHED, UNKNOWN
+from exporter.snapshot.workload import FINISHED, UNKNOWN, shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -56,7 +55,6 @@ _COMPLETED = "Completed"
 
 UNSHOWN = 86400.0
 """Seconds after which what incomplete listings do not show is forgotten, so that memory has an end."""
-
 SKEW = 900.0
 """Seconds that the cloud's clock, which says when a workload was created, may differ from ours.
 
@@ -251,7 +249,7 @@ def _after(before: Seen | None, workload: Workload, now: float) -> Seen:
     elif since is None and (workload.status == _RUNNING or workload.running):
         since = now - (workload.running or 0.0)
     # The same few words for all of them, rather than each answer's own copy.
-    return Seen(intern(workload.type), intern(workload.status), stage, since)
+    return Seen(shared(workload.type), shared(workload.status), stage, since)
 
 
 def _stage(workload: Workload, before: Stage) -> Stage:

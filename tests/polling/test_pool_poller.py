@@ -58,7 +58,6 @@ def poller(
         ledger=Ledger(Telemetry(), NoThread()),
         stale_after=300.0,
         estimates=False,
-        worker=NoThread(),
         clock=clock,
         telemetry=Telemetry(),
     )
@@ -105,7 +104,8 @@ async def test_a_capacity_that_comes_while_listings_are_compared_is_kept(clock: 
             polls.store.publish(replace(polls.store.states[KEY], capacity=capacity))
             return super().submit(work, *args, **kwargs)
 
-    polls = replace(poller(clock, Listing((Workload(uid="u", status="Creating"),))), worker=Meanwhile())
+    polls = poller(clock, Listing((Workload(uid="u", status="Creating"),)))
+    polls = replace(polls, ledger=Ledger(polls.telemetry, Meanwhile()))
     polls.watch()
     state = await polls.poll()
     assert state.capacity is capacity
@@ -210,3 +210,28 @@ async def test_durations_are_counted(clock: FakeClock) -> None:
 def test_near_misses(pool: str, near: str) -> None:
     """Close IDs and display names, both told with the ID; a known pool, just deleted, is not mistyped."""
     assert near_misses(pool, {"pool-1": "Team A", "pool-3": "pool-3", "elsewhere": "Other"}) == near
+
+
+async def test_limited_label_values_are_told_once(clock: FakeClock) -> None:
+    """One warning when they begin, and again when they begin anew."""
+    limited, fine = (
+        Listing((), limited={"length": 3, "kinds": 0}),
+        Listing((), limited={"length": 0, "kinds": 0}),
+    )
+    polls = poller(clock, fine, limited, limited, TIMEOUT, limited, fine, limited)
+    with capture_logs() as logs:
+        for _ in range(7):
+            await polls.poll()
+    told = [line for line in logs if line["event"].startswith("label values")]
+    assert [(line["too_long"], line["too_many"], line["pool"]) for line in told] == [(3, 0, KEY.pool)] * 2
+
+
+@pytest.mark.parametrize("ahead", [7200.0, -7200.0])
+async def test_success_is_dated_by_the_clouds_clock_where_ours_is_wrong(
+    clock: FakeClock, ahead: float
+) -> None:
+    """Where ours is wrong Prometheus, whose clock is right, would take fresh data for two hours old."""
+    right = clock.wall()
+    clock.set_ahead(ahead)
+    polls = poller(clock, Listing((), clock_ahead=ahead))
+    assert (await polls.poll()).succeeded_at == right

@@ -125,6 +125,17 @@ def test_what_is_not_known_to_be_held_is_not_read_as_full(
     assert (refitted(state, 0.0).fitting is not None) == known
 
 
+@pytest.mark.parametrize("held", [0.0, 8.0])
+def test_an_accelerator_that_may_be_among_the_others_is_not_said_to_be_missing(held: float) -> None:
+    """A pool of too many kinds tells some of its accelerators together."""
+    total = Amounts(64.0, 64 * GIB, ((CARD, 8.0), ("other", 8.0)))
+    allocated = Amounts(0.0, 0.0, ((CARD, 8.0), ("other", held)))
+    odd = Workload(uid="u", status="Queue", accelerators=(("odd.com/card", 1.0),))
+    state = replace(pool(odd), capacity=Dated(Capacity(total, allocated), 200.0))
+    assert refitted(state, 0.0).fitting is None
+    assert fitting(replace(state, listing=Listing((job("v", cards=1),)))).since == {}
+
+
 def test_cores_and_memory_every_pool_has() -> None:
     """Where the total is not told, or in no known form, it is not 0."""
     state = replace(pool(job("u")), capacity=Dated(Capacity(Amounts(), Amounts()), 200.0))
