@@ -212,7 +212,7 @@ class Oversized:
 
     size: int
     gzip: bool = False
-    took: Callable[[int], None] = lambda _: None
+    took: Callable[[int], None] = field(default=lambda _: None, repr=False)
 
     async def play(self, scene: Scene) -> web.StreamResponse:
         """See `Fault`."""
