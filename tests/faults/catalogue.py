@@ -70,7 +70,6 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
             happens=certified(trustme.CA, MODELARTS),
             hits=PROJECT,
             outcomes=("tls",),
-            tls=True,
         ),
         Fault(
             name="certificate that has expired",
@@ -82,14 +81,12 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
             ),
             hits=PROJECT,
             outcomes=("tls",),
-            tls=True,
         ),
         Fault(
             name="certificate for another name",
             happens=certified(authority, "modelarts.example.com"),
             hits=PROJECT,
             outcomes=("tls",),
-            tls=True,
         ),
     ),
     "What the cloud answers": (

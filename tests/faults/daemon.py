@@ -123,7 +123,6 @@ def _projects(folder: Path, fault: Fault) -> list[dict[str, Any]]:
         "password": {"username": USER.name, "password": USER.password, "domain": USER.domain},
         "agency": {"agency": True},
     }
-    scheme = "https" if fault.tls else "http"
     ca_file = {"ca_file": str(folder / "ca.pem")}
     return [
         {
@@ -131,8 +130,8 @@ def _projects(folder: Path, fault: Fault) -> list[dict[str, Any]]:
             "project_id": PROJECT,
             "credentials": credentials[fault.credentials],
             **({"discover": {}} if fault.discover else {"pools": [A, B]}),
-            "endpoint": f"{scheme}://{MODELARTS}",
-            "iam_endpoint": f"{scheme}://{IAM}",
+            "endpoint": f"https://{MODELARTS}",
+            "iam_endpoint": f"https://{IAM}",
             **ca_file,
         },
         {
@@ -140,7 +139,7 @@ def _projects(folder: Path, fault: Fault) -> list[dict[str, Any]]:
             "project_id": OTHER_PROJECT,
             "credentials": {"ak": OTHER_KEY.ak, "sk": OTHER_KEY.sk},
             "pools": [C],
-            "endpoint": f"{scheme}://{OTHER_MODELARTS}",
+            "endpoint": f"https://{OTHER_MODELARTS}",
             **ca_file,
         },
     ]

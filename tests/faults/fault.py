@@ -39,7 +39,6 @@ class Fault:
         credentials: of the project: key files, an IAM user's password, the machine's agency.
         discover: whether its pools are discovered.
         workloads: in pool A.
-        tls: whether the clouds speak https; where it is not about that it would only cost time.
     """
 
     name: str
@@ -53,4 +52,3 @@ class Fault:
     credentials: Literal["key", "password", "agency"] = "key"
     discover: bool = False
     workloads: int = 3
-    tls: bool = False

@@ -80,7 +80,7 @@ def measured(fault: Fault, folder: Path) -> Measured:
 async def _measured(fault: Fault, folder: Path) -> Measured:
     clouds, machine = VirtualClock(), VirtualClock()
     async with (
-        world_of(machine, clouds, folder, workloads=fault.workloads, tls=fault.tls) as world,
+        world_of(machine, clouds, folder, workloads=fault.workloads) as world,
         daemon_of(world, fault) as daemon,
     ):
         return await _Watch(fault, world, daemon, clouds).made()

@@ -92,7 +92,7 @@ def served_by(ca: trustme.CA, *names: str, **options: Any) -> ssl.SSLContext:
 
 @asynccontextmanager
 async def world_of(
-    machine: VirtualClock, clouds: Clock, folder: Path, *, workloads: int = 3, tls: bool = False
+    machine: VirtualClock, clouds: Clock, folder: Path, *, workloads: int = 3
 ) -> AsyncIterator[World]:
     """A world in which all is well.
 
@@ -101,12 +101,11 @@ async def world_of(
         clouds: the clouds' clock.
         folder: an empty one.
         workloads: in pool A; the others have three.
-        tls: whether ModelArts and IAM speak https.
     """
     first = [FixedPool(Profile(A), jobs(workloads)), FixedPool(Profile(B), jobs(3))]
     simulator = Simulator(clouds, {PROJECT: first}, keys=[KEY], users=[USER])
     other = Simulator(clouds, {OTHER_PROJECT: [FixedPool(Profile(C), jobs(3))]}, keys=[OTHER_KEY])
-    context = served_by(authority(), MODELARTS, OTHER_MODELARTS, IAM) if tls else None
+    context = served_by(authority(), MODELARTS, OTHER_MODELARTS, IAM)
     cloud, issuer, second = (Entrance(reached, context) for reached in (simulator, simulator, other))
     metadata = Entrance(simulator)
     network = Network({MODELARTS: cloud, IAM: issuer, METADATA: metadata, OTHER_MODELARTS: second})

@@ -8,10 +8,13 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-LONGEST = 100
+LONGEST = 64
 """Characters up to which a text must be kept as it is, and a quantity be understood."""
 
 MOST = 10**30
+EARLIEST = 1_420_070_400
+"""2015: the API is younger."""
+
 CENTURY = 100 * 365.25 * 86400
 
 _BINARY = {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", 1)}

@@ -89,14 +89,17 @@ def _same(workload: Workload, item: dict[str, Any]) -> None:
         (item.get("runningDuration"), workload.running),
     ):
         number = _number(given)
-        if number is not None and 0 <= number <= reference.CENTURY:
+        age = reference.CENTURY if workload.created is None else NOW - workload.created
+        if number is not None and 0 <= number <= age:
             assert seconds == number
     created = _number(item.get("createTime"))
-    if created is not None and 0 < created < 1000 * NOW:
-        assert workload.created == created / 1000
+    if created is not None:
+        plausible = reference.EARLIEST <= created / 1000 <= NOW
+        assert workload.created == (created / 1000 if plausible else None)
     position = _number(item.get("pendingPosition"))
-    if position is not None and abs(position) < reference.MOST:
-        assert workload.position == (int(position) if position >= 0 else None)
+    if position is not None:
+        plausible = 0 <= position < 2**31 and position == int(position)
+        assert workload.position == (int(position) if plausible else None)
     expected, whole = reference.requested(item.get("resourceRequirement"))
     found = _amounts(workload)
     if all(len(name) <= reference.LONGEST for name in expected):

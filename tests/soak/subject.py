@@ -9,11 +9,16 @@ import asyncio
 import ctypes
 import signal
 import sys
+from dataclasses import replace
+from functools import partial
 from unittest.mock import patch
 
 import msgspec
 
 from exporter import cli
+from exporter.commands import run
+from exporter.web.connections import Limits
+from exporter.web.server import Server
 from soak.clock import FastClock
 
 
@@ -65,9 +70,24 @@ def main() -> int:
     """Run the command; its exit status."""
     speed, origin, start = map(float, sys.argv[1:4])
     signal.signal(signal.SIGUSR1, tell)
-    # The composition stays the command's own: only where it makes its clock, it gets this one.
-    with patch.object(cli, "SystemClock", lambda: FastClock(speed, origin, start)):
+    # The composition stays the command's own: only where it makes its clock, it gets this one. Clients live
+    # in real seconds, so they get as many of the fast ones.
+    with (
+        patch.object(cli, "SystemClock", lambda: FastClock(speed, origin, start)),
+        patch.object(run, "Server", partial(Server, limits=_patient(speed))),
+    ):
         return cli.main(sys.argv[4:])
+
+
+def _patient(speed: float) -> Limits:
+    usual = Limits()
+    return replace(
+        usual,
+        handshake=usual.handshake * speed,
+        head=usual.head * speed,
+        answer=usual.answer * speed,
+        idle=usual.idle * speed,
+    )
 
 
 if __name__ == "__main__":
