@@ -119,7 +119,10 @@ class Simulator:
         fault = self.faults.meet(recorded.endpoint, recorded.pool)
         if fault is None:
             return await respond()
-        return await fault.play(Scene(request, respond, self._clock, stopping))
+        try:
+            return await fault.play(Scene(request, respond, self._clock, stopping))
+        except ConnectionError:  # the client has had enough of it, and is gone
+            return web.Response()
 
     def _record(self, request: web.Request) -> Recorded:
         path, _, query = request.raw_path.partition("?")
