@@ -5,14 +5,15 @@ from collections import defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from fakes import FakeClock
+from fakes import FakeClock, StandingClock
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from exporter.api.throttle import Throttle
 from exporter.credentials.credential import KeyPair
-from exporter.credentials.guard import PROBES, Guard
+from exporter.credentials.guard import Guard
+from exporter.credentials.slots import IN_FLIGHT, SETTLED
 from exporter.errors import ConnectionFailed, HeldBack
 from exporter.transport import Request, Response
 
