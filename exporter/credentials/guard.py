@@ -158,7 +158,6 @@ class Guard:
             state.refusals.append(now)
             if not late:
                 self._refuse(state, now)
-            state.held_until = max(state.held_until, self._next_try(state.refusals))
         elif not late and (
             HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
             or response.status == HTTPStatus.FORBIDDEN
