@@ -112,6 +112,7 @@ class Fetching:
         except ConfigurationError:
             await fetching.close()
             raise
+        around.guard.shared_by = settings.shard.total
         return fetching
 
     async def close(self) -> None:

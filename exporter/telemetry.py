@@ -122,7 +122,7 @@ class Telemetry:
         self.capacity_up = Gauge(
             PREFIX + "capacity_up",
             "1 if the capacities of a project's pools could be read the last time, else 0; absent where "
-            "capacity.read is none.",
+            "capacity.read is none, or no pool of the project is watched here.",
             ["region", "project_id"],
             registry=registry,
         )
@@ -171,6 +171,14 @@ class Telemetry:
         else:
             with suppress(KeyError):  # the credentials before may have had no end either
                 self.credentials_expiry.remove(region, project_id)
+
+    def tell_capacity(self, region: str, project_id: str, *, up: bool | None) -> None:
+        """Say whether a project's capacities could be read; None where there is no pool to ask for."""
+        if up is not None:
+            self.capacity_up.labels(region, project_id).set(up)
+        else:
+            with suppress(KeyError):  # there may never have been one
+                self.capacity_up.remove(region, project_id)
 
     def keep_projects(
         self,

@@ -43,6 +43,24 @@ class FakeClock:
         self._wall += seconds
 
 
+class StandingClock(FakeClock):
+    """A clock that only moves when it is told to; whoever sleeps on it waits until then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._moved = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.monotonic() + seconds
+        while self.monotonic() < until:
+            await self._moved.wait()
+
+    def advance(self, seconds: float) -> None:
+        super().advance(seconds)
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+
 class NoThread(Executor):
     """Does everything at once, where it is asked to."""
 

@@ -1,22 +1,27 @@
 """Keeps credentials that the cloud refuses from being locked.
 
 Huawei documents for AK/SK: more than 5 failures in a row lock a key pair for 5 minutes, for everyone who
-uses it. IAM locks users after failed logins in the same spirit.
+uses it. IAM locks users after failed logins in the same spirit. So no sixth refusal may follow within 5
+minutes: few requests are under way at a time (see `Slots`), every refusal counts, also one that comes while
+the credential is left alone already, and the next try waits until it would be the fifth at most.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from exporter.credentials.slots import Slots
 from exporter.errors import ConnectionFailed, HeldBack, RequestTimeout, TlsFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from exporter.clock import Clock
     from exporter.credentials.credential import Identity
@@ -31,8 +36,15 @@ LONGEST_HOLD = 900.0
 FORGOTTEN_AFTER = 86_400.0
 """Seconds since its last use after which a credential is forgotten: temporary ones come every hour."""
 
+MOST_REFUSALS = 5
+"""In a row within a window; one more locks."""
+
+WINDOW = 300.0
+"""Seconds; older refusals do not count any more."""
+
 PROBES = 3
-"""Requests under way at a time with a credential that nothing is known of; all may be refused, 5 lock it."""
+"""Requests under way at a time with a credential that nothing is known of: all may be refused, and further
+tries are to be left for whoever puts it right."""
 
 _Unreachable = ConnectionFailed | RequestTimeout | TlsFailed
 
@@ -51,20 +63,24 @@ class _State:
     Attributes:
         lineage: whose refusals count together with its own.
         used_at: monotonic.
+        slots: its requests under way.
         accepted: an answer has proved it, and none refused it since.
         held_until: monotonic; no request goes out before.
         turns: for the probes of all scopes together; in the order of asking, so that no scope waits for
             a second probe of another.
         probes: by scope, the one request of it that finds out, or waits for its turn to. Done with why it
             brought no answer, or with None as soon as there is something new to know.
+        refusals: when the last ones in a row arrived; monotonic.
     """
 
     lineage: str
     used_at: float
+    slots: Slots
     turns: asyncio.Semaphore
     accepted: bool = False
     held_until: float = 0.0
     probes: dict[_Scope, asyncio.Future[_Unreachable | None]] = field(default_factory=dict)
+    refusals: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_REFUSALS))
 
     def conclude(self) -> None:
         """Let all who wait, in every scope, look at what is known now."""
@@ -79,10 +95,17 @@ class Guard:
     A credential that has not been accepted yet has one request under way per project, and three in all: many
     pools with one wrong key make at most three failed requests, and a project that is slow or answers
     nothing of use does not hold up another with the same key. A refused credential is left alone for a
-    minute, then 2, 4, 8, at most 15, and tried with one request at a time from then on.
+    minute, then 2, 4, 8, at most 15, or longer where a sixth refusal would come within 5 minutes, and tried
+    with one request at a time from then on.
+
+    Attributes:
+        shared_by: how many exporters are likely to have the same credentials, and to be refused together.
+            Each takes its share of the refusals that are allowed. With more than five there is less than one
+            for each, so that they keep to the limit on average, but not when all try at the same time.
     """
 
     def __init__(self, clock: Clock) -> None:
+        self.shared_by = 1
         self._clock = clock
         self._states: dict[str, _State] = {}
         self._refusals: dict[str, int] = {}
@@ -103,16 +126,20 @@ class Guard:
             PollError: the transport's.
         """
         state, scope = self._state_of(identity), _Scope(_origin(request), project_id)
-        while not state.accepted:
-            self._refuse_while_held(state, identity)
-            if scope not in state.probes:
-                with _probing(state, scope):
-                    async with state.turns:
-                        # Another scope's may have been refused meanwhile.
-                        self._refuse_while_held(state, identity)
+        while True:
+            if state.accepted:
+                async with state.slots.taken():
+                    if state.accepted:  # it may have been refused meanwhile
                         return await self._sent(state, request, transport)
-            await _concluded(state.probes[scope], request)
-        return await self._sent(state, request, transport)
+            self._refuse_while_held(state, identity)
+            if scope in state.probes:
+                await _concluded(state.probes[scope], request)
+                continue
+            with _probing(state, scope):
+                async with state.turns, state.slots.taken():
+                    # Another scope's may have been refused meanwhile.
+                    self._refuse_while_held(state, identity, own=1)
+                    return await self._sent(state, request, transport)
 
     async def _sent(self, state: _State, request: Request, transport: Transport) -> Response:
         response = await transport.send(request)
@@ -126,26 +153,47 @@ class Guard:
         looks at who asks.
         """
         now = self._clock.monotonic()
-        if now < state.held_until:
-            return  # it was under way when another was refused, and says nothing new
-        if (
+        late = now < state.held_until  # it was under way when another was refused
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            state.refusals.append(now)
+            if not late:
+                self._refuse(state, now)
+        elif not late and (
             HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
             or response.status == HTTPStatus.FORBIDDEN
         ):
             state.accepted = True
+            state.refusals.clear()
             self._refusals.pop(state.lineage, None)
             state.conclude()
-        elif response.status == HTTPStatus.UNAUTHORIZED:
-            state.accepted = False
-            before = self._refusals.get(state.lineage, 0)
-            self._refusals[state.lineage] = before + 1
-            # The exponent is bounded: 2**1024 is no float any more.
-            state.held_until = now + min(FIRST_HOLD * 2 ** min(before, 16), LONGEST_HOLD)
-            state.turns = self._turns(state.lineage)
-            state.conclude()
 
-    def _refuse_while_held(self, state: _State, identity: Identity) -> None:
-        remaining = state.held_until - self._clock.monotonic()
+    def _refuse(self, state: _State, now: float) -> None:
+        """Leave the credential alone; refusals of requests that were under way together are one time."""
+        state.accepted = False
+        before = self._refusals.get(state.lineage, 0)
+        self._refusals[state.lineage] = before + 1
+        # The exponent is bounded: 2**1024 is no float any more.
+        state.held_until = now + min(FIRST_HOLD * 2 ** min(before, 16), LONGEST_HOLD)
+        state.turns = self._turns(state.lineage)
+        state.conclude()
+
+    def _next_try(self, refusals: Sequence[float]) -> float:
+        """The monotonic moment from which on another refusal would not be one too many in its window."""
+        allowed = self._allowed
+        if len(refusals) < allowed:
+            return 0.0
+        return refusals[-allowed] + WINDOW * math.ceil(self.shared_by / MOST_REFUSALS)
+
+    @property
+    def _allowed(self) -> int:
+        return max(1, MOST_REFUSALS // self.shared_by)
+
+    def _refuse_while_held(self, state: _State, identity: Identity, own: int = 0) -> None:
+        """Refuse to send what may be refused once too often; `own` requests under way are the asker's."""
+        now = self._clock.monotonic()
+        # What is under way from before the credential was refused may be refused at any moment.
+        pending = [now] * (state.slots.under_way - own) if state.refusals else []
+        remaining = max(state.held_until, self._next_try([*state.refusals, *pending])) - now
         if remaining > 0:
             raise HeldBack(
                 f"the cloud refused these credentials; asked again in {remaining:.0f} s, "
@@ -160,14 +208,14 @@ class Guard:
         if state is None:
             self._forget_unused(now)
             state = self._states[identity.fingerprint] = _State(
-                identity.lineage, now, self._turns(identity.lineage)
+                identity.lineage, now, Slots(self._clock), self._turns(identity.lineage)
             )
         state.used_at = now
         return state
 
     def _turns(self, lineage: str) -> asyncio.Semaphore:
         """Once refused, one at a time: the refusals that follow count in a row with those before."""
-        return asyncio.Semaphore(1 if self._refusals.get(lineage) else PROBES)
+        return asyncio.Semaphore(1 if self._refusals.get(lineage) else min(PROBES, self._allowed))
 
     def _forget_unused(self, now: float) -> None:
         self._states = {

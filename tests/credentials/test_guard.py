@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
+from fakes import StandingClock
 from stub_service import Asked, StubService, stub_service
 
 from exporter.credentials.credential import KeyPair, Token
 from exporter.credentials.guard import FORGOTTEN_AFTER, Guard
+from exporter.credentials.slots import IN_FLIGHT, SETTLED
 from exporter.errors import ConnectionFailed, CredentialsError
 from exporter.transport import Request, Response, Transport
 
@@ -39,6 +41,12 @@ async def cloud() -> AsyncIterator[StubService]:
 
 def request(cloud: StubService, status: int) -> Request:
     return Request("GET", f"{cloud.url}/{status}")
+
+
+async def turns() -> None:
+    """Let everybody go on who can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 class Gate:
@@ -75,8 +83,7 @@ async def test_good_key_is_probed_once_and_then_free(guard: Guard, cloud: StubSe
     gate.open.set()
     await sends[0]
     gate.open.clear()
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     assert gate.waiting == 5
     gate.open.set()
     assert [response.status for response in await asyncio.gather(*sends)] == [200] * 5
@@ -142,8 +149,7 @@ async def test_slow_project_does_not_hold_up_another(guard: Guard, cloud: StubSe
     assert gate.waiting == 1
     answer = await guard.send(GOOD, request(cloud, 200), cloud.transport, project_id="healthy")
     assert answer.status == 200
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     assert gate.waiting == 5
     gate.open.set()
     await asyncio.gather(*slow)
@@ -205,22 +211,131 @@ async def test_refusal_in_one_project_is_told_to_all(guard: Guard, cloud: StubSe
     assert (await slow).status == 401
 
 
-async def test_answers_to_requests_already_under_way_count_once(
+async def test_late_acceptance_does_not_free_a_refused_key(
     guard: Guard, cloud: StubService, clock: FakeClock
 ) -> None:
-    """A key revoked while many requests are under way is one refusal; a late 200 does not free it."""
+    """An answer to a request that was under way when the key was revoked may be older than that."""
     await guard.send(GOOD, request(cloud, 200), cloud.transport)
     gate = Gate(cloud.transport)
     late = asyncio.ensure_future(guard.send(GOOD, request(cloud, 200), gate))
     await gate.entered.wait()
-    sends = (guard.send(GOOD, request(cloud, 401), cloud.transport) for _ in range(8))
-    assert {response.status for response in await asyncio.gather(*sends)} == {401}
+    await guard.send(GOOD, request(cloud, 401), cloud.transport)
     gate.open.set()
     await late
     with pytest.raises(CredentialsError, match="again in 60 s"):
         await guard.send(GOOD, request(cloud, 200), cloud.transport)
     clock.advance(60)
     assert (await guard.send(GOOD, request(cloud, 200), cloud.transport)).status == 200
+
+
+async def test_key_revoked_under_way_is_not_locked(cloud: StubService) -> None:
+    """Of twenty requests four are out when a key is revoked; a fifth tries again, and a sixth waits."""
+    clock = StandingClock()
+    guard = Guard(clock)
+    await guard.send(GOOD, request(cloud, 200), cloud.transport)
+    gate = Gate(cloud.transport)
+    sends = [asyncio.ensure_future(guard.send(GOOD, request(cloud, 401), gate)) for _ in range(20)]
+    await turns()
+    assert gate.waiting == IN_FLIGHT
+    gate.open.set()
+    results = await asyncio.gather(*sends, return_exceptions=True)
+    assert sum(isinstance(result, CredentialsError) for result in results) == 16
+    clock.advance(60)
+    assert (await guard.send(GOOD, request(cloud, 401), cloud.transport)).status == 401
+    clock.advance(239)
+    with pytest.raises(CredentialsError, match="again in 1 s"):
+        await guard.send(GOOD, request(cloud, 401), cloud.transport)
+    assert len(cloud.asked) == 1 + 5
+    clock.advance(1)
+    assert (await guard.send(GOOD, request(cloud, 200), cloud.transport)).status == 200
+
+
+async def test_slots_come_free_with_answers_and_after_a_second(cloud: StubService) -> None:
+    """Who gets no answer holds up others for a second; an answer lets the next one out at once."""
+    clock = StandingClock()
+    guard = Guard(clock)
+    await guard.send(GOOD, request(cloud, 200), cloud.transport)
+    hung, quick = Gate(cloud.transport), Gate(cloud.transport)
+    sends = [asyncio.ensure_future(guard.send(GOOD, request(cloud, 200), hung)) for _ in range(IN_FLIGHT)]
+    await turns()
+    sends += [
+        asyncio.ensure_future(guard.send(GOOD, request(cloud, 200), quick)) for _ in range(IN_FLIGHT + 1)
+    ]
+    await turns()
+    assert (hung.waiting, quick.waiting) == (IN_FLIGHT, 0)
+    clock.advance(SETTLED)
+    await turns()
+    assert quick.waiting == IN_FLIGHT
+    quick.open.set()
+    await asyncio.wait_for(asyncio.gather(*sends[IN_FLIGHT:]), 5)
+    hung.open.set()
+    await asyncio.gather(*sends)
+
+
+async def test_late_refusals_are_waited_for(cloud: StubService) -> None:
+    """Requests without an answer may yet be refused: with four of them and a refusal nobody tries again."""
+    clock = StandingClock()
+    guard = Guard(clock)
+    await guard.send(GOOD, request(cloud, 200), cloud.transport)
+    gate = Gate(cloud.transport)
+    hung = [asyncio.ensure_future(guard.send(GOOD, request(cloud, 401), gate)) for _ in range(IN_FLIGHT)]
+    await turns()
+    clock.advance(SETTLED)
+    await guard.send(GOOD, request(cloud, 401), cloud.transport)
+    clock.advance(60)
+    with pytest.raises(CredentialsError):
+        await guard.send(GOOD, request(cloud, 200), cloud.transport)
+    for send in hung:
+        send.cancel()
+    await asyncio.wait(hung)
+    assert (await guard.send(GOOD, request(cloud, 200), cloud.transport)).status == 200
+
+
+async def test_waiting_for_a_slot_can_be_given_up(cloud: StubService) -> None:
+    """Somebody who is cancelled in the line leaves it; the next one moves up."""
+    clock = StandingClock()
+    guard = Guard(clock)
+    await guard.send(GOOD, request(cloud, 200), cloud.transport)
+    gate = Gate(cloud.transport)
+    sends = [asyncio.ensure_future(guard.send(GOOD, request(cloud, 200), gate)) for _ in range(IN_FLIGHT + 2)]
+    await turns()
+    sends.pop(IN_FLIGHT).cancel()
+    gate.open.set()
+    assert {response.status for response in await asyncio.wait_for(asyncio.gather(*sends), 5)} == {200}
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 4, 5])
+async def test_shards_with_one_wrong_key_do_not_lock_it(
+    cloud: StubService, clock: FakeClock, shards: int
+) -> None:
+    """Whenever they ask, and for however many projects: all of them are refused five times at most."""
+    guards = [Guard(clock) for _ in range(shards)]
+    refused: list[float] = []
+    for guard in guards:
+        guard.shared_by = shards
+    for _ in range(120):
+        sends = (
+            guard.send(WRONG, request(cloud, 401), cloud.transport, project_id=project)
+            for guard in guards
+            for project in "abcd"
+        )
+        results = await asyncio.gather(*sends, return_exceptions=True)
+        refused += [clock.monotonic()] * sum(isinstance(result, Response) for result in results)
+        assert sum(clock.monotonic() - moment < 300 for moment in refused) <= 5
+        clock.advance(15)
+    assert len(refused) >= 5
+
+
+async def test_more_than_five_shards_keep_to_the_limit_on_average(
+    cloud: StubService, clock: FakeClock
+) -> None:
+    """Of ten, each tries once in ten minutes, for all of them may be refused."""
+    guard = Guard(clock)
+    guard.shared_by = 10
+    await guard.send(WRONG, request(cloud, 401), cloud.transport)
+    clock.advance(599)
+    with pytest.raises(CredentialsError, match="again in 1 s"):
+        await guard.send(WRONG, request(cloud, 401), cloud.transport)
 
 
 async def test_unreachable_host_is_neutral_and_found_once(guard: Guard, cloud: StubService) -> None:

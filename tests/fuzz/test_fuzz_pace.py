@@ -3,16 +3,18 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fakes import FakeClock
+from fakes import FakeClock, StandingClock
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from exporter.api.throttle import Throttle
 from exporter.credentials.credential import KeyPair
-from exporter.credentials.guard import PROBES, Guard
+from exporter.credentials.guard import Guard
+from exporter.credentials.slots import IN_FLIGHT, SETTLED
 from exporter.errors import ConnectionFailed, HeldBack
 from exporter.transport import Request, Response
 
@@ -84,32 +86,50 @@ WINDOW = 300.0
 PAIRS = [KeyPair("AK", secret, None, None, "test") for secret in ("one", "another")]
 
 
+@dataclass(eq=False)
+class _Open:
+    """A request that has no answer yet.
+
+    Attributes:
+        key: whose.
+        sent: when.
+        answer: what it waits for.
+        let_in: others were sent because it had waited for so long that it cannot be refused any more.
+    """
+
+    key: str
+    sent: float
+    answer: asyncio.Future[Response]
+    let_in: bool = False
+
+
 class Lock(RuleBasedStateMachine):
     """A key is never refused more than five times in a row within five minutes: a sixth would lock it.
 
-    Requests of two keys and three projects are answered in any order, with anything, at any moment. At most
-    three are under way with a key that was accepted: what is on its way when a key is revoked cannot be held.
+    Requests of two keys and three projects are answered in any order, with anything, at any moment, however
+    many want to be sent. But a refusal comes within a second where more than four are under way: what has
+    waited for longer makes room for others, or one project that hangs would hold up all with the same key.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.clock = FakeClock()
+        self.clock = StandingClock()
         self.guard = Guard(self.clock)
-        self.open: list[tuple[str, asyncio.Future[Response]]] = []
+        self.open: list[_Open] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.failures: defaultdict[str, list[float]] = defaultdict(list)
 
-    @rule(pair=st.sampled_from(PAIRS), project=st.sampled_from("abc"))
-    @precondition(lambda self: len(self.tasks) < 2 * MOST_FAILURES)
-    def ask(self, pair: KeyPair, project: str) -> None:
+    @rule(pair=st.sampled_from(PAIRS), project=st.sampled_from("abc"), requests=st.integers(1, 8))
+    @precondition(lambda self: len(self.tasks) < 4 * MOST_FAILURES)
+    def ask(self, pair: KeyPair, project: str, requests: int) -> None:
         machine = self
 
         class Waiting:
             async def send(self, request: Request) -> Response:
                 del request
                 answer: asyncio.Future[Response] = machine.loop.create_future()
-                machine.open.append((pair.identity.fingerprint, answer))
+                machine._note_sent(pair.identity.fingerprint, answer)
                 return await answer
 
         async def sent(identity: Identity) -> None:
@@ -117,8 +137,7 @@ class Lock(RuleBasedStateMachine):
             with suppress(HeldBack, ConnectionFailed):
                 await self.guard.send(identity, request, Waiting(), project_id=project)
 
-        under_way = sum(key == pair.identity.fingerprint for key, _ in self.open)
-        if under_way < PROBES:
+        for _ in range(requests):
             self.tasks.append(self.loop.create_task(sent(pair.identity)))
         self._settle()
 
@@ -126,7 +145,7 @@ class Lock(RuleBasedStateMachine):
     def revoke(self, pair: KeyPair, seconds: float) -> None:
         """All projects ask with one key, and everything that is under way is refused; then time passes."""
         for project in "abc":
-            self.ask(pair, project)
+            self.ask(pair, project, 3)
         while self.open:
             self.answer(0, 401)
         self.wait(seconds)
@@ -135,20 +154,23 @@ class Lock(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     def answer(self, which: int, status: int) -> None:
         """0: the connection breaks."""
-        key, answer = self.open.pop(which % len(self.open))
+        request = self.open.pop(which % len(self.open))
+        if status == 401 and request.let_in:
+            status = 500
         if status == 401:
-            self.failures[key].append(self.clock.monotonic())
+            self.failures[request.key].append(self.clock.monotonic())
         elif status in {200, 403}:
-            self.failures[key].clear()
+            self.failures[request.key].clear()
         if status:
-            answer.set_result(Response(status, {}, b""))
+            request.answer.set_result(Response(status, {}, b""))
         else:
-            answer.set_exception(ConnectionFailed("broken", where="test"))
+            request.answer.set_exception(ConnectionFailed("broken", where="test"))
         self._settle()
 
     @rule(seconds=st.sampled_from([1.0, 59.0, 60.0, 61.0, 120.0, 900.0, 90_000.0]))
     def wait(self, seconds: float) -> None:
         self.clock.advance(seconds)
+        self._settle()
 
     @invariant()
     def never_locked(self) -> None:
@@ -156,9 +178,17 @@ class Lock(RuleBasedStateMachine):
         for failures in self.failures.values():
             assert sum(now - moment < WINDOW for moment in failures) <= MOST_FAILURES
 
+    def _note_sent(self, key: str, answer: asyncio.Future[Response]) -> None:
+        now = self.clock.monotonic()
+        self.open.append(_Open(key, now, answer))
+        under_way = [request for request in self.open if request.key == key]
+        for request in under_way[:-IN_FLIGHT]:
+            assert now - request.sent >= SETTLED
+            request.let_in = True
+
     def _settle(self) -> None:
         async def turns() -> None:
-            for _ in range(20):
+            for _ in range(60):
                 await asyncio.sleep(0)
 
         self.loop.run_until_complete(turns())

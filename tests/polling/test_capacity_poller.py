@@ -74,6 +74,20 @@ async def test_without_pools_nothing_is_asked(clock: FakeClock) -> None:
         assert cloud.requests("runtime") == 0
 
 
+async def test_without_pools_nothing_is_told(clock: FakeClock) -> None:
+    """When the last pool is gone, whether capacities could be read for it is not said any more."""
+    async with cloud_of(clock) as cloud:
+        capacities = poller(cloud, clock)
+        await capacities.poll()
+        assert capacity_up(cloud) == 1.0
+        capacities.store.forget(KEY)
+        await capacities.poll()
+        assert capacity_up(cloud) is None
+        capacities.store.publish(PoolState(KEY))
+        await capacities.poll()
+        assert capacity_up(cloud) == 1.0
+
+
 async def test_a_region_without_the_endpoint_is_asked_once_an_hour(clock: FakeClock) -> None:
     """404: it is said once, nothing else suffers, and after an hour it is tried again."""
     async with cloud_of(clock, jobs(1)) as cloud:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
-from cloud import PROJECT, REGION
+from cloud import KEY, PROJECT, REGION
 from fleet import (
     StoodStill,
     cloud_of_pools,
@@ -110,6 +111,21 @@ async def test_where_pools_are_discovered_an_empty_share_costs_one_request(still
     assert [request.endpoint for request in cloud.requests] == ["pools"]
     assert all(round_.well for round_ in other.rounds)
     assert other.own("capacity_up") == []
+
+
+async def test_shards_with_one_wrong_key_are_refused_five_times_at_most(still: StoodStill) -> None:
+    """Four, each with two projects to ask for: a sixth refusal would lock the key for everybody."""
+    cloud = cloud_of_pools(still, 4)
+    other = "f" * 32
+    cloud.projects[other] = cloud.projects[PROJECT]
+    async with serve(cloud) as url:
+        wrong = project_settings(url, credentials={"ak": KEY.ak, "sk": "wrong"})
+        projects = [wrong, wrong | {"project_id": other}]
+        for index in range(4):
+            settings = settings_of(*projects, index=index, total=4)
+            async with await Fetching.opened(settings, surroundings(still)) as fetching:
+                await asyncio.gather(*(project.once() for project in fetching.projects))
+    assert len(cloud.requests) == 4
 
 
 async def test_projects_are_shared_one_by_one(still: StoodStill) -> None:
