@@ -13,7 +13,7 @@ _HARMLESS_RUN = re.compile(
     "|[0-9a-f]{32}|[0-9A-F]{32}"  # an ID; keys have 20 or 40 characters, and more kinds of them
 )
 _HIDDEN = "'...' (not shown, it may be a secret)"
-_KEY = re.compile("[A-Za-z]{1,14}([_.-][A-Za-z]{1,14}){0,3}|[0-9]{1,3}")
+_KEY = re.compile("[A-Za-z]{1,14}([_.-]([A-Za-z]{1,14}|[0-9]{1,3})){0,3}|[0-9]{1,3}|http[0-9]")
 
 
 def quoted(text: object) -> str:
