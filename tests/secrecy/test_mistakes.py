@@ -79,6 +79,8 @@ def test_a_secret_in_the_wrong_place_is_not_told(
         "tls_server_config: {cert: a, key: b, min_version: %s, client_auth_type: %s}",
         "tls_server_config: {cert: a, key: b, curve_preferences: [%s]}",
         "basic_auth_users: {me:%s}",
+        "tls_server_config: {cert_file: %s, key_file: ./%s}",
+        "tls_server_config: {cert_file: x/%s, key_file: /%s/y}",
         "http_server_config: {http2: %s}",
         "rate_limit: {interval: %s, burst: %s}",
         "tls_server_config: {cert: a, key: b, %s: x}",
