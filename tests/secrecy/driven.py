@@ -51,7 +51,7 @@ def change(what: str) -> None:
     match name:
         case "slow":
             always = property(lambda _: 0.0, lambda _loop, _seconds: None)
-            base_events.BaseEventLoop.slow_callback_duration = always
+            base_events.BaseEventLoop.slow_callback_duration = always  # type: ignore[assignment]
         case "agency":
             EcsAgency.__init__.__defaults__ = (value,)
         case "break":

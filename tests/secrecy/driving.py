@@ -124,7 +124,7 @@ class Command:
 
     @asynccontextmanager
     async def started(self, *flags: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        driven = Path(__file__).with_name("driven.py")
+        driven = str(Path(__file__).with_name("driven.py"))
         arguments = (driven, self.changes, f"--config.file={self.folder / 'c.yml'}", *flags)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, *arguments),

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import trustme
 from aiohttp import web
 from canaries import IAM_TOKEN
 
@@ -15,6 +14,8 @@ from exporter.transport import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import trustme
 
 BEARING = {"X-Auth-Token": IAM_TOKEN}
 
