@@ -1,6 +1,9 @@
 ARG PYTHON=3.13
+# A tag, so that every build takes the base's newest fixes. To build on one that you have looked at:
+#   --build-arg DIGEST=@sha256:...   (docker buildx imagetools inspect python:3.13-slim tells it)
+ARG DIGEST=
 
-FROM python:${PYTHON}-slim AS build
+FROM python:${PYTHON}-slim${DIGEST} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 WORKDIR /src
@@ -16,7 +19,9 @@ COPY exporter exporter
 RUN pip --python /opt/modelarts-exporter install --no-compile --no-deps . \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/modelarts-exporter
 
-FROM python:${PYTHON}-slim
+FROM python:${PYTHON}-slim${DIGEST}
+# Nor does the base's own Python keep one: nobody is to install anything in a running container.
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/ensurepip /usr/local/lib/python3.*/site-packages/pip*
 COPY --from=build /opt/modelarts-exporter /opt/modelarts-exporter
 # HOME, where .huaweicloud/credentials can be mounted, is nothing that the exporter could write to itself.
 ENV PATH=/opt/modelarts-exporter/bin:$PATH \

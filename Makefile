@@ -54,8 +54,8 @@ faults: $(READY)  ## let every fault loose on the daemon, and write docs/faults.
 dashboards: $(READY)  ## write grafana/dashboards/ from their code
 	$(BIN)/python -m grafana
 
-audit:  ## hold requirements.lock against the known advisories; skips where they cannot be reached
-	@$(PYTHON) -m supplychain.audit
+audit:  ## hold every lock against the known advisories; skips where they cannot be reached; AUDIT for pip-audit
+	@$(PYTHON) -m supplychain.audit $(AUDIT)
 
 sbom: $(READY)  ## write sbom.cdx.json: what the image installs, with hashes and licences (CycloneDX)
 	@$(BIN)/python -m supplychain.sbom > sbom.cdx.json

@@ -5,19 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from exporter.api.client import Client
 from exporter.api.throttle import Throttle
 from exporter.credentials.authenticator import Authenticator
-from exporter.credentials.chain import DefaultChain
-from exporter.credentials.ecs_agency import EcsAgency
-from exporter.credentials.iam import IamLogin
-from exporter.credentials.key_files import configured_keys
-from exporter.credentials.renewal import RenewedSource
-from exporter.errors import ConfigurationError, CredentialsError, Problem
+from exporter.errors import ConfigurationError
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.renderer import Renderer
 from exporter.metrics.summary import Choice
@@ -27,51 +20,16 @@ from exporter.polling.discovery import Discovery
 from exporter.polling.project import ProjectPoller
 from exporter.polling.shard import Shard
 from exporter.settings.alerts import DEFAULTS
-from exporter.settings.credentials import AgencyForm, KeysForm, PasswordForm
+from exporter.sources import source_of
 from exporter.transport import HttpTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from concurrent.futures import Executor
+    from pathlib import Path
 
-    from pydantic import SecretStr
-
-    from exporter.clock import Clock
-    from exporter.credentials.credential import CredentialSource
-    from exporter.credentials.guard import Guard
     from exporter.settings.alerts import Alerts
     from exporter.settings.model import Settings, Workloads
     from exporter.settings.project import Project
-    from exporter.snapshot.store import SnapshotStore
-    from exporter.telemetry import Telemetry
-    from exporter.throughput.ledger import Ledger
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What outlives a configuration.
-
-    Attributes:
-        clock: the time.
-        store: what is known of the pools.
-        ledger: what is remembered of them between two listings.
-        worker: does what takes long, one thing after the other, off the event loop.
-        telemetry: what the exporter counts about itself.
-        guard: keeps refused credentials from being locked, whatever is configured anew.
-        environment: the process's, for credentials.
-        home: the user's home directory, for credentials.
-        rng: for jitter.
-    """
-
-    clock: Clock
-    store: SnapshotStore
-    ledger: Ledger
-    worker: Executor
-    telemetry: Telemetry
-    guard: Guard
-    environment: Mapping[str, str]
-    home: Path
-    rng: random.Random = field(default_factory=random.Random)
+    from exporter.surroundings import Surroundings
 
 
 class Fetching:
@@ -191,7 +149,14 @@ class Fetching:
             endpoint=project.endpoint,
             project_id=project.project_id,
             authenticator=Authenticator(
-                self._usable_source(project, transport, where),
+                source_of(
+                    project,
+                    where,
+                    around,
+                    transport=transport,
+                    direct=lambda: self._transport(direct=True),
+                    timeout=poll.timeout,
+                ),
                 around.guard,
                 project.project_id,
                 around.clock,
@@ -234,36 +199,6 @@ class Fetching:
         """Of its own for each: what one throws must not depend on who else threw before."""
         return random.Random(self._around.rng.random())  # noqa: S311  (jitter is no secret)
 
-    def _usable_source(self, project: Project, transport: HttpTransport, where: str) -> CredentialSource:
-        try:
-            return self._source(project, transport)
-        except CredentialsError as error:
-            raise ConfigurationError(Problem(f"{where}.credentials", error.explanation)) from None
-
-    def _source(self, project: Project, transport: HttpTransport) -> CredentialSource:
-        clock, form = self._around.clock, project.credentials
-        match form:
-            case KeysForm():
-                token = None if form.token is None else _plain(form.token)
-                return configured_keys(_plain(form.access_key), _plain(form.secret_key), token)
-            case PasswordForm():
-                login = IamLogin(
-                    endpoint=project.iam_endpoint,
-                    username=form.username,
-                    password=_plain(form.secret),
-                    domain=form.domain,
-                    project_id=project.project_id,
-                    guard=self._around.guard,
-                    transport=transport,
-                    timeout=self._settings.poll.timeout,
-                )
-                return RenewedSource(login, clock)
-            case AgencyForm():
-                return RenewedSource(EcsAgency(self._transport(direct=True)), clock)
-            case None:
-                around = self._around
-                return DefaultChain(around.environment, around.home, self._transport(direct=True), clock)
-
     def _transport(
         self,
         *,
@@ -302,7 +237,3 @@ def thresholds(alerts: Alerts) -> Thresholds:
     exceptions = [Rule(pools.match, pools.pending_after.named()) for pools in alerts.pools]
     everywhere = [Rule(None, pending_after.named()) for pending_after in (alerts.pending_after, DEFAULTS)]
     return Thresholds((*exceptions, *everywhere))
-
-
-def _plain(secret: SecretStr | Path) -> str | Path:
-    return secret if isinstance(secret, Path) else secret.get_secret_value()

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.assembly import Surroundings
 from exporter.clock import SystemClock
 from exporter.credentials.guard import Guard
 from exporter.errors import ConfigurationError
@@ -19,6 +18,7 @@ from exporter.flags import parse
 from exporter.logs import set_up_logs
 from exporter.settings.load import load
 from exporter.snapshot.store import SnapshotStore
+from exporter.surroundings import Surroundings
 from exporter.telemetry import Telemetry
 from exporter.throughput.ledger import Ledger
 from exporter.web.live import LiveWebConfig

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from exporter.assembly import Surroundings
     from exporter.metrics.render import RenderedPool
     from exporter.settings.model import Settings
     from exporter.snapshot.pool import PoolKey
+    from exporter.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
 

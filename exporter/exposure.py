@@ -18,9 +18,9 @@ from exporter.settings.credentials import KeysForm, PasswordForm
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from exporter.assembly import Surroundings
     from exporter.settings.credentials import AgencyForm
     from exporter.settings.model import Settings
+    from exporter.surroundings import Surroundings
     from exporter.web.webconfig import WebConfig
 
 _MOUNTS = Path("/proc/self/mountinfo")

@@ -10,18 +10,16 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
-import structlog
 from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
+from exporter.authorities import Authorities
 from exporter.errors import BadResponse, ConnectionFailed, RequestTimeout, TlsFailed
 from exporter.sealed import Headers, Sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    _Mark = tuple[int, int, int]
 
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for a body of another shape, in another encoding, or nested too deeply."""
@@ -33,8 +31,6 @@ _LONGEST_HEADER = 64 * 2**10
 """IAM's tokens come in a header; with many permissions they outgrow aiohttp's 8 KiB."""
 
 _NO_TIMEOUT = aiohttp.ClientTimeout()
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +111,7 @@ class HttpTransport:
         direct: bool = False,
         connections: int = 8,
     ) -> None:
-        self._authorities = None if ca_file is None else _Authorities(ca_file)
+        self._authorities = None if ca_file is None else Authorities(ca_file)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit_per_host=connections),
             auto_decompress=True,
@@ -164,54 +160,11 @@ class HttpTransport:
             raise _translated(error, request) from None
 
 
-class _Authorities:
-    """The system's authorities and those of a file. A change that cannot be used leaves the last good ones.
-
-    The file is looked at before every request. That is one `stat`, too short to leave the event loop for.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._mark = _mark(path)
-        self._context = _trusting(path)
-
-    def context(self) -> ssl.SSLContext:
-        """Another one once the file has changed."""
-        now = _mark(self._path)
-        if now != self._mark:
-            # Noted first: what cannot be used is told once, and what changes while it is read is read again.
-            self._mark = now
-            try:
-                self._context = _trusting(self._path)
-            except (OSError, ValueError) as error:
-                _log.warning(
-                    "ca_file cannot be used, the authorities before it stay trusted",
-                    ca_file=str(self._path),
-                    problem=_reason(error),
-                )
-        return self._context
-
-
 def _usual_proxy(url: URL) -> str | None:
     """What HTTPS_PROXY says, but for the hosts in NO_PROXY; only the kinds that aiohttp can do."""
     proxy = getproxies().get("https", "")
     usable = proxy.startswith(("http://", "https://")) and not proxy_bypass(url.host or "")
     return proxy if usable else None
-
-
-def _trusting(path: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.load_verify_locations(path)
-    return context
-
-
-def _mark(path: Path) -> _Mark | None:
-    """What changes with the content; also when Kubernetes swaps a link on the way to it."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino, status.st_size
 
 
 async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:

@@ -1,4 +1,4 @@
-"""`make audit`: what the image installs, held against the advisories of PyPI, by pip-audit.
+"""`make audit`: what is locked (for the image, tests, fuzzing, pip-audit itself) against PyPI's advisories.
 
 Only the standard library: pip-audit gets an environment of its own from its own lock, made when it is needed.
 Where no advisory can be had (no network, or a mirror that has none), it says why and ends well: nothing is
@@ -12,26 +12,29 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[1]
 _ENVIRONMENT = ROOT / ".venv-audit"
 
 
-def main() -> int:
-    """Audit; 0 when nothing is known against any package, or nothing can be known here; else 1."""
+def main(arguments: Sequence[str] = ()) -> int:
+    """Audit; 0 when nothing is known against any package, or nothing can be known here; else 1.
+
+    Args:
+        arguments: more for pip-audit: another database (`--vulnerability-service=osv --osv-url=...`), or an
+            advisory that does not concern the exporter (`--ignore-vuln=...`).
+    """
     program = _ENVIRONMENT / "bin" / "pip-audit"
     if not program.exists() and (problem := _install()):
         return skip(f"pip-audit cannot be installed: {problem}")
-    options = (
-        "--progress-spinner=off",
-        "--disable-pip",
-        "--require-hashes",
-        "--format=json",
-        "--requirement",
-    )
+    options = ("--progress-spinner=off", "--disable-pip", "--require-hashes", "--format=json")
+    locks = (f"--requirement={lock}" for lock in sorted(ROOT.glob("requirements*.lock")))
     done = subprocess.run(  # noqa: S603  (nothing in it comes from outside)
-        [program, *options, ROOT / "requirements.lock"], capture_output=True, text=True, check=False
+        [program, *options, *locks, *arguments], capture_output=True, text=True, check=False
     )
     return verdict(done.stdout, done.stderr)
 
@@ -49,14 +52,15 @@ def verdict(report: str, errors: str) -> int:
         return skip(_last_line(errors))
     unknown = [package["name"] for package in packages if "skip_reason" in package]
     if len(unknown) == len(packages):
-        return skip(packages[0]["skip_reason"] if packages else "requirements.lock is empty")
+        return skip(packages[0]["skip_reason"] if packages else "nothing is locked")
     findings = [
-        f"{package['name']} {package['version']}: {found['id']}, fixed in {', '.join(found['fix_versions'])}"
+        f"{package['name']} {package['version']}: {found['id']}, {_mended(found['fix_versions'])}"
         for package in packages
         for found in package.get("vulns", ())
     ]
     # A package that the index has and does not know is one that was taken away: somebody has to look.
     findings += [f"{name}: PyPI does not know it" for name in unknown]
+    findings = [*dict.fromkeys(findings)]  # a package may be in several locks
     _say(*findings, f"{len(packages)} packages, {len(findings)} findings")
     return 1 if findings else 0
 
@@ -80,6 +84,10 @@ def _install() -> str:
     return _last_line(done.stderr) if done.returncode else ""
 
 
+def _mended(versions: Sequence[str]) -> str:
+    return f"fixed in {', '.join(versions)}" if versions else "not fixed yet"
+
+
 def _last_line(text: str) -> str:
     return (text.strip().splitlines() or ["no reason given"])[-1]
 
@@ -89,4 +97,4 @@ def _say(*lines: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

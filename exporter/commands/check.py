@@ -17,11 +17,11 @@ from exporter.printable import printable
 from exporter.web.status import span
 
 if TYPE_CHECKING:
-    from exporter.assembly import Surroundings
     from exporter.polling.project import ProjectPoller
     from exporter.polling.round import Round
     from exporter.settings.model import Settings
     from exporter.snapshot.pool import PoolState
+    from exporter.surroundings import Surroundings
 
 _PIPE_WIDTH = 240
 """Columns where there is no terminal: wide enough that no ID is broken."""

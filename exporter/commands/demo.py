@@ -15,7 +15,7 @@ from exporter.simulator.server import serve
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.assembly import Surroundings
+    from exporter.surroundings import Surroundings
 
 _INTERVAL = "5s"
 

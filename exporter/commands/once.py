@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from exporter.assembly import Fetching, serving
 
 if TYPE_CHECKING:
-    from exporter.assembly import Surroundings
     from exporter.settings.model import Settings
+    from exporter.surroundings import Surroundings
 
 
 async def once(settings: Settings, around: Surroundings) -> int:

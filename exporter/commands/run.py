@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from exporter.assembly import Surroundings
     from exporter.settings.model import Settings
+    from exporter.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
 

@@ -8,9 +8,9 @@ from ipaddress import IPv6Address, ip_address
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, PlainValidator
+from pydantic import AfterValidator, PlainSerializer, PlainValidator
 
-from exporter.settings.quoting import quoted
+from exporter.quoting import quoted
 
 _LISTEN = re.compile(r"(?P<host>[A-Za-z0-9._-]*|\[(?P<ipv6>[^\[\]]*)\]):(?P<port>[0-9]{1,9})")
 _LAST_PORT = 65_535
@@ -103,6 +103,6 @@ def _on_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-Listening = Annotated[ListenAddress, PlainValidator(parse_listen_address)]
+Listening = Annotated[ListenAddress, PlainValidator(parse_listen_address), PlainSerializer(str)]
 ServiceUrl = Annotated[str, AfterValidator(parse_url)]
 Endpoint = Annotated[str, AfterValidator(parse_endpoint)]

@@ -19,8 +19,8 @@ from pydantic import (
     field_validator,
 )
 
+from exporter.quoting import quoted_path
 from exporter.settings.files import SecretFile, read_file
-from exporter.settings.quoting import quoted_path
 from exporter.settings.section import Section, SiblingError, Text, keys_of
 
 if TYPE_CHECKING:

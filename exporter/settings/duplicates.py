@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from exporter.quoting import quoted
 from exporter.settings.problems import path_of
-from exporter.settings.quoting import quoted
 from exporter.settings.section import items_of
 
 if TYPE_CHECKING:

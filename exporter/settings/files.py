@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from exporter.settings.quoting import quoted_path
+from exporter.quoting import quoted_path
 
 
 def read_file(path: Path) -> bytes:

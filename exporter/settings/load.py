@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from exporter.errors import ConfigurationError, Problem
+from exporter.credentials.static import environment_keys
+from exporter.errors import ConfigurationError, CredentialsError, Problem
 from exporter.settings.duplicates import duplicates
 from exporter.settings.environment import read_environment
 from exporter.settings.model import Settings
@@ -69,7 +70,8 @@ def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[st
         raise ConfigurationError(*garbled, *document.problems, *environment.problems)
     content = reduce(_over, (environment.content, _nested(flags)), file)
     settings, wrong = _validated(content, names, environ)
-    problems = (*document.problems, *environment.problems, *contradictions, *wrong)
+    keys = _unusable_keys(content, environ)
+    problems = (*document.problems, *environment.problems, *contradictions, *wrong, *keys)
     if problems or not settings:
         raise ConfigurationError(*problems)
     return settings
@@ -92,6 +94,18 @@ def _validated(
         return Settings.model_validate(content, context=environ), twice
     except ValidationError as error:
         return None, [*problems_of(error, names), *twice]
+
+
+def _unusable_keys(content: Mapping[str, Any], environ: Mapping[str, str]) -> list[Problem]:
+    """Half a key pair in the environment, or what can be no key, where a project would use it."""
+    projects = content.get("projects")
+    given = projects if isinstance(projects, list) else []
+    if any(isinstance(project, dict) and project.get("credentials") is None for project in given):
+        try:
+            environment_keys(environ)
+        except CredentialsError as error:
+            return [Problem(error.where, "; ".join(filter(None, (error.what, error.advice))))]
+    return []
 
 
 def _is_text(flag: object) -> bool:

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from exporter.quoting import quoted
 from exporter.settings.addresses import ListenAddress, Listening
 from exporter.settings.alerts import Alerts
 from exporter.settings.durations import PositiveDuration  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.files import KeptFile, ReadableFile  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.project import Project  # noqa: TC001  (pydantic reads the annotations)
-from exporter.settings.quoting import quoted
 from exporter.settings.section import Listed, Section
 from exporter.settings.shard import Shard
 

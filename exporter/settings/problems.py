@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from exporter.errors import Problem
+from exporter.quoting import shown_key
 from exporter.settings.model import Settings
-from exporter.settings.quoting import shown_key
 from exporter.settings.section import Section, SiblingError, keys_of, sections_in
 
 if TYPE_CHECKING:

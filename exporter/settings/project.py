@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, field_validator
 
+from exporter.quoting import quoted
 from exporter.settings.addresses import Endpoint, ServiceUrl  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.credentials import Credentials, PasswordForm
 from exporter.settings.files import AuthoritiesFile  # noqa: TC001  (pydantic reads the annotations)
-from exporter.settings.quoting import quoted
 from exporter.settings.regions import REGIONS, check_known
 from exporter.settings.section import Listed, Section, SiblingError, Text
 

@@ -13,8 +13,8 @@ import yaml
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.plain_yaml import Mistake, PlainLoader
+from exporter.quoting import shown_key
 from exporter.settings.files import read_file
-from exporter.settings.quoting import shown_key
 
 if TYPE_CHECKING:
     from pathlib import Path

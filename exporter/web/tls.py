@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.quoting import shown_beside
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -105,7 +106,7 @@ def _unreadable(settings: TlsServerConfig, where: str) -> Iterator[Problem]:
         try:
             file.read_bytes()
         except OSError as error:
-            yield Problem(f"{where}.{key}", f"{file} cannot be read: {error.strerror}")
+            yield Problem(f"{where}.{key}", f"{shown_beside(file)} cannot be read: {error.strerror}")
 
 
 def _load_certificate(context: ssl.SSLContext, settings: TlsServerConfig, where: str) -> None:

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.quoting import quoted, shown_key
 from exporter.web.scalars import seconds, truth, whole
 from exporter.web.tls import CIPHERS, TLS13_CIPHERS
 from exporter.web.yaml_file import parsed
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 _BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 """Version, cost, salt and hash. The salt's last letter has bits to spare, which bcrypt wants to be 0."""
+
+_SUITE = re.compile("[A-Z]{2,6}([_-][A-Z0-9]{1,8}){2,8}")
+"""What the name of a cipher suite looks like, Go's or OpenSSL's; no key does."""
 
 
 def _file(value: object, info: ValidationInfo) -> Path:
@@ -66,10 +70,11 @@ def _client_auth(value: object) -> object:
 
 
 def _cipher(value: str) -> str:
-    if value.startswith("TLS_RSA_"):
+    shown = f"'{value}'" if _SUITE.fullmatch(value) else quoted(value)
+    if value.startswith("TLS_RSA_") and _SUITE.fullmatch(value):
         raise ValueError(f"{value} has no forward secrecy, and Go has dropped it; name a TLS_ECDHE_ suite")
     if value not in CIPHERS and value not in TLS13_CIPHERS:
-        raise ValueError(f"unknown cipher suite {value!r}; known are {', '.join(CIPHERS)}")
+        raise ValueError(f"unknown cipher suite {shown}; known are {', '.join(CIPHERS)}")
     return value
 
 
@@ -252,7 +257,7 @@ def _problem(path: Path, detail: ErrorDetails) -> Problem:
 
 
 def _keys(detail: ErrorDetails) -> Iterator[str]:
-    return (str(part) for part in detail["loc"] if part != "[key]")
+    return (shown_key(str(part)) for part in detail["loc"] if part != "[key]")
 
 
 def _sentence(detail: ErrorDetails) -> str:

@@ -17,6 +17,13 @@ from programs import program
 
 PROJECT = Path(__file__).parents[2]
 _TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
+INSTALLERS = (
+    "usr/local/lib/python3.13/ensurepip",
+    "usr/local/lib/python3.13/site-packages/pip",
+    "usr/local/lib/python3.13/site-packages/pip-25.3.dist-info",
+    "usr/local/bin/pip3.13",
+)
+"""Where the official image has them, from the image's root; in the stand-in they are there and empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,10 @@ class Buildah:
     def _stand_in(self) -> None:
         """An image under the name that the Dockerfile begins with: Debian with `python` and `pip`."""
         container = self("from", "scratch")
-        _debian(Path(self("mount", container)))
+        root = Path(self("mount", container))
+        _debian(root)
+        for installer in INSTALLERS:
+            (root / installer).mkdir(parents=True)
         self("config", "--cmd=python3", container)
         [python] = re.findall(r"^ARG PYTHON=(.+)$", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
         self("commit", "--quiet", "--rm", container, f"docker.io/library/python:{python}-slim")

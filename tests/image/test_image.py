@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from buildah import Buildah
+from buildah import INSTALLERS, Buildah
 from container import Container
 from enclose import VOLUME
 from programs import program
@@ -48,6 +48,7 @@ def test_the_image_builds_and_runs_as_an_operator_would_run_it(buildah: Buildah)
 
     holds_what_an_engine_needs_to_know(configuration)
     holds_the_exporter_compiled_and_no_installer(root / ENVIRONMENT)
+    has_lost_the_installers_of_its_base(root)
     is_enclosed(container)
     keeps_state_in_a_new_volume(container)
     runs_the_demo(container, configuration)
@@ -75,6 +76,10 @@ def holds_the_exporter_compiled_and_no_installer(environment: Path) -> None:
     assert [
         source for source in sources if not [*source.parent.glob(f"__pycache__/{source.stem}.*.pyc")]
     ] == []
+
+
+def has_lost_the_installers_of_its_base(root: Path) -> None:
+    assert [name for name in INSTALLERS if (root / name).exists()] == []
 
 
 def is_enclosed(container: Container) -> None:

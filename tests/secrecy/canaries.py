@@ -19,6 +19,7 @@ SECURITY_TOKEN = "ggpjbi1ub3J0aC00canaryTOKEN+/7xKqVw==" + "tOkEn5xZ" * 12
 PASSWORD = 'c4nary-P4ssw0rd+/"q&z%7\\end'
 IAM_TOKEN = "MIIcanaryIAM" + "7bQ9xW2-" * 20
 POD_TOKEN = "eyJcanaryPOD." + "kLm3Nq8r" * 12 + ".sIgNaTuRe7"
+METADATA_TOKEN = "mEtAdAtAcAnArY9Kf3Zq7Lw1"
 PROXY_PASSWORD = "pr0xyC4naryXw81Zq5"
 NETRC_PASSWORD = "n3trcC4naryUv27Yp6"
 WEB_PASSWORD = "w3bC4naryGh64Jk9s"
@@ -29,6 +30,7 @@ CANARIES = {
     "password": PASSWORD,
     "IAM token": IAM_TOKEN,
     "pod identity token": POD_TOKEN,
+    "metadata token": METADATA_TOKEN,
     "proxy password": PROXY_PASSWORD,
     "netrc password": NETRC_PASSWORD,
     "web password": WEB_PASSWORD,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from aiohttp import web
-from canaries import AK, IAM_TOKEN, POD_TOKEN, SECURITY_TOKEN, SK
+from canaries import AK, IAM_TOKEN, METADATA_TOKEN, POD_TOKEN, SECURITY_TOKEN, SK
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -57,6 +57,18 @@ class Echo:
         keys = {"accessKeyId": AK, "secretAccessKey": SK, "securityToken": SECURITY_TOKEN, "expiration": ENDS}
         return web.json_response({"credentials": keys})
 
+    async def metadata_token(self, request: web.Request) -> web.Response:
+        await self._quoted(request)
+        return web.Response(text=METADATA_TOKEN)
+
+    async def agency_keys(self, request: web.Request) -> web.Response:
+        """Temporary keys, for a machine."""
+        quoted = await self._quoted(request)
+        if request.headers.get("X-Metadata-Token") != METADATA_TOKEN:
+            return self._refused(401, quoted)
+        keys = {"access": AK, "secret": SK, "securitytoken": SECURITY_TOKEN, "expires_at": ENDS}
+        return web.json_response({"credential": keys})
+
     async def _quoted(self, request: web.Request) -> str:
         self.headers.append(dict(request.headers))
         body = (await request.read()).decode()
@@ -90,6 +102,8 @@ async def echoing() -> AsyncIterator[Echo]:
     application = web.Application()
     application.router.add_post("/v3/auth/tokens", echo.login)
     application.router.add_post("/keys", echo.keys)
+    application.router.add_put("/meta-data/latest/api/token", echo.metadata_token)
+    application.router.add_get("/openstack/latest/securitykey", echo.agency_keys)
     application.router.add_route("*", "/{path:.*}", echo.listing)
     runner = web.AppRunner(application, max_field_size=65536, max_line_size=65536)
     await runner.setup()

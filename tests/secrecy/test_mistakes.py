@@ -9,7 +9,7 @@ import pytest
 from canaries import AK, IAM_TOKEN, PASSWORD, SECURITY_TOKEN, SK, found_in
 
 from exporter.cli import main
-from exporter.settings.quoting import quoted, shown_key
+from exporter.quoting import quoted, shown_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +75,15 @@ def test_a_secret_in_the_wrong_place_is_not_told(
         "basic_auth_users: {me: !%s x}",
         "tls_server_config: {cert_file: a.pem, key_file: {x: %s}}",
         "http_server_config: {headers: {X-Frame-Options: %s}}",
+        "tls_server_config: {cert: a, key: b, cipher_suites: [%s, TLS_RSA_%s]}",
+        "tls_server_config: {cert: a, key: b, min_version: %s, client_auth_type: %s}",
+        "tls_server_config: {cert: a, key: b, curve_preferences: [%s]}",
+        "basic_auth_users: {me:%s}",
+        "tls_server_config: {cert_file: %s, key_file: ./%s}",
+        "tls_server_config: {cert_file: x/%s, key_file: /%s/y}",
+        "http_server_config: {http2: %s}",
+        "rate_limit: {interval: %s, burst: %s}",
+        "tls_server_config: {cert: a, key: b, %s: x}",
         "%s",
         "rate_limit: %s",
         "basic_auth_users: {me: '%s",
@@ -86,7 +95,7 @@ def test_a_secret_in_the_web_configuration_is_not_told(
 ) -> None:
     """Nor in the other file."""
     web = tmp_path / "web.yml"
-    web.write_text(text % secret)
+    web.write_text(text.replace("%s", secret))
     config = tmp_path / "c.yml"
     config.write_text(f"{PROJECT}  discover: {{}}\nweb: {{config_file: {web}}}")
     assert main(["--config.check", f"--config.file={config}"]) == 2

@@ -7,16 +7,15 @@ import os
 import ssl
 import subprocess
 import sys
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
 from aiohttp import web
-from canaries import IAM_TOKEN, POD_TOKEN, PROXY_PASSWORD, found_in
+from canaries import IAM_TOKEN, POD_TOKEN, found_in
 from fakes import FakeClock
+from places import BEARING, place, serving_as, transport
 
 from exporter.api.refusal import refusal
 from exporter.credentials.authenticator import Authenticator
@@ -26,56 +25,16 @@ from exporter.credentials.guard import Guard
 from exporter.credentials.iam import IamLogin
 from exporter.credentials.pod_identity import PodIdentity, pod_identity
 from exporter.credentials.renewal import RenewedSource
-from exporter.errors import ConnectionFailed, CredentialsError, PollError, TlsFailed
+from exporter.errors import CredentialsError, PollError, TlsFailed
 from exporter.settings.addresses import parse_endpoint
 from exporter.transport import HttpTransport, Request
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from exporter.transport import Response
 
-BEARING = {"X-Auth-Token": IAM_TOKEN}
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-@dataclass
-class Place:
-    """A server that keeps what arrives, headers and all."""
-
-    url: str = ""
-    arrived: list[str] = field(default_factory=list)
-    answer: Any = None
-
-    async def take(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        self.arrived.append(f"{request.method} {request.raw_path} {dict(request.headers)} {body!r}")
-        return self.answer(request) if self.answer else web.Response(text="{}")
-
-
-@asynccontextmanager
-async def place(tls: ssl.SSLContext | None = None, answer: Any = None) -> AsyncIterator[Place]:
-    served = Place(answer=answer)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", served.take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-        served.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
-        yield served
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def transport(**options: Any) -> AsyncIterator[HttpTransport]:
-    made = HttpTransport(**options)
-    try:
-        yield made
-    finally:
-        await made.close()
 
 
 class _Source:
@@ -152,20 +111,14 @@ async def test_the_metadata_token_is_not_taken_elsewhere_either() -> None:
     assert (len(asked.arrived), elsewhere.arrived) == (2, [])
 
 
-def _serving(authority: trustme.CA, *names: str, **options: Any) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(*names, **options).configure_cert(context)
-    return context
-
-
 @pytest.mark.parametrize("wrong", ["authority", "name", "expired", "self-signed"])
 async def test_an_untrusted_server_receives_no_header(tmp_path: Path, wrong: str) -> None:
     """Another authority or name, an old certificate, one of its own: refused before anything is sent."""
     trusted, other = trustme.CA(), trustme.CA()
     serving = {
-        "authority": lambda: _serving(other, "127.0.0.1"),
-        "name": lambda: _serving(trusted, "modelarts.example.com"),
-        "expired": lambda: _serving(trusted, "127.0.0.1", not_before=LONG_AGO, not_after=LONG_AGO),
+        "authority": lambda: serving_as(other, "127.0.0.1"),
+        "name": lambda: serving_as(trusted, "modelarts.example.com"),
+        "expired": lambda: serving_as(trusted, "127.0.0.1", not_before=LONG_AGO, not_after=LONG_AGO),
         "self-signed": lambda: _self_signed(tmp_path),
     }[wrong]()
     ca_file = tmp_path / "ca.pem"
@@ -219,7 +172,7 @@ async def test_no_variable_switches_verification_off(tmp_path: Path) -> None:
     authority = trustme.CA()
     ca_file = tmp_path / "ca.pem"
     ca_file.write_bytes(authority.cert_pem.bytes())
-    async with place(_serving(authority, "127.0.0.1")) as served:
+    async with place(serving_as(authority, "127.0.0.1")) as served:
         for variables, said in ((SWITCHES, "refused"), ({**SWITCHES, "SSL_CERT_FILE": str(ca_file)}, "200")):
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-c", ASK, served.url),
@@ -291,109 +244,3 @@ async def test_a_pods_token_goes_by_https_or_to_somebody_near(uri: str, good: bo
             with pytest.raises(CredentialsError) as caught:
                 pod_identity(environment, http, FakeClock())
             assert "hush" not in str(caught.value)
-
-
-@dataclass
-class Proxy:
-    """A proxy that tunnels (CONNECT), and keeps what it is asked and all that it can read besides."""
-
-    url: str = ""
-    heads: list[str] = field(default_factory=list)
-    status: bytes = b"200 OK"
-    seen: bytes = b""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        self.heads.append(head)
-        writer.write(b"HTTP/1.1 " + self.status + b"\r\n\r\n")
-        if self.status.startswith(b"200"):
-            host, port = head.split()[1].split(":")
-            there = await asyncio.open_connection(host, int(port))
-            await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
-        writer.close()
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            self.seen += data
-            writer.write(data)
-        writer.close()
-
-
-@asynccontextmanager
-async def proxying(status: bytes = b"200 OK") -> AsyncIterator[Proxy]:
-    proxy = Proxy(status=status)
-    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
-    async with server:
-        proxy.url = f"http://me:{PROXY_PASSWORD}@127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        yield proxy
-
-
-def _environment(monkeypatch: pytest.MonkeyPatch, proxy: str, exempt: str = "") -> None:
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, proxy)
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.setenv(name, exempt)
-
-
-async def test_a_proxy_reads_nothing_and_its_password_goes_no_further(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """CONNECT, then TLS from end to end: the proxy sees no header of ours, the cloud none of the proxy's."""
-    authority = trustme.CA()
-    ca_file = tmp_path / "ca.pem"
-    ca_file.write_bytes(authority.cert_pem.bytes())
-    async with place(_serving(authority, "127.0.0.1")) as cloud, proxying() as proxy:
-        _environment(monkeypatch, proxy.url)
-        async with transport(ca_file=ca_file) as http:
-            assert (await http.send(Request("GET", f"{cloud.url}/secret-path", BEARING))).status == 200
-    [head] = proxy.heads
-    assert head.startswith("CONNECT 127.0.0.1:")
-    assert "Proxy-Authorization: Basic " in head
-    assert found_in(proxy.seen) == []
-    assert found_in(head.replace(head.partition("Basic ")[2].split("\r\n")[0], "")) == []
-    assert b"secret-path" not in proxy.seen
-    [arrived] = cloud.arrived
-    assert "proxy" not in arrived.lower()
-    assert IAM_TOKEN in arrived
-
-
-async def test_no_proxy_and_plain_http_go_past_the_proxy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """NO_PROXY holds; what is not encrypted (this machine, metadata) is never shown to a proxy."""
-    authority = trustme.CA()
-    ca_file = tmp_path / "ca.pem"
-    ca_file.write_bytes(authority.cert_pem.bytes())
-    async with (
-        place(_serving(authority, "127.0.0.1")) as cloud,
-        place() as plain,
-        proxying() as proxy,
-        transport(ca_file=ca_file) as http,
-        transport(proxy=proxy.url) as configured,
-    ):
-        _environment(monkeypatch, proxy.url, exempt="127.0.0.1")
-        assert (await http.send(Request("GET", cloud.url, BEARING))).status == 200
-        _environment(monkeypatch, proxy.url)
-        for way in (http, configured):
-            assert (await way.send(Request("GET", plain.url, BEARING))).status == 200
-    assert proxy.heads == []
-
-
-async def test_a_proxy_that_refuses_is_told_without_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """407 with the password in the reason: status and origin are told, nothing of what the proxy says."""
-    async with proxying(b"407 wrong password " + PROXY_PASSWORD.encode()) as proxy, transport() as http:
-        _environment(monkeypatch, proxy.url)
-        with pytest.raises(ConnectionFailed, match="the proxy answers HTTP 407") as caught:
-            await http.send(Request("GET", "https://modelarts.example.com/x", BEARING))
-    assert found_in(f"{caught.value} {caught.value!r} {caught.value.__cause__}") == []
-
-
-async def test_a_netrc_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A password that is there for other programs does not go to the cloud."""
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password hush\n")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    async with place() as cloud, transport() as http:
-        assert (await http.send(Request("GET", cloud.url, {"Authorization": "ours"}))).status == 200
-        assert (await http.send(Request("GET", cloud.url))).status == 200
-    assert "Basic" not in " ".join(cloud.arrived)

@@ -228,3 +228,33 @@ def test_every_single_setting_has_a_variable() -> None:
     """Every setting that is not of a project can be set by its path."""
     assert SETTING_VARIABLES["MODELARTS_EXPORTER_POLL__REQUESTS_PER_SECOND"] == "poll.requests_per_second"
     assert FLAGS.keys() <= set(SETTING_VARIABLES.values())
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        (
+            {"HUAWEICLOUD_SDK_AK": "AK"},
+            "environment: HUAWEICLOUD_SDK_AK is set, HUAWEICLOUD_SDK_SK is not; set both or none",
+        ),
+        (
+            {"HUAWEICLOUD_SDK_SK": "SK"},
+            "environment: HUAWEICLOUD_SDK_SK is set, HUAWEICLOUD_SDK_AK is not; set both or none",
+        ),
+        (
+            {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "S K"},
+            "environment: the secret key holds white space or characters that no key has",
+        ),
+    ],
+)
+def test_keys_in_the_environment_that_a_project_cannot_use_are_a_problem(
+    tmp_path: Path, variables: dict[str, str], told: str
+) -> None:
+    """Half a pair, and what can be no key; beside other problems, and only where a project would use them."""
+    assert problems(None, PROJECT | variables, {}) == [told]
+    assert told in problems(None, PROJECT | variables, {"log.level": "loud"})
+    file = tmp_path / "exporter.yml"
+    file.write_text(PROJECT_IN_FILE)
+    assert problems(file, variables, {}) == [told]
+    file.write_text(PROJECT_IN_FILE.replace("pools", "credentials: {ak: AK, sk: SK}, pools"))
+    assert load(file, variables, {}).projects

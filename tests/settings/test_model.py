@@ -116,6 +116,16 @@ def test_secrets_are_hidden() -> None:
     assert credentials.access_key == SecretStr("AKIA-hush")
 
 
+def test_settings_can_be_dumped() -> None:
+    """As JSON and as values, without a warning, and without a secret; addresses as they are written."""
+    settings = loaded(EXAMPLE)
+
+    assert settings.model_dump(mode="json", include={"web": {"listen_address"}}) == {
+        "web": {"listen_address": [":10310"]}
+    }
+    assert "hush" not in f"{settings.model_dump()} {settings.model_dump_json(fallback=str)}"
+
+
 def test_settings_cannot_be_changed() -> None:
     """Settings are a value: a change of configuration is another value."""
     settings = loaded(EXAMPLE)

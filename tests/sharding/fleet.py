@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from cloud import KEY, PROJECT, REGION, jobs
 from fakes import FakeClock, NoThread
 
-from exporter.assembly import Fetching, Surroundings, serving
+from exporter.assembly import Fetching, serving
 from exporter.credentials.guard import Guard
 from exporter.settings.load import load
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator
 from exporter.snapshot.store import SnapshotStore
+from exporter.surroundings import Surroundings
 from exporter.telemetry import Telemetry
 from exporter.throughput.ledger import Ledger
 

@@ -13,14 +13,13 @@ _HARMLESS_RUN = re.compile(
     "|[0-9a-f]{32}|[0-9A-F]{32}"  # an ID; keys have 20 or 40 characters, and more kinds of them
 )
 _HIDDEN = "'...' (not shown, it may be a secret)"
-_KEY = re.compile("[A-Za-z]{1,14}([_.-][A-Za-z]{1,14}){0,3}|[0-9]{1,3}")
+_KEY = re.compile("[A-Za-z]{1,14}([_.-]([A-Za-z]{1,14}|[0-9]{1,3})){0,3}|[0-9]{1,3}|http[0-9]")
 
 
 def quoted(text: object) -> str:
     """The text in quotation marks where it is made of words, numbers and IDs; else why it is not shown."""
     shown = str(text)
-    harmless = _SHOWN.fullmatch(shown) and all(map(_HARMLESS_RUN.fullmatch, _RUN.findall(shown)))
-    return f"'{shown}'" if harmless else _HIDDEN
+    return f"'{shown}'" if _harmless(shown) else _HIDDEN
 
 
 def quoted_path(path: Path) -> str:
@@ -30,6 +29,20 @@ def quoted_path(path: Path) -> str:
     except (OSError, ValueError):
         leads_somewhere = False
     return f"'{path}'" if leads_somewhere else quoted(path)
+
+
+def shown_beside(path: Path) -> str:
+    """A path without quotation marks, of a file that is named relative to another.
+
+    Its folder exists whatever was written, so only a name of words and numbers is shown.
+    """
+    if _harmless(path.name) and path.parent.is_dir():
+        return str(path)
+    return quoted(path)
+
+
+def _harmless(text: str) -> bool:
+    return bool(_SHOWN.fullmatch(text)) and all(map(_HARMLESS_RUN.fullmatch, _RUN.findall(text)))
 
 
 def shown_key(key: str) -> str:

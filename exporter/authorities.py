@@ -1,0 +1,64 @@
+"""Which certificate authorities are trusted: the system's, and those of a file that may change."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    _Mark = tuple[int, int, int]
+
+_log = structlog.get_logger(__name__)
+
+
+class Authorities:
+    """The system's authorities and those of a file. A change that cannot be used leaves the last good ones.
+
+    The file is looked at before every request. That is one `stat`, too short to leave the event loop for.
+
+    Args:
+        path: certificates in PEM.
+
+    Raises:
+        OSError, ssl.SSLError: it cannot be read, or holds no certificate.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mark = _mark(path)
+        self._context = _trusting(path)
+
+    def context(self) -> ssl.SSLContext:
+        """Another one once the file has changed."""
+        now = _mark(self._path)
+        if now != self._mark:
+            # Noted first: what cannot be used is told once, and what changes while it is read is read again.
+            self._mark = now
+            try:
+                self._context = _trusting(self._path)
+            except (OSError, ValueError) as error:
+                _log.warning(
+                    "ca_file cannot be used, the authorities before it stay trusted",
+                    ca_file=str(self._path),
+                    problem=str(error),
+                )
+        return self._context
+
+
+def _trusting(path: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.load_verify_locations(path)
+    return context
+
+
+def _mark(path: Path) -> _Mark | None:
+    """What changes with the content; also when Kubernetes swaps a link on the way to it."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
