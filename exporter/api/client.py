@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,12 @@ import tenacity
 
 from exporter.api.capacity import decode_capacities
 from exporter.api.catalogue import decode_catalogue
+from exporter.api.cloud_time import CloudTime
 from exporter.api.decode import Page, decode_page
 from exporter.api.labels import Labels
 from exporter.api.listing import read_listing
 from exporter.api.nodes import read_free_cards
-from exporter.api.refusal import clock_ahead, refusal
+from exporter.api.refusal import refusal
 from exporter.api.statistics import decode_statistics
 from exporter.api.wire import (
     LISTING_QUERY,
@@ -84,6 +85,7 @@ class Client:
     worker: Executor
     timeout: float
     _unauthorized: Unauthorized | None = None
+    _cloud_time: CloudTime = field(default_factory=CloudTime)
 
     async def listing(self, pool: str) -> Listing:
         """Every workload of a pool.
@@ -99,10 +101,11 @@ class Client:
 
         async def fetch(offset: int) -> Page:
             nonlocal ahead
+            sent = self.clock.wall()
             answer = await self._get("workloads", path, {**LISTING_QUERY, "offset": str(offset)})
-            wall = self.clock.wall()
-            ahead = clock_ahead(answer, wall)
-            now = wall - ahead
+            received = self.clock.wall()
+            ahead = self._cloud_time.ahead(answer, sent, received)
+            now = received - ahead
             decode = partial(decode_page, answer.body, where=self._where(path), now=now, labels=labels)
             return await asyncio.get_running_loop().run_in_executor(self.worker, decode)
 

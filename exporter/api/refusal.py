@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 MAX_SKEW = 15 * 60
 """Seconds by which the clocks may differ before signatures are refused (API Gateway documentation)."""
 
-_MINUTE = 60.0
 
 _THROTTLED = ("APIGW.0308", "APIG.0308")
 _WRONG_PROJECT = "ModelArts.0210"
@@ -93,7 +92,8 @@ def refusal(  # noqa: PLR0911  (one return per kind of answer reads best)
 
 def _unauthorized(source: str, response: Response, now: float) -> str:
     advice = f"the credentials came from {source}: check that they are right, active and not locked"
-    skew = clock_skew(response, now)
+    date = date_of(response)
+    skew = None if date is None else now - date
     if skew is not None and abs(skew) > MAX_SKEW:
         direction = "ahead of" if skew > 0 else "behind"
         return (
@@ -114,20 +114,9 @@ def _forbidden(code: str) -> str:
     return "the credentials are good but lack a permission: grant modelarts:pool:list and modelarts:pool:get"
 
 
-def clock_skew(response: Response, now: float) -> float | None:
-    """By how many seconds this machine's clock is ahead of the answer's `Date`; None where it has none."""
-    date = _http_date(response.headers.get("date", ""))
-    return None if date is None else now - date
-
-
-def clock_ahead(response: Response, now: float) -> float:
-    """By how many seconds this machine's clock is ahead of the cloud's, where that is more than a minute.
-
-    How long a workload has waited is told by the clock that says when it was created: somebody who sets this
-    machine's clock, by mistake or at last, makes no workload wait longer.
-    """
-    skew = clock_skew(response, now)
-    return 0.0 if skew is None or abs(skew) <= _MINUTE else skew
+def date_of(response: Response) -> float | None:
+    """When the answer was given, by the clock of who gave it, in Unix seconds; None where it does not say."""
+    return _http_date(response.headers.get("date", ""))
 
 
 def _http_date(text: str) -> float | None:

@@ -9,8 +9,8 @@ import pytest
 from cloud import POOL, cloud_of, jobs
 from fakes import FakeClock
 
+from exporter.api.cloud_time import CloudTime
 from exporter.api.decode import decode_page
-from exporter.api.refusal import clock_ahead
 from exporter.transport import Response
 
 if TYPE_CHECKING:
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 NOW = 1_727_260_000.0
 DAY = 86400.0
+
+
+def answered(date: str) -> Response:
+    """An answer with this date."""
+    return Response(200, {"date": date}, b"")
 
 
 def job(number: str | None = None, **fields: Any) -> Workload:
@@ -113,19 +118,39 @@ def test_an_amount_that_is_none_costs_the_workload_nothing_else(amount: str) -> 
 )
 def test_the_clouds_clock_is_believed_where_it_is_minutes_off(date: str, ahead: float) -> None:
     """And ours where the answer does not tell, or tells nonsense."""
-    assert clock_ahead(Response(200, {"date": date}, b""), NOW) == ahead
+    assert CloudTime().ahead(answered(date), NOW, NOW) == ahead
+
+
+@pytest.mark.parametrize("date", ["Thu, 01 Jan 1970 00:00:10 GMT", "Sun, 01 Jan 2090 00:00:00 GMT"])
+def test_a_date_more_than_a_day_off_is_no_clocks(date: str) -> None:
+    """A proxy's, or of a machine that woke in 1970: believed, it would be a wait of decades."""
+    assert CloudTime().ahead(answered(date), NOW, NOW) == 0.0
+
+
+def test_answers_that_contradict_each_other_are_not_believed() -> None:
+    """One server of several, an hour behind, shifts nothing; a clock that was set is believed one later."""
+    times = CloudTime()
+    right, behind = answered("Wed, 25 Sep 2024 10:26:40 GMT"), answered("Wed, 25 Sep 2024 09:26:40 GMT")
+    assert [times.ahead(one, NOW, NOW) for one in (right, behind, right, behind)] == [0.0] * 4
+    assert [times.ahead(behind, NOW, NOW) for _ in range(2)] == [3600.0] * 2
+
+
+def test_an_answer_that_took_long_says_nothing_of_the_clock() -> None:
+    """Its date lies between sending and receiving: a slow network or a process that stood still."""
+    assert CloudTime().ahead(answered("Wed, 25 Sep 2024 10:26:40 GMT"), NOW - 1800, NOW + 1800) == 0.0
 
 
 async def test_a_wrong_clock_of_this_machine_makes_nobody_wait_longer() -> None:
-    """Three days ahead: the waits since the creation are those by the cloud's clock."""
+    """Three hours ahead: the waits since the creation are those by the cloud's clock."""
     clock, ours = FakeClock(), FakeClock()
-    ours.set_ahead(3 * DAY)
+    ours.set_ahead(3 * 3600.0)
     queued = [{**one, "pendingDuration": None} for one in jobs(3)]
     async with cloud_of(clock, queued) as cloud:
         right = await cloud.client.listing(POOL)
         # The signature keeps the right time: the cloud would refuse another; a token has none.
         cloud.client.clock = ours
+        await cloud.client.listing(POOL)  # contradicts what the cloud's clock was said to be
         wrong = await cloud.client.listing(POOL)
-    assert wrong.clock_ahead == pytest.approx(3 * DAY, abs=1.0)
+    assert wrong.clock_ahead == pytest.approx(3 * 3600.0, abs=1.0)
     for one, other in zip(wrong.workloads, right.workloads, strict=True):
         assert one.pending == pytest.approx(other.pending, abs=1.0)

@@ -12,7 +12,7 @@ from exporter.api.capacity import decode_capacities
 from exporter.api.catalogue import decode_catalogue
 from exporter.api.decode import decode_page
 from exporter.api.nodes import read_free_cards
-from exporter.api.refusal import clock_skew, refusal
+from exporter.api.refusal import date_of, refusal
 from exporter.api.statistics import decode_statistics
 from exporter.errors import OUTCOMES, AnswerError, BadResponse, Throttled
 from exporter.transport import Response
@@ -174,8 +174,8 @@ def refusals(data: bytes) -> None:
     assert isinstance(error, AnswerError)
     assert error.outcome in OUTCOMES
     assert str(error).isprintable()
-    skew = clock_skew(response, NOW)
-    assert skew is None or isfinite(skew)
+    date = date_of(response)
+    assert date is None or isfinite(date)
     if isinstance(error, Throttled):
         assert error.retry_after is None or error.retry_after >= 0
         assert error.limit is None or (error.limit[0] > 0 and 0 < error.limit[1] < float("inf"))

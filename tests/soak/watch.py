@@ -35,11 +35,12 @@ _EXAMPLES = 20
 
 @dataclass(slots=True)
 class Shown:
-    """What is told of one pool; `reads` are the listings that could be read."""
+    """What is told of one pool; `reads` are the listings that could be read, `told` is whether it is counted."""
 
     reads: int = 0
     success: float | None = None
     complete: bool = False
+    told: bool = False
     statuses: Counter[tuple[str, str]] = field(default_factory=Counter)
     workloads: Counter[str] = field(default_factory=Counter)
 
@@ -85,9 +86,9 @@ class Watch:
         for pool, shown in _shown(text).items():
             if pool not in pools or shown.success is None:
                 continue
-            if shown.workloads and asked - shown.success > self.stale_after:
+            if shown.told and asked - shown.success > self.stale_after:
                 self._note("stale", f"{pool} still shows workloads {asked - shown.success:.0f} s old")
-            if shown.success != self.successes.get(pool) and shown.workloads:
+            if shown.success != self.successes.get(pool) and shown.told:
                 before = self.successes.get(pool, 0.0)
                 self.successes[pool] = shown.success
                 self._hold(pool, shown, pools[pool].journal, before)
@@ -193,6 +194,7 @@ def _shown(text: str) -> Mapping[str, Shown]:
             case "modelarts_pool_listing_complete":
                 shown.complete = float(value) == 1
             case "modelarts_pool_workloads":
+                shown.told = True
                 if float(value):
                     shown.statuses[labels["type"], labels["status"]] = int(float(value))
             case "modelarts_workload_status":
