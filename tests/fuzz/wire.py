@@ -174,8 +174,8 @@ def refusals(data: bytes) -> None:
     assert isinstance(error, AnswerError)
     assert error.outcome in OUTCOMES
     assert str(error).isprintable()
-    date = date_of(response)
-    assert date is None or isfinite(date)
+    answered = date_of(response)
+    assert answered is None or isfinite(answered)
     if isinstance(error, Throttled):
         assert error.retry_after is None or error.retry_after >= 0
         assert error.limit is None or (error.limit[0] > 0 and 0 < error.limit[1] < float("inf"))

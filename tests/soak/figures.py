@@ -19,9 +19,9 @@ _DAY = 86400.0
 _MIB = 2**20
 
 RSS_A_WEEK = 4.0
-"""MiB that the least resident memory of a quarter may grow by in a simulated week, from the second to the last:
-what a heap of changing content wavers by. A slope would be that of the answers of 65 MiB among the troubles.
-To keep 500 bytes of each of a week's 9,000 jobs, or 300 of each poll, would be more."""
+"""MiB that the least resident memory of a quarter may grow by in a simulated week, from the second to the
+last: what a heap of changing content wavers by. A slope would be that of the answers of 65 MiB among the
+troubles. To keep 500 bytes of each of a week's 9,000 jobs, or 300 of each poll, would be more."""
 
 MORE_DESCRIPTORS = 3.0
 """Connections that happen to be open."""

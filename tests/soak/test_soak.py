@@ -78,12 +78,16 @@ def test_a_watch_finds_what_is_wrong() -> None:
     [uid, *_] = [item["uid"] for item in pool.workloads()]
     pool.select(Query(sort=True, ascend=True))
     name, now = pool.profile.id, clock.wall()
-    read = f'modelarts_workload_status{{pool="{name}",uid="nobody",status="Queue"}} 1\n'
-    watch.compare(SUCCESS % (name, now, name) + read, now)
-    assert watch.wrong["invented"] == 1
+    empty = f'modelarts_pool_workloads{{pool="{name}",type="train",status="Queue"}} 0\n'
+    watch.compare(SUCCESS % (name, now, name) + empty, now)
     assert watch.wrong["lost"] == len(pool.journal.living)
     assert uid in pool.journal.living
-    assert watch.wrong["miscounted"] == 1
+    watch.successes.clear()
+    read = empty + f'modelarts_workload_status{{pool="{name}",uid="nobody",status="Queue"}} 1\n'
+    watch.compare(SUCCESS % (name, now, name) + read, now)
+    assert watch.wrong["invented"] == 1
+    assert watch.wrong["miscounted"]
+    assert watch.wrong["lost"] == 2 * len(pool.journal.living)
     watch.compare(SUCCESS % (name, now, name) + read, now + 11.0)
     assert watch.wrong["stale"] == 1
     world.replace_pool()

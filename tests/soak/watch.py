@@ -35,7 +35,7 @@ _EXAMPLES = 20
 
 @dataclass(slots=True)
 class Shown:
-    """What is told of one pool; `reads` are the listings that could be read, `told` is whether it is counted."""
+    """What is told of one pool: `reads` are the listings that could be read, `told` whether it is counted."""
 
     reads: int = 0
     success: float | None = None
