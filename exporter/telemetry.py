@@ -133,8 +133,8 @@ class Telemetry:
         )
         self.web_config_last_reload_successful = Gauge(
             PREFIX + "web_config_last_reload_successful",
-            "1 if the web configuration (--web.config.file) and the files that it names were read the last time "
-            "without a problem, else 0 and the old one holds; 1 where there is none.",
+            "1 if the web configuration (--web.config.file) and the files that it names were taken up when "
+            "they were last read, else 0 and the old one holds; 1 where there is none.",
             registry=registry,
         )
         self.web_config_last_reload_successful.set(1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import bcrypt
 
-from exporter.errors import ExporterError
+from exporter.errors import TooManyChecks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,12 +24,7 @@ _MAX_PASSWORD = 72
 _REMEMBERED = 100
 
 _WAITING = 16
-"""Checks that wait for their turn, about a second's worth: more, and a guesser's would keep others waiting for
-minutes."""
-
-
-class TooManyChecks(ExporterError):
-    """So many passwords wait to be checked that this one is not; nothing is said about it."""
+"""Checks that wait for their turn, about a second's worth; with more, guessers would keep others waiting."""
 
 
 class PasswordCheck:

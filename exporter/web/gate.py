@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from exporter.web.basic_auth import PasswordCheck, TooManyChecks
+from exporter.errors import TooManyChecks
+from exporter.web.basic_auth import PasswordCheck
 from exporter.web.rate_limit import TokenBucket
 from exporter.web.tls import names_in
 
@@ -53,9 +54,8 @@ async def _unknown(
     try:
         if await passwords.admits(users, request.headers.get("Authorization", "")):
             return None
-    except TooManyChecks:
-        text = "too many passwords wait to be checked; try again, and see who else is guessing\n"
-        return web.Response(status=503, text=text, headers={"Retry-After": "1"})
+    except TooManyChecks as error:
+        return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
     return web.Response(
         status=401,
         text="user and password are needed\n",

@@ -80,9 +80,7 @@ class LiveWebConfig:
 
     def _keep(self, *problems: Problem) -> None:
         self.up_to_date = False
-        _log.warning(
-            "web configuration not taken up, the old one holds", problems=[str(p) for p in problems]
-        )
+        _log.warning("web configuration not taken up, the old one holds", problems=[str(p) for p in problems])
 
     def tls(self) -> ssl.SSLContext | None:
         """For a connection that begins now: the context; None for plain HTTP."""
