@@ -105,6 +105,8 @@ async def test_every_path_is_behind_the_gate(tmp_path: Path) -> None:
                 answer = await ask(server, path, method=method)
                 assert answer.status == 401
                 assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+        for path in ("/", "/metrics", "/-/healthy", "/-/ready"):
+            assert (await ask(server, path, headers={"Expect": "tea"})).status == 401
 
 
 async def test_guessers_beyond_the_queue_are_told_to_come_again(
