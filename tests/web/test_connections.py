@@ -161,6 +161,26 @@ async def test_slow_reader_is_cut_off() -> None:
         assert received < 2**26
 
 
+async def test_answer_that_is_made_and_not_taken_has_a_minute() -> None:
+    """Where the handler is done and the client reads nothing, what it leaves here is not kept for long."""
+    clock = HeldClock()
+    async with (
+        serving(services(exposition=Large()), pace=clock) as server,
+        connected(server) as (reader, writer),
+    ):
+        await until_accepted(reader, writer)
+        [connection] = server._connections._open
+        assert connection._transport is not None
+        connection._transport.set_write_buffer_limits(high=2**30)
+        writer.write(SCRAPE)
+        while not connection.unsent or connection.phase is not Phase.QUIET:
+            await asyncio.sleep(0)
+        await clock.pass_by(59.9)
+        assert phases(server) == [Phase.QUIET]
+        await clock.pass_by(0.2)
+        await until(server)
+
+
 async def test_handshake_has_its_end(tmp_path: Path) -> None:
     """A client of the HTTPS port that says nothing is cut off after 10 s."""
     clock = HeldClock()
