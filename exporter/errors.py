@@ -2,6 +2,7 @@
 
     ExporterError
     ├── ConfigurationError      the operator's settings; carries every problem found    exit 2
+    ├── TooManyChecks           so many passwords wait to be checked that one is not    503
     └── PollError               a pool could not be read; carries its outcome
         ├── CredentialsError    no usable credentials                                   unauthorized
         │   └── HeldBack        refused lately; nothing is sent, so that no key is locked
@@ -69,6 +70,13 @@ class ConfigurationError(ExporterError):
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+
+
+class TooManyChecks(ExporterError):
+    """So many passwords wait to be checked that this one is not; whether it is right, nobody knows."""
+
+    def __init__(self) -> None:
+        super().__init__("too many passwords wait to be checked; try again")
 
 
 class PollError(ExporterError):

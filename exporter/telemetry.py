@@ -131,6 +131,13 @@ class Telemetry:
             "1 if the configuration was read the last time without a problem, else 0 and the old one holds.",
             registry=registry,
         )
+        self.web_config_last_reload_successful = Gauge(
+            PREFIX + "web_config_last_reload_successful",
+            "1 if the web configuration (--web.config.file) and the files that it names were taken up when "
+            "they were last read, else 0 and the old one holds; 1 where there is none.",
+            registry=registry,
+        )
+        self.web_config_last_reload_successful.set(1)
         self.config_last_reload_success_timestamp = Gauge(
             PREFIX + "config_last_reload_success_timestamp_seconds",
             "When the configuration in use was read.",

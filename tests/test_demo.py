@@ -38,6 +38,7 @@ CONTRACT = {family.name for family in FAMILIES if "histogram" not in family.kind
     f"{PREFIX}credentials_expiry_timestamp_seconds",
     f"{PREFIX}config_last_reload_successful",
     f"{PREFIX}config_last_reload_success_timestamp_seconds",
+    f"{PREFIX}web_config_last_reload_successful",
     f"{PREFIX}render_duration_seconds_count",
     "process_resident_memory_bytes",
     "python_info",

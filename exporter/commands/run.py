@@ -55,6 +55,7 @@ async def run(
     """
     sys.setswitchinterval(_SWITCH_INTERVAL)
     web_config = LiveWebConfig(settings.web.config_file)
+    around.telemetry.web_config_last_reload_successful.set_function(lambda: web_config.up_to_date)
 
     def reread_all() -> Settings:
         reread_settings = reread()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -71,13 +72,12 @@ def application(
     """
     paths = _Paths(services, clock, telemetry_path, documentation)
     app = web.Application(middlewares=[gate(config, clock), paths.explain])
-    app.router.add_get(
-        telemetry_path, Scrapes(services.exposition, max_requests).answer, expect_handler=_no_continue
-    )
+    add_get = partial(app.router.add_get, expect_handler=_no_continue)
+    add_get(telemetry_path, Scrapes(services.exposition, max_requests).answer)
     if telemetry_path != "/":
-        app.router.add_get("/", paths.page)
-    app.router.add_get("/-/healthy", paths.healthy)
-    app.router.add_get("/-/ready", paths.ready)
+        add_get("/", paths.page)
+    add_get("/-/healthy", paths.healthy)
+    add_get("/-/ready", paths.ready)
     app.router.add_post("/-/reload", paths.reload, expect_handler=_no_continue)
 
     async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
@@ -90,7 +90,10 @@ def application(
 
 
 async def _no_continue(_request: web.Request) -> None:
-    """Expect: 100-continue asks whether to send a body; the gate's answer is no."""
+    """Expect: 100-continue asks whether to send a body; the gate's answer is no.
+
+    Aiohttp's own handler would answer anything else before the gate, and quote it.
+    """
 
 
 class _Paths:

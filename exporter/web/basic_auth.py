@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import bcrypt
 
+from exporter.errors import TooManyChecks
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,19 +23,23 @@ _MAX_PASSWORD = 72
 
 _REMEMBERED = 100
 
+_WAITING = 16
+"""Checks that wait for their turn, about a second's worth; with more, guessers would keep others waiting."""
+
 
 class PasswordCheck:
     """Checks Authorization headers, and remembers the last hundred that were right.
 
     A check costs 70 ms at the usual cost of 10, so it runs in a thread, one at a time: guessing cannot take
-    all threads, while a Prometheus that is known passes at once. What is remembered is a keyed hash, never
-    the password.
+    all threads, while a Prometheus that is known passes at once. Only so many wait for their turn. What is
+    remembered is a keyed hash, never the password.
     """
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, None] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
+        self._under_way = 0
 
     async def admits(self, users: Mapping[str, SecretStr], authorization: str) -> bool:
         """Whether the header names one of `users` (at least one) with its password.
@@ -41,6 +47,9 @@ class PasswordCheck:
         Args:
             users: bcrypt hashes by user name.
             authorization: the header's value, empty where there is none.
+
+        Raises:
+            TooManyChecks: it would have to wait behind too many others.
         """
         credentials = _credentials(authorization)
         if credentials is None:
@@ -52,11 +61,19 @@ class PasswordCheck:
         if fingerprint in self._right:
             self._right.move_to_end(fingerprint)
             return True
-        async with self._one_at_a_time:
-            right = await asyncio.to_thread(_right, password, known, _by_cost(users))
-        if right:
+        if right := await self._checked(password, known, _by_cost(users)):
             self._remember(fingerprint)
         return right
+
+    async def _checked(self, password: bytes, known: bytes, by_cost: Mapping[bytes, bytes]) -> bool:
+        if self._under_way > _WAITING:
+            raise TooManyChecks
+        self._under_way += 1
+        try:
+            async with self._one_at_a_time:
+                return await asyncio.to_thread(_right, password, known, by_cost)
+        finally:
+            self._under_way -= 1
 
     def _remember(self, fingerprint: bytes) -> None:
         self._right[fingerprint] = None

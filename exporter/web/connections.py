@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from exporter.clock import Clock
 
-_LOOK = 1.0
-"""Seconds between two looks for clients that take too long."""
-
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nServer: modelarts-exporter\r\n"
     b"X-Content-Type-Options: nosniff\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -89,6 +86,7 @@ class Connections:
         self._clock = clock
         self._open: set[Connection] = set()
         self._by_protocol: dict[asyncio.BaseProtocol, Connection] = {}
+        self._somebody = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -112,6 +110,7 @@ class Connections:
         connection = Connection(protocol(), self._limits.head_size, self._clock)
         self._open.add(connection)
         self._by_protocol[connection.inner] = connection
+        self._somebody.set()
         connection.greeting = asyncio.create_task(self._serve(connection, accepted, tls()))
 
     @web.middleware
@@ -125,13 +124,20 @@ class Connections:
             connection.answered()
 
     async def cut_off_the_slow(self) -> None:
-        """End whatever takes too long, for ever."""
+        """End whatever takes too long, for ever. Sleeps while nobody is connected."""
+        limits = self._limits
+        # What begins during a sleep has this long at least, so nobody needs to be told of it.
+        shortest = min(limits.handshake, limits.head, limits.answer, limits.idle)
         while True:
-            await self._clock.sleep(_LOOK)
-            now = self._clock.monotonic()
+            await self._somebody.wait()
+            now, wait = self._clock.monotonic(), shortest
             for connection in tuple(self._open):
-                if now >= connection.since + self._allowed(connection):
+                left = connection.since + self._allowed(connection) - now
+                if left > 0:
+                    wait = min(wait, left)
+                else:
                     connection.abort()
+            await self._clock.sleep(wait)
 
     def abort(self) -> None:
         """End all of them at once."""
@@ -181,6 +187,8 @@ class Connections:
     def _forget(self, connection: Connection) -> None:
         self._open.discard(connection)
         self._by_protocol.pop(connection.inner, None)
+        if not self._open:
+            self._somebody.clear()
 
 
 class Connection(asyncio.Protocol):

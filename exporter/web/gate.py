@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from exporter.errors import TooManyChecks
 from exporter.web.basic_auth import PasswordCheck
 from exporter.web.rate_limit import TokenBucket
 from exporter.web.tls import names_in
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiohttp.typedefs import Handler, Middleware
+    from pydantic import SecretStr
 
     from exporter.clock import Clock
     from exporter.web.live import LiveWebConfig
@@ -38,15 +40,27 @@ def gate(config: LiveWebConfig, clock: Clock) -> Middleware:
             if refusal:
                 return web.Response(status=403, text=f"{refusal}\n")
         users = settings.basic_auth_users
-        if users and not await passwords.admits(users, request.headers.get("Authorization", "")):
-            return web.Response(
-                status=401,
-                text="user and password are needed\n",
-                headers={"WWW-Authenticate": 'Basic realm="modelarts-exporter", charset="UTF-8"'},
-            )
+        if users and (refused := await _unknown(passwords, users, request)):
+            return refused
         return await handler(request)
 
     return admit
+
+
+async def _unknown(
+    passwords: PasswordCheck, users: Mapping[str, SecretStr], request: web.Request
+) -> web.Response | None:
+    """The answer to who is none of the users; None for who is."""
+    try:
+        if await passwords.admits(users, request.headers.get("Authorization", "")):
+            return None
+    except TooManyChecks as error:
+        return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
+    return web.Response(
+        status=401,
+        text="user and password are needed\n",
+        headers={"WWW-Authenticate": 'Basic realm="modelarts-exporter", charset="UTF-8"'},
+    )
 
 
 class _Rate:

@@ -29,6 +29,7 @@ class LiveWebConfig:
 
     Attributes:
         settings: the configuration in use.
+        up_to_date: whether that is what the files said when they were last read.
 
     Args:
         path: the file; None for plain HTTP, open to everybody.
@@ -41,6 +42,7 @@ class LiveWebConfig:
         self._path = path
         self._seen: dict[Path, object] = {}
         self.settings = WebConfig()
+        self.up_to_date = True
         self._tls: ssl.SSLContext | None = None
         self.reload()
 
@@ -55,13 +57,13 @@ class LiveWebConfig:
         try:
             settings, tls = self._read(self._path)
         except ConfigurationError as error:
-            _say_kept(*error.problems)
+            self._keep(*error.problems)
             return
         if opened := tuple(_opened(self.settings, settings)):
             what = f"takes away {' and '.join(opened)}; if that is meant, reload (SIGHUP) or restart"
-            _say_kept(Problem(str(self._path), what))
+            self._keep(Problem(str(self._path), what))
             return
-        self.settings, self._tls = settings, tls
+        self._take_up(settings, tls)
 
     def reload(self) -> None:
         """Read everything again.
@@ -70,7 +72,15 @@ class LiveWebConfig:
             ConfigurationError: it cannot be used; the old configuration holds.
         """
         if self._path is not None:
-            self.settings, self._tls = self._read(self._path)
+            self.up_to_date = False
+            self._take_up(*self._read(self._path))
+
+    def _take_up(self, settings: WebConfig, tls: ssl.SSLContext | None) -> None:
+        self.settings, self._tls, self.up_to_date = settings, tls, True
+
+    def _keep(self, *problems: Problem) -> None:
+        self.up_to_date = False
+        _log.warning("web configuration not taken up, the old one holds", problems=[str(p) for p in problems])
 
     def tls(self) -> ssl.SSLContext | None:
         """For a connection that begins now: the context; None for plain HTTP."""
@@ -86,10 +96,6 @@ class LiveWebConfig:
         files = tls.files if tls else ()
         self._seen |= {file: _state(file) for file in files}
         return settings, server_context(tls, where=f"{path}: tls_server_config") if tls else None
-
-
-def _say_kept(*problems: Problem) -> None:
-    _log.warning("web configuration not taken up, the old one holds", problems=[str(p) for p in problems])
 
 
 def _opened(old: WebConfig, new: WebConfig) -> Iterator[str]:

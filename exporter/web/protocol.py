@@ -19,6 +19,14 @@ class HttpProtocol(web.RequestHandler):
     Aiohttp's own answer tells its version and quotes the client, and its log gets a traceback for each.
     """
 
+    async def finish_response(
+        self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer. Aiohttp's to an odd Expect for what is not there would quote the client."""
+        if isinstance(resp, web.HTTPExpectationFailed):
+            resp = web.Response(status=resp.status, text="of Expect there is 100-continue alone\n")
+        return await super().finish_response(request, resp, start_time)
+
     def handle_error(
         self,
         request: BaseRequest,

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import base64
+import threading
 from typing import TYPE_CHECKING
 
 import bcrypt
 import pytest
 from pydantic import SecretStr
 
+from exporter.errors import TooManyChecks
 from exporter.web.basic_auth import PasswordCheck
 
 if TYPE_CHECKING:
@@ -129,3 +132,35 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, checks: list[b
     for user, password in (("alice", "s3cret:with colon"), ("bob", "密码"), ("alice", "s3cret:with colon")):
         assert await check.admits(USERS, basic(user, password))
     assert len(checks) == 3
+
+
+async def test_only_so_many_checks_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One check runs and 16 wait; the next is refused at once, a known password passes, then all is well."""
+    check, known, release = PasswordCheck(), basic("bob", "密码"), threading.Event()
+    assert await check.admits(USERS, known)
+    real: Callable[[bytes, bytes], bool] = bcrypt.checkpw
+    monkeypatch.setattr(bcrypt, "checkpw", lambda *given: release.wait() and real(*given))
+    guesses = [asyncio.create_task(check.admits(USERS, basic("alice", str(n)))) for n in range(17)]
+    await asyncio.sleep(0)  # each begins
+    try:
+        with pytest.raises(TooManyChecks, match="too many passwords wait to be checked; try again"):
+            await check.admits(USERS, basic("alice", "s3cret:with colon"))
+        assert await check.admits(USERS, known)
+    finally:
+        release.set()
+    assert await asyncio.gather(*guesses) == [False] * 17
+    assert await check.admits(USERS, basic("alice", "s3cret:with colon"))
+
+
+async def test_checks_that_are_given_up_leave_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is cancelled while waiting takes nobody's place."""
+    check, release = PasswordCheck(), threading.Event()
+    monkeypatch.setattr(bcrypt, "checkpw", lambda *_: release.wait())
+    guesses = [asyncio.create_task(check.admits(USERS, basic("alice", str(n)))) for n in range(17)]
+    await asyncio.sleep(0)
+    for guess in guesses[1:]:
+        guess.cancel()
+    await asyncio.wait(guesses[1:])
+    last = asyncio.create_task(check.admits(USERS, basic("alice", "x")))
+    release.set()
+    assert [await guesses[0], await last] == [True, True]

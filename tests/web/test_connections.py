@@ -17,13 +17,18 @@ from structlog.testing import capture_logs
 from wire import HEALTHY, HeldClock, connected, everything, told
 
 from exporter.web import connections
-from exporter.web.connections import Limits
+from exporter.web.connections import Limits, Phase
 from exporter.web.live import LiveWebConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+    from exporter.web.server import Server
+
+
+SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class Large(FakeExposition):
@@ -34,10 +39,34 @@ class Large(FakeExposition):
         return (bytes(2**24),) * 4
 
 
+class Held(FakeExposition):
+    """Scrapes that are under way until they are released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.release = asyncio.Event()
+
+    async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
+        self.asked.append((openmetrics, gzip, names))
+        await self.release.wait()
+        return (b"up 1\n",)
+
+
 async def until_accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A whole request has been answered, so that the server knows the connection."""
     writer.write(HEALTHY)
     assert (await told(reader))[0] == 200
+
+
+def phases(server: Server) -> list[Phase]:
+    """What the connections are at, as the server sees them."""
+    return [connection.phase for connection in server._connections._open]
+
+
+async def until(server: Server, *expected: Phase) -> None:
+    """The server sees these connections and no others."""
+    while phases(server) != list(expected):
+        await asyncio.sleep(0)
 
 
 async def test_slow_head_is_cut_off() -> None:
@@ -45,16 +74,56 @@ async def test_slow_head_is_cut_off() -> None:
     clock = HeldClock()
     async with serving(pace=clock) as server, connected(server) as (reader, writer):
         await until_accepted(reader, writer)
+        await clock.pass_by(7)  # it begins in the middle of the watcher's sleep
         for byte in HEALTHY[:9]:
             writer.write(bytes([byte]))
+            await until(server, Phase.ASKING)
             await clock.pass_by(1)
-            assert not reader.at_eof()
-        ended = asyncio.create_task(everything(reader))
-        while not ended.done():
-            await clock.pass_by(1)
-        assert await ended == b""
+        await clock.pass_by(0.9)
+        assert phases(server) == [Phase.ASKING]
+        await clock.pass_by(0.2)
+        assert await everything(reader) == b""
         async with connected(server) as other:
             await until_accepted(*other)
+
+
+async def test_rest_of_a_head_has_its_time_after_an_answer() -> None:
+    """A next request that begins while the one before is answered has 10 s from that answer."""
+    clock, exposition = HeldClock(), Held()
+    async with (
+        serving(services(exposition=exposition), pace=clock) as server,
+        connected(server) as (reader, writer),
+    ):
+        writer.write(SCRAPE)
+        await until(server, Phase.ANSWERING)
+        writer.write(HEALTHY[:9])
+        while not next(iter(server._connections._open))._received:
+            await asyncio.sleep(0)
+        await clock.pass_by(30)
+        exposition.release.set()
+        assert (await told(reader))[0] == 200
+        await clock.pass_by(9.9)
+        assert phases(server) == [Phase.ASKING]
+        await clock.pass_by(0.2)
+        assert await everything(reader) == b""
+
+
+async def test_nobody_connected_nobody_wakes() -> None:
+    """The watcher sleeps once for a client, and then until there is another one."""
+    clock = HeldClock()
+    async with serving(pace=clock) as server:
+        await clock.pass_by(400)
+        assert clock.slept == []
+        async with connected(server) as client:
+            await until_accepted(*client)
+            assert clock.slept == [10]
+        await until(server)
+        for _ in range(5):
+            await clock.pass_by(400)
+        assert clock.slept == [10]
+        async with connected(server) as client:
+            await until_accepted(*client)
+            assert clock.slept == [10, 10]
 
 
 async def test_idle_connection_is_kept_five_minutes_and_no_longer() -> None:
@@ -76,18 +145,40 @@ async def test_slow_reader_is_cut_off() -> None:
     async with serving(services(exposition=Large()), pace=clock) as server:
         with socket.create_connection(server.addresses[0]) as slow:
             slow.setblocking(False)
-            slow.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            slow.send(SCRAPE)
             loop, received = asyncio.get_running_loop(), 0
             for _ in range(59):
                 received += len(await loop.sock_recv(slow, 1))
                 await clock.pass_by(1)
                 async with connected(server) as other:
                     await until_accepted(*other)
-            await clock.pass_by(2)
+                assert Phase.ANSWERING in phases(server)
+            await clock.pass_by(1.1)
+            await until(server)
             with suppress(ConnectionResetError):
                 while part := await loop.sock_recv(slow, 2**20):
                     received += len(part)
         assert received < 2**26
+
+
+async def test_answer_that_is_made_and_not_taken_has_a_minute() -> None:
+    """Where the handler is done and the client reads nothing, what it leaves here is not kept for long."""
+    clock = HeldClock()
+    async with (
+        serving(services(exposition=Large()), pace=clock) as server,
+        connected(server) as (reader, writer),
+    ):
+        await until_accepted(reader, writer)
+        [connection] = server._connections._open
+        assert connection._transport is not None
+        connection._transport.set_write_buffer_limits(high=2**30)
+        writer.write(SCRAPE)
+        while not connection.unsent or connection.phase is not Phase.QUIET:
+            await asyncio.sleep(0)
+        await clock.pass_by(59.9)
+        assert phases(server) == [Phase.QUIET]
+        await clock.pass_by(0.2)
+        await until(server)
 
 
 async def test_handshake_has_its_end(tmp_path: Path) -> None:
@@ -98,11 +189,11 @@ async def test_handshake_has_its_end(tmp_path: Path) -> None:
         connected(server) as (reader, writer),
     ):
         writer.write(b"\x16\x03\x01")
-        await clock.pass_by(9)
-        assert not reader.at_eof()
-        ended = asyncio.create_task(everything(reader))
-        while not ended.done():
-            await clock.pass_by(1)
+        await until(server, Phase.GREETING)
+        await clock.pass_by(9.9)
+        assert phases(server) == [Phase.GREETING]
+        await clock.pass_by(0.2)
+        assert await everything(reader) == b""
 
 
 async def test_idle_connections_make_room() -> None:
@@ -126,14 +217,6 @@ async def test_idle_connections_make_room() -> None:
 
 async def test_busy_connections_are_not_given_up() -> None:
     """Where all are being answered, the newcomer is closed, and they get their answers."""
-    release = asyncio.Event()
-
-    class Held(FakeExposition):
-        async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
-            self.asked.append((openmetrics, gzip, names))
-            await release.wait()
-            return (b"up 1\n",)
-
     exposition = Held()
     async with (
         serving(services(exposition=exposition), limits=Limits(connections=2)) as server,
@@ -141,12 +224,12 @@ async def test_busy_connections_are_not_given_up() -> None:
         connected(server) as second,
     ):
         for _, writer in (first, second):
-            writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            writer.write(SCRAPE)
         while len(exposition.asked) < 2:
             await asyncio.sleep(0)
         async with connected(server) as (reader, _):
             assert await everything(reader) == b""
-        release.set()
+        exposition.release.set()
         for reader, _ in (first, second):
             assert (await told(reader))[2] == b"up 1\n"
 

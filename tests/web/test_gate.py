@@ -17,6 +17,8 @@ from exporter.web.rate_limit import TokenBucket
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
 
 def written(folder: Path, text: str) -> LiveWebConfig:
     (folder / "web.yml").write_text(text)
@@ -103,3 +105,19 @@ async def test_every_path_is_behind_the_gate(tmp_path: Path) -> None:
                 answer = await ask(server, path, method=method)
                 assert answer.status == 401
                 assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+        for path in ("/", "/metrics", "/-/healthy", "/-/ready"):
+            assert (await ask(server, path, headers={"Expect": "tea"})).status == 401
+
+
+async def test_guessers_beyond_the_queue_are_told_to_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While too many passwords wait: 503 with when to try again; a known user is served meanwhile."""
+    stored = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
+    async with serving(config=written(tmp_path, f"basic_auth_users: {{a: {stored}}}")) as server:
+        assert (await ask(server, "/metrics", headers=bearing("a", "right"))).status == 200
+        monkeypatch.setattr("exporter.web.basic_auth._WAITING", -1)
+        answer = await ask(server, "/metrics", headers=bearing("a", "wrong"))
+        assert (await ask(server, "/metrics", headers=bearing("a", "right"))).status == 200
+    assert (answer.status, answer.text) == (503, "too many passwords wait to be checked; try again\n")
+    assert answer.headers["Retry-After"] == "1"

@@ -24,6 +24,7 @@ class HeldClock(FakeClock):
         self._passed = asyncio.Condition()
 
     async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
         end = self.monotonic() + seconds
         async with self._passed:
             await self._passed.wait_for(lambda: self.monotonic() >= end)
