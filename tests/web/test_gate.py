@@ -33,7 +33,10 @@ async def test_burst_passes_and_then_one_each_interval(tmp_path: Path) -> None:
     """As many requests as the burst, then 429 until the interval has passed, then one more."""
     clock = FakeClock()
     config = written(tmp_path, "rate_limit: {interval: 10s, burst: 3}")
-    steps = ((0, [200, 200, 200, 429, 429]), (9.9, [429]), (0.1, [200, 429]), (25, [200, 200, 429]))
+    steps = (
+        *((0, [200, 200, 200, 429, 429]), (9.9, [429]), (0.1, [200, 429]), (25, [200, 200, 429])),
+        (1000, [200, 200, 200, 429]),  # however long nobody came, no more than the burst
+    )
     async with serving(config=config, clock=clock) as server:
         for wait, expected in steps:
             clock.advance(wait)
