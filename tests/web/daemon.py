@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from cloud import KEY, POOL, PROJECT, REGION, jobs
 from fakes import NoThread
 
-from exporter.assembly import Surroundings
 from exporter.clock import SystemClock
 from exporter.commands.run import run
 from exporter.credentials.guard import Guard
@@ -20,6 +19,7 @@ from exporter.settings.load import load
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator, serve
 from exporter.snapshot.store import SnapshotStore
+from exporter.surroundings import Surroundings
 from exporter.telemetry import Telemetry
 from exporter.throughput.ledger import Ledger
 
