@@ -77,14 +77,14 @@ def requested(table: Any) -> tuple[dict[str, Fraction], bool]:
 
 
 def parsed(body: bytes) -> Any:
-    """Python's own reading, numbers with a fraction exact, half characters as question marks."""
+    """Python's own reading, numbers with a fraction exact, half characters spelt out."""
     return _mended(json.loads(body, parse_float=Decimal))
 
 
 def _mended(value: Any) -> Any:
     match value:
         case str():
-            return value.encode(errors="replace").decode()
+            return value.encode(errors="backslashreplace").decode()
         case list():
             return [_mended(one) for one in value]
         case dict():
