@@ -122,10 +122,13 @@ def _understood(
     created: list[float | None] = []
     rejected: dict[int, Rejection] = {}
     unparsable: dict[str, tuple[str, ...]] = {}
-    requests = Requests(labels.accelerators)
+    requests, seen = Requests(labels.accelerators), set[str]()
     for index, item in enumerate(items):
         result = _from_item(item, now, unparsable, labels, requests)
+        if isinstance(result, Workload) and result.uid in seen:
+            result = "repeated_uid"  # between two answers it is their overlap, within one it is none
         if isinstance(result, Workload):
+            seen.add(result.uid)
             workloads.append(result)
             created.append(result.created)
         else:

@@ -9,8 +9,13 @@ and last creation time. Therefore two pages join without a gap when the later on
 strictly before the last one of the earlier page. So each page is asked for with an overlap that reaches back
 to the first older creation time (usually two jobs), and where the answer shows no overlap it is asked for
 again from further back. Jobs are identified by uid, so the overlap counts nobody twice. The order among jobs
-created in the same millisecond does not matter, unless a whole page was: then a job that stands in both pages
-has to do.
+created in the same millisecond does not matter, unless a whole page was.
+
+Where creation times prove nothing, because a whole page has one, or none, or the list is not in their order,
+the overlap is wider, and the jobs that stand in both pages have to do: if they stand at the later one's
+beginning, in the same order, then the order is one that lasts, and nobody is between them. It may be chance
+all the same, so this is only believed where every answer's `total` is the number of those found: where some
+vanished meanwhile, as many could be missed.
 
 What this rests on is checked as it goes: `offset` counts items (unproven for this API), the order is the one
 asked for, and `total`, where given, is reached. Where one of them fails, the listing says that it is short.
@@ -42,6 +47,9 @@ MOST_WORKLOADS = 200_000
 
 MOST_PAGES = 1000
 """Of one listing; more than twice of what `MOST_WORKLOADS` take. Short ones could otherwise keep coming."""
+
+_RUN = 16
+"""Jobs that two pages share where creation times prove nothing."""
 
 _STEP_BACK = 16
 _STEP_FACTOR = 4
@@ -88,6 +96,9 @@ class _Reading:
     _rereads: int = 0
     _step: int = _STEP_BACK
     _ordered: bool = True
+    _by_creation: bool = True
+    _same_order: bool = True
+    _totals: set[int | None] = field(default_factory=set)
     _shortfall: str = ""
 
     def stop(self, shortfall: str = "") -> None:
@@ -98,6 +109,7 @@ class _Reading:
         """Add a page that joins what was read before, and choose the next offset."""
         assert self.offset is not None  # noqa: S101  (the caller stops there)
         self._total = page.total
+        self._totals.add(page.total)
         self._pages += 1
         more = self._more_after(page)
         if page.count == 0 and more and self.offset == 0:
@@ -129,7 +141,7 @@ class _Reading:
         elif not first and len(self._found) == before:
             self.stop(f"the page at offset {self.offset} brings nothing new; offset may not be an item index")
         else:
-            self.offset += _overlap_start(page)
+            self.offset += _overlap_start(page, ordered=self._ordered)
 
     def _more_after(self, page: Page) -> bool:
         """Whether the list goes on behind a page.
@@ -146,18 +158,27 @@ class _Reading:
         """Whether no job can be hidden between the page before and this one; see the module's proof."""
         assert self.offset is not None  # noqa: S101  (the caller stops there)
         self._ordered = self._ordered and _ordered(page)
-        if self._previous is None or self.offset == 0 or not self._ordered:
+        if self._previous is None or self.offset == 0:
             return True
-        before, after = _known(self._previous), _known(page)
-        if before and after and after[0] < before[-1]:
-            return True
-        # Creation times that are all one, or missing, prove nothing.
-        alike = not before or before[0] == before[-1]
-        return alike and any(
-            workload.uid == other.uid
-            for workload in page.workloads
-            for other in self._previous.workloads[-1:]
-        )
+        if self._ordered:
+            before, after = _known(self._previous), _known(page)
+            if before and after and after[0] < before[-1]:
+                return True
+            if not _alike(self._previous):
+                return False
+        return self._joins_by_uid(self._previous, page)
+
+    def _joins_by_uid(self, previous: Page, page: Page) -> bool:
+        """Whether jobs stand in both pages; notes whether they do so in the same order, with none between."""
+        before, after = (tuple(workload.uid for workload in one.workloads) for one in (previous, page))
+        seen, again = set(before), set(after)
+        common = [uid for uid in after if uid in seen]
+        if len(common) < max(1, _run(previous)):
+            return False
+        self._by_creation = False
+        lasting = common == list(after[: len(common)]) == [uid for uid in before if uid in again]
+        self._same_order = self._same_order and lasting
+        return True
 
     def _step_back(self) -> None:
         assert self.offset is not None  # noqa: S101  (the caller stops there)
@@ -169,11 +190,7 @@ class _Reading:
         self._step *= _STEP_FACTOR
 
     def listing(self) -> Listing:
-        shortfall = self._shortfall
-        if not shortfall and self._rejected:
-            shortfall = f"{self._rejected.total()} workloads could not be understood"
-        if not shortfall and not self._ordered and (self._total is None or len(self._found) < self._total):
-            shortfall = "the API does not list by creation time, so jobs may be missed between pages"
+        shortfall = self._shortfall or self._missed()
         return Listing(
             tuple(self._found.values()),
             not shortfall,
@@ -181,6 +198,30 @@ class _Reading:
             shortfall,
             self._rejected,
             Counter(resource for resources in self._unparsable.values() for resource in resources),
+        )
+
+    def _missed(self) -> str:
+        """Why workloads may be missing though the list was read to its end; empty where none are.
+
+        Those that vanished meanwhile were found or are not in the last total, and those that came are at the
+        end: so never are fewer found than are there at last.
+        """
+        found = len(self._found)
+        if self._rejected:
+            return f"{self._rejected.total()} workloads could not be understood"
+        if self._total is not None and found < self._total:
+            return f"{found:,} workloads were found where there are {self._total:,}" + self._doubt()
+        if not self._by_creation and not (self._same_order and self._totals == {found}):
+            return "jobs may be missed between pages" + self._doubt()
+        return ""
+
+    def _doubt(self) -> str:
+        if not self._ordered:
+            return "; the API does not list by creation time"
+        return (
+            ""
+            if self._by_creation
+            else "; more than a page of them were created at once, or nobody knows when"
         )
 
 
@@ -193,11 +234,22 @@ def _ordered(page: Page) -> bool:
     return all(earlier <= later for earlier, later in pairwise(known))
 
 
-def _overlap_start(page: Page) -> int:
-    """Where, within this page, the next one starts: at its last job older than its newest."""
+def _alike(page: Page) -> bool:
+    """Whether no job but the first was created before the newest: the next page cannot be joined by that."""
     known = _known(page)
-    for index in range(page.count - 1, 0, -1):
-        created = page.created[index]
-        if created is not None and created < known[-1]:
-            return index
-    return max(1, page.count - 1)
+    return not any(created is not None and created < known[-1] for created in page.created[1:])
+
+
+def _run(page: Page) -> int:
+    """How many jobs the next page should share with this one where creation times prove nothing."""
+    return min(_RUN, page.count // 2)
+
+
+def _overlap_start(page: Page, *, ordered: bool) -> int:
+    """Where, within this page, the next one starts: at its last job older than its newest."""
+    if not ordered or _alike(page):
+        return max(1, page.count - _run(page))
+    known = _known(page)
+    return max(
+        index for index, created in enumerate(page.created) if created is not None and created < known[-1]
+    )

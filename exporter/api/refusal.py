@@ -132,7 +132,11 @@ def _retry_after(response: Response, now: float) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text)
     date = _http_date(text) if text else None
-    return None if date is None else max(0.0, date - now)
+    if date is None:
+        return None
+    # Both dates are by the cloud's clock; this machine's may be off.
+    said = _http_date(response.headers.get("date", ""))
+    return max(0.0, date - (now if said is None else said))
 
 
 def _limit(message: str) -> tuple[int, float] | None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def without_surrogates(body: bytes) -> bytes:
-    r"""The same JSON with half characters (`\ud800`) as question marks.
+    r"""The same JSON with half characters as the text that spells them: `\ud800`, six characters.
+
+    So two uids that differ stay two.
 
     Raises:
         ValueError: it is no JSON.
@@ -14,4 +19,5 @@ def without_surrogates(body: bytes) -> bytes:
     """
     if b"\\ud" not in body.lower():
         return body
-    return json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace")
+    whole = json.dumps(json.loads(body), ensure_ascii=False)
+    return _HALF.sub(lambda half: rf"\\u{ord(half[0]):x}", whole).encode()

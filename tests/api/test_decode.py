@@ -134,11 +134,11 @@ def test_amounts_of_odd_types_cost_nobody_the_workload(requirement: Any, resourc
 
 
 def test_half_a_character_costs_nobody_the_page() -> None:
-    """A lone surrogate in one name becomes a question mark; the other workloads do not notice."""
+    """A lone surrogate in one name is spelt out; the other workloads do not notice."""
     items = rb'[{"uid": "a", "jobName": "x\ud800y"}, {"uid": "b", "jobName": "\ud83d\ude00"}]'
     body = b'{"kind": "WorkloadList", "items": ' + items + b"}"
     answer = decode_page(body, where="GET x", now=NOW)
-    assert [one.job_name for one in answer.workloads] == ["x?y", "\U0001f600"]
+    assert [one.job_name for one in answer.workloads] == [r"x\ud800y", "\U0001f600"]
 
 
 def test_nodes_are_counted_once() -> None:
@@ -171,14 +171,23 @@ def test_one_malformed_workload_is_rejected_never_the_page() -> None:
         {"uid": "a", "status": {"phase": "Queue"}},
         {"uid": "b", "pendingDuration": "soon"},
         {"uid": "also good"},
+        {"uid": "good", "status": "Running"},
     )
     assert [one.uid for one in answer.workloads] == ["good", "also good"]
     assert answer.rejected == {
         **dict.fromkeys((1, 2, 3), "not_an_object"),
         **dict.fromkeys((4, 5), "no_uid"),
         **dict.fromkeys((6, 7), "malformed"),
+        9: "repeated_uid",
     }
-    assert (answer.count, len(answer.created)) == (9, 9)
+    assert (answer.count, len(answer.created)) == (10, 10)
+
+
+def test_uids_that_differ_in_half_a_character_are_two() -> None:
+    """What no UTF-8 can hold is spelt out, so that no workload takes the place of another."""
+    items = rb'[{"uid": "\ud800"}, {"uid": "\ud801"}, {"uid": "\uDFFF"}]'
+    answer = decode_page(b'{"kind": "WorkloadList", "items": ' + items + b"}", where="GET x", now=NOW)
+    assert [one.uid for one in answer.workloads] == [r"\ud800", r"\ud801", r"\udfff"]
 
 
 def test_a_time_beyond_all_reason_is_unknown() -> None:

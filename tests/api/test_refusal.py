@@ -95,6 +95,13 @@ def test_retry_after_in_both_forms(text: str, seconds: float | None) -> None:
     assert error.retry_after == seconds
 
 
+def test_a_date_in_retry_after_counts_from_the_answers_own() -> None:
+    """This machine's clock may be off by minutes; the two dates of an answer are of one clock."""
+    error = refused(429, retry_after="Tue, 14 Nov 2023 22:09:20 GMT", date="Tue, 14 Nov 2023 22:08:20 GMT")
+    assert isinstance(error, Throttled)
+    assert error.retry_after == 60.0
+
+
 def test_the_gateways_limit_is_read_from_its_message() -> None:
     """The real text of APIGW.0308 names requests and window, whatever the status is."""
     body = (

@@ -62,9 +62,43 @@ async def test_retry_after_pauses_the_whole_project(throttle: Throttle, clock: F
 
 async def test_the_limit_in_the_message_is_kept_to(throttle: Throttle, clock: FakeClock) -> None:
     """`limit:200,time:5 minute` is one request every 1.5 s from then on; a higher limit changes nothing."""
-    throttle.refused(0.0, (200, 300.0))
-    throttle.refused(0.0, (10_000, 1.0))
+    throttle.refused(2.0, (200, 300.0))
+    throttle.refused(2.0, (10_000, 1.0))
+    assert await moments(throttle, clock, 3) == [2.0, 3.5, 5.0]
+
+
+async def test_a_limit_that_is_not_named_again_is_forgotten(throttle: Throttle, clock: FakeClock) -> None:
+    """An odd `limit:1,time:1 day` slows a project for an hour, and then it is polled as usual."""
+    throttle.refused(None, (1, 86_400.0))
+    assert await moments(throttle, clock, 3) == [1.0, 301.0, 601.0]
+    clock.advance(3600.0 - 601.0)
+    assert await moments(throttle, clock, 3) == [0.0, 0.1, 0.2]
+
+
+async def test_a_limit_lasts_an_hour_from_when_it_was_last_named(
+    throttle: Throttle, clock: FakeClock
+) -> None:
+    """The one that goes on being named stays; an odd one beside it does not stay with it."""
+    throttle.refused(1.0, (1, 86_400.0))
+    clock.advance(1800.0)
+    throttle.refused(1.0, (200, 300.0))
+    clock.advance(1800.0)
     assert await moments(throttle, clock, 3) == [0.0, 1.5, 3.0]
+    clock.advance(1800.0)
+    assert await moments(throttle, clock, 3) == [0.0, 0.1, 0.2]
+
+
+@pytest.mark.parametrize("retry_after", [0.0, 1.0])
+async def test_pauses_double_though_the_cloud_asks_for_shorter_ones(
+    throttle: Throttle, clock: FakeClock, retry_after: float
+) -> None:
+    """`Retry-After: 0` lets nobody storm a cloud that refuses on and on."""
+    pauses = []
+    for _ in range(5):
+        throttle.refused(retry_after, None)
+        pauses.append(throttle.paused_for())
+        clock.advance(throttle.paused_for())
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0]
 
 
 async def test_pauses_double_until_a_request_goes_through(throttle: Throttle, clock: FakeClock) -> None:

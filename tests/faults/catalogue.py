@@ -164,6 +164,22 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
             well_within=300,
         ),
         Fault(
+            name="429, Retry-After: 0",
+            happens=planted(faults.too_many_requests("0")),
+            hits=PROJECT,
+            outcomes=("throttled",),
+            most=RETRIED,
+            well_within=300,
+        ),
+        Fault(
+            name="429, Retry-After as a date in the past",
+            happens=happenings.retry_at(-60),
+            hits=PROJECT,
+            outcomes=("throttled",),
+            most=RETRIED,
+            well_within=300,
+        ),
+        Fault(
             name="429, Retry-After of a year",
             happens=planted(faults.too_many_requests("31536000")),
             hits=PROJECT,

@@ -76,15 +76,69 @@ def requested(table: Any) -> tuple[dict[str, Fraction], bool]:
     return found, whole
 
 
+def nodes(host_ips: str, listed: Any) -> int | None:
+    """On how many nodes a workload runs: its different hosts, or where none is named, the nodes listed."""
+    hosts = [host.strip() for host in host_ips.split(",") if host.strip()]
+    if hosts:
+        return len(set(hosts))
+    return len(listed) if listed else (0 if host_ips else None)
+
+
+def free_cards(node: Any) -> dict[str, Fraction]:
+    """The free cards of one node, by accelerator; empty where it does not tell."""
+    status = _object(node.get("status"))
+    whole, _ = requested(_object(status.get("resources")))
+    left, understood = requested(_object(status.get("availableResources")))
+    names = {name for name in (*whole, *left) if name not in {"cpu", "memory"}}
+    told = names & left.keys()
+    if status.get("phase", "Available") != "Available":
+        return dict.fromkeys(names, Fraction(0))
+    annotations = _object(_object(node.get("metadata")).get("annotations"))
+    placement = annotations.get("os.modelarts/npu-topology-placement")
+    if len(names) == 1 and not told and isinstance(placement, str) and re.fullmatch("[01]+", placement):
+        return {name: max(Fraction(0), whole[name] - placement.count("1")) for name in names}
+    if not left:
+        return {}
+    return {name: left.get(name, Fraction(0)) for name in names if name in left or understood}
+
+
+def counted_nodes(resources: Any) -> dict[tuple[str, str], Fraction]:
+    """A pool's nodes by flavor and state; empty where anything of them is not understood."""
+    states = ("creating", "available", "abnormal", "deleting")
+    found: dict[tuple[str, str], Fraction] = {}
+    for state in states:
+        groups = _object(resources).get(state) or []
+        for group in groups if isinstance(groups, list) else [groups]:
+            flavor, count = _object(group).get("flavor"), _object(group).get("count")
+            amounts, whole = requested({"nodes": count})
+            number = amounts.get("nodes")
+            if not isinstance(flavor, str) or not whole or number is None or number.denominator != 1:
+                return {}
+            for each in states:
+                found[flavor, each] = found.get((flavor, each), Fraction(0)) + (
+                    number if each == state else 0
+                )
+    return found
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def is_name(text: str) -> bool:
+    """Whether Kubernetes would let a pool or a node be called so, or nearly."""
+    return re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,252}", text) is not None
+
+
 def parsed(body: bytes) -> Any:
-    """Python's own reading, numbers with a fraction exact, half characters as question marks."""
+    """Python's own reading, numbers with a fraction exact, half characters spelt out."""
     return _mended(json.loads(body, parse_float=Decimal))
 
 
 def _mended(value: Any) -> Any:
     match value:
         case str():
-            return value.encode(errors="replace").decode()
+            return value.encode(errors="backslashreplace").decode()
         case list():
             return [_mended(one) for one in value]
         case dict():

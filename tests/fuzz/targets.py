@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from fuzz.exposing import exposition
 from fuzz.files import configuration, state, web_configuration
+from fuzz.lists import lists
 from fuzz.services import credentials
 from fuzz.texts import addresses, durations, expiries, expressions, quantities
-from fuzz.wire import listing, lists, refusals
+from fuzz.wire import listing, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -26,14 +26,17 @@ HOUR = 3600.0
 
 
 class Pace(RuleBasedStateMachine):
-    """No request is sent sooner than the pace and the pauses that the cloud asks for allow."""
+    """No request is sent sooner than the pace and the pauses that the cloud asks for allow.
+
+    And none has to wait for a limit that the cloud has not named for an hour.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.clock = FakeClock()
         self.throttle = Throttle("p", requests_per_second=10, concurrency=3, clock=self.clock)
-        self.spacing = 0.1
+        self.named: list[tuple[float, float]] = []  # (spacing, when)
         self.earliest = self.clock.monotonic()
 
     @rule(requests=st.integers(1, 5))
@@ -44,7 +47,9 @@ class Pace(RuleBasedStateMachine):
             async with self.throttle.slot():
                 sent = self.clock.monotonic()
                 assert sent >= self.earliest - 1e-6
-                self.earliest = sent + self.spacing
+                kept = (spacing for spacing, when in self.named if sent < when + HOUR)
+                self.earliest = sent + max((0.1, *kept))
+                assert self.throttle.paused_for() <= self.earliest - sent + 1e-6
 
         async def several() -> None:
             await asyncio.gather(*(one() for _ in range(requests)))
@@ -58,7 +63,7 @@ class Pace(RuleBasedStateMachine):
     def refuse(self, retry_after: float | None, limit: tuple[int, float] | None) -> None:
         self.throttle.refused(retry_after, limit)
         if limit:
-            self.spacing = max(self.spacing, min(limit[1] / limit[0], SLOWEST))
+            self.named.append((min(limit[1] / limit[0], SLOWEST), self.clock.monotonic()))
         if retry_after is not None and retry_after <= HOUR:  # more is a mistake
             self.earliest = max(self.earliest, self.clock.monotonic() + retry_after)
 

@@ -1,27 +1,18 @@
-"""Targets: the answers of the ModelArts API."""
+"""Targets: listings, and refusals, of the ModelArts API."""
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from decimal import Decimal
 from math import isclose, isfinite
 from typing import TYPE_CHECKING, Any
 
-from exporter.api.capacity import decode_capacities
-from exporter.api.catalogue import decode_catalogue
 from exporter.api.decode import decode_page
-from exporter.api.nodes import read_free_cards
 from exporter.api.refusal import date_of, refusal
-from exporter.api.statistics import decode_statistics
 from exporter.errors import OUTCOMES, AnswerError, BadResponse, Throttled
 from exporter.transport import Response
 from fuzz import reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from exporter.snapshot.capacity import Amounts
     from exporter.snapshot.workload import Workload
 
 NOW = 1_700_000_000.0
@@ -100,6 +91,13 @@ def _same(workload: Workload, item: dict[str, Any]) -> None:
     if position is not None:
         plausible = 0 <= position < 2**31 and position == int(position)
         assert workload.position == (int(position) if plausible else None)
+    _runs_and_asks_the_same(workload, item)
+
+
+def _runs_and_asks_the_same(workload: Workload, item: dict[str, Any]) -> None:
+    hosts, nodes = item.get("hostIps"), item.get("nodes")
+    if hosts is None or isinstance(hosts, str):
+        assert workload.nodes == reference.nodes(hosts or "", nodes)
     expected, whole = reference.requested(item.get("resourceRequirement"))
     found = _amounts(workload)
     if all(len(name) <= reference.LONGEST for name in expected):
@@ -117,48 +115,6 @@ def _number(given: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if isfinite(number) else None
-
-
-def lists(data: bytes) -> None:
-    """Pools, their metrics, nodes and statistics: understood, with finite amounts, or a BadResponse."""
-    for decode in (_catalogue, _capacities, _nodes, _statistics):
-        with suppress(BadResponse):
-            decode(data)
-
-
-def _catalogue(data: bytes) -> None:
-    for pool, entry in decode_catalogue(data, where="pools").items():
-        assert pool
-        assert entry.name
-        _finite(entry.nodes.values())
-
-
-def _capacities(data: bytes) -> None:
-    for capacity in decode_capacities(data, where="capacities").pools.values():
-        _known(capacity.total)
-        _known(capacity.allocated)
-        _finite(capacity.free.values())
-
-
-def _nodes(data: bytes) -> None:
-    async def fetch(_cursor: str) -> bytes:
-        return data
-
-    free = asyncio.run(read_free_cards(fetch, where="nodes")).free
-    _finite(free.total.values())
-    _finite(free.most_on_a_node.values())
-
-
-def _statistics(data: bytes) -> None:
-    _finite(decode_statistics(data, where="statistics").values())
-
-
-def _known(amounts: Amounts) -> None:
-    _finite(amounts.known.values())
-
-
-def _finite(numbers: Iterable[float]) -> None:
-    assert all(isfinite(number) and number >= 0 for number in numbers)
 
 
 def refusals(data: bytes) -> None:
