@@ -8,6 +8,8 @@ from decimal import Decimal
 from math import isclose, isfinite
 from typing import TYPE_CHECKING, Any
 
+from fakes import NoThread
+
 from exporter.api.capacity import decode_capacities
 from exporter.api.catalogue import decode_catalogue
 from exporter.api.decode import decode_page
@@ -144,7 +146,7 @@ def _nodes(data: bytes) -> None:
     async def fetch(_cursor: str) -> bytes:
         return data
 
-    free = asyncio.run(read_free_cards(fetch, where="nodes")).free
+    free = asyncio.run(read_free_cards(fetch, worker=NoThread(), where="nodes")).free
     _finite(free.total.values())
     _finite(free.most_on_a_node.values())
 
