@@ -190,6 +190,7 @@ class Fetching:
             interval=capacity.interval,
             nodes=capacity.read == "nodes",
             stale_after=self._settings.poll.stale_after,
+            worker=around.worker,
             clock=around.clock,
             telemetry=around.telemetry,
             rng=self._dice(),

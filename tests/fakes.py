@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,8 +67,37 @@ class NoThread(Executor):
 
     def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        try:
-            future.set_result(work(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001  (whoever waits for the result gets it)
-            future.set_exception(error)
+        _do(partial(work, *args, **kwargs), future)
         return future
+
+
+class LateWorker(Executor):
+    """Does nothing until it is told to."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        self._tasks: list[Callable[[], None]] = []
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._tasks.append(partial(_do, partial(work, *args, **kwargs), future))
+        self._asked.set()
+        return future
+
+    async def asked(self) -> None:
+        """Wait until there is something to do."""
+        await self._asked.wait()
+
+    def work(self) -> None:
+        """Do what there is to do by now."""
+        self._asked.clear()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task()
+
+
+def _do(work: Callable[[], Any], future: Future[Any]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001  (whoever waits for the result gets it)
+        future.set_exception(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import tenacity
 
@@ -40,7 +40,7 @@ from exporter.errors import (
 from exporter.transport import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
 
     from exporter.api.throttle import Throttle
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from exporter.snapshot.pool import Listing
     from exporter.telemetry import Telemetry
     from exporter.transport import Transport
+
+Understood = TypeVar("Understood")
 
 ATTEMPTS = 3
 """How often one request is sent at most."""
@@ -71,7 +73,8 @@ class Client:
         throttle: the project's pace.
         clock: the time, and waits.
         telemetry: where requests are counted.
-        worker: decodes listings, off the event loop: a page of 500 takes 2 ms, and scrapes come in between.
+        worker: understands every answer, off the event loop: a page of 500 workloads takes 2 ms, a list of
+            10,000 pools half a second, and scrapes come in between.
         timeout: seconds for one request, body included.
     """
 
@@ -107,7 +110,7 @@ class Client:
             ahead = self._cloud_time.ahead(answer, sent, received)
             now = received - ahead
             decode = partial(decode_page, answer.body, where=self._where(path), now=now, labels=labels)
-            return await asyncio.get_running_loop().run_in_executor(self.worker, decode)
+            return await self._aside(decode)
 
         listing = await read_listing(fetch)
         for rejection, count in listing.rejected.items():
@@ -123,7 +126,7 @@ class Client:
         """
         path = pools_path(self.project_id)
         answer = await self._get("pools", path, {"workspaceId": workspace_id})
-        return decode_catalogue(answer.body, where=self._where(path))
+        return await self._aside(partial(decode_catalogue, answer.body, where=self._where(path)))
 
     async def capacities(self) -> Mapping[str, Capacity]:
         """What every pool of the project has and what of it is held, by ID; one request for all.
@@ -134,7 +137,8 @@ class Client:
         """
         path = runtime_path(self.project_id)
         answer = await self._get("runtime", path, {})
-        capacities = decode_capacities(answer.body, where=self._where(path))
+        decode = partial(decode_capacities, answer.body, where=self._where(path))
+        capacities = await self._aside(decode)
         self._count_unparsable(capacities.unparsable)
         return capacities.pools
 
@@ -154,7 +158,7 @@ class Client:
             query = {"limit": str(NODES_LIMIT), **({"continue": cursor} if cursor else {})}
             return (await self._get("nodes", path, query)).body
 
-        cards = await read_free_cards(fetch, where=self._where(path))
+        cards = await read_free_cards(fetch, worker=self.worker, where=self._where(path))
         self._count_unparsable(cards.unparsable)
         return cards.free
 
@@ -169,7 +173,15 @@ class Client:
         """
         path = statistics_path(self.project_id, pool)
         answer = await self._get("statistics", path, {}, attempts=1)
-        return decode_statistics(answer.body, where=self._where(path))
+        return await self._aside(partial(decode_statistics, answer.body, where=self._where(path)))
+
+    async def _aside(self, decode: Callable[[], Understood]) -> Understood:
+        """What an answer says, found out on the worker.
+
+        Small ones too: the way there and back takes the loop 0.03 ms, as long as it takes to understand an
+        answer about one pool, and so nobody has to know which answers are small.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self.worker, decode)
 
     async def _get(
         self, endpoint: str, path: str, query: Mapping[str, str], attempts: int = ATTEMPTS

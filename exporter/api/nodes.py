@@ -8,6 +8,7 @@ zeros.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from exporter.snapshot.capacity import Amounts, FreeCards
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from concurrent.futures import Executor
 
     from exporter.api.wire import WireItem
 
@@ -49,30 +51,29 @@ class CountedCards:
     unparsable: Mapping[str, int]
 
 
-async def read_free_cards(fetch: Callable[[str], Awaitable[bytes]], *, where: str) -> CountedCards:
+async def read_free_cards(
+    fetch: Callable[[str], Awaitable[bytes]], *, worker: Executor, where: str
+) -> CountedCards:
     """Read all nodes of a pool, answer by answer.
 
     Args:
         fetch: brings the answer that begins at a cursor; the first at "".
+        worker: counts what is in it, off the event loop.
         where: what was asked, for the error.
 
     Raises:
         PollError: an answer could not be had.
         BadResponse: it is no list of nodes, or the cursor leads to no others, or to too many.
     """
-    counting, seen, cursor = _Counting(), set[str](), ""
+    loop, counting, cursor, seen = asyncio.get_running_loop(), _Counting(), "", 0
     while True:
-        listed = decode_list(await fetch(cursor), what="nodes", where=where)
-        new = listed.items.keys() - seen
-        for name in new:
-            counting.add(listed.items[name])  # and not kept: it would keep its whole answer in memory
-        seen |= new
-        cursor = listed.next
+        cursor = await loop.run_in_executor(worker, counting.take, await fetch(cursor), where)
+        before, seen = seen, len(counting.seen)
         if not cursor:
             return CountedCards(FreeCards(counting.total, counting.most), counting.unparsable)
-        if not new or len(seen) > MOST_NODES:
+        if seen == before or seen > MOST_NODES:
             raise BadResponse(
-                f"the list of nodes goes on and on after {len(seen):,} nodes",
+                f"the list of nodes goes on and on after {seen:,} nodes",
                 where=where,
                 status=200,
                 advice="the cloud contradicts itself",
@@ -86,9 +87,19 @@ class _Counting:
     total: dict[str, float] = field(default_factory=dict)
     most: dict[str, float] = field(default_factory=dict)
     unparsable: Counter[str] = field(default_factory=Counter)
+    seen: set[str] = field(default_factory=set)
     _kinds: Kinds = field(default_factory=accelerator_kinds)
 
-    def add(self, node: WireItem) -> None:
+    def take(self, body: bytes, where: str) -> str:
+        """Count the nodes of an answer that are in none before it; returns the cursor of the next one."""
+        listed = decode_list(body, what="nodes", where=where)
+        new = listed.items.keys() - self.seen
+        for name in new:
+            self._add(listed.items[name])  # and not kept: it would keep its whole answer in memory
+        self.seen |= new
+        return listed.next
+
+    def _add(self, node: WireItem) -> None:
         status = part(node.status)
         whole, available = _resources(status, "resources"), _resources(status, "availableResources")
         self.unparsable.update((*whole.unparsable, *available.unparsable))

@@ -16,12 +16,15 @@ class Identity:
 
     Attributes:
         fingerprint: a hash of this very credential.
-        lineage: the same for all credentials of which one merely renews another; else the fingerprint.
+        locked: the same for all that the cloud locks together: all secrets of an access key, all passwords of
+            a user; a token's own.
+        lineage: the same for all whose pauses grow together: those, and tokens that renew one another.
         source: where it comes from, for people.
         advice: what to do when the cloud refuses it.
     """
 
     fingerprint: str
+    locked: str
     lineage: str
     source: str
     advice: str
@@ -58,11 +61,12 @@ class KeyPair(Sealed):
 
     @property
     def identity(self) -> Identity:
-        """For the guard: another secret or security token is another credential."""
-        own = fingerprint(self.access_key, self.secret_key, self.security_token or "")
+        """For the guard: another secret or security token is another credential of the same access key."""
+        key = fingerprint("key", self.access_key)
         return Identity(
-            own,
-            own,
+            fingerprint(self.access_key, self.secret_key, self.security_token or ""),
+            key,
+            key,
             self.source,
             "check that the key is enabled, that its secret (and, for a temporary key, its security token) "
             "belongs to it, and that this machine's clock is right; a new key is used at once",
@@ -94,8 +98,10 @@ class Token(Sealed):
     @property
     def identity(self) -> Identity:
         """For the guard: refused tokens of one source count together, or new logins would go on for ever."""
+        own = fingerprint(self.value)
         return Identity(
-            fingerprint(self.value),
+            own,
+            own,
             fingerprint("tokens", self.source),
             self.source,
             "check that the user may use this project and that the endpoint belongs to the same cloud as IAM",

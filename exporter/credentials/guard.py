@@ -3,7 +3,8 @@
 Huawei documents for AK/SK: more than 5 failures in a row lock a key pair for 5 minutes, for everyone who
 uses it. IAM locks users after failed logins in the same spirit. So no sixth refusal may follow within 5
 minutes: few requests are under way at a time (see `Slots`), every refusal counts, also one that comes while
-the credential is left alone already, and the next try waits until it would be the fifth at most.
+the credential is left alone already, and the next try waits until it would be the fifth at most. It is the
+access key that is locked, not one of the secrets tried with it, and the user, whatever the password.
 """
 
 from __future__ import annotations
@@ -57,30 +58,41 @@ class _Scope(NamedTuple):
 
 
 @dataclass(slots=True)
+class _Allowance:
+    """What is common to all credentials that the cloud locks together.
+
+    Attributes:
+        slots: their requests under way.
+        turns: for the probes of all scopes together; in the order of asking, so that no scope waits for
+            a second probe of another.
+        refusals: when the last ones in a row arrived; monotonic.
+    """
+
+    slots: Slots
+    turns: asyncio.Semaphore
+    refusals: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_REFUSALS))
+
+
+@dataclass(slots=True)
 class _State:
     """What is known of one credential.
 
     Attributes:
-        lineage: whose refusals count together with its own.
+        allowance: what it shares with those that are locked together with it.
+        lineage: whose times of being refused count together with its own.
         used_at: monotonic.
-        slots: its requests under way.
-        accepted: an answer has proved it, and none refused it since.
-        held_until: monotonic; no request goes out before.
-        turns: for the probes of all scopes together; in the order of asking, so that no scope waits for
-            a second probe of another.
+        accepted: an answer has proved it, and none refused it, or another of its allowance, since.
+        held_until: monotonic; no request goes out before. 0 if it was never refused.
         probes: by scope, the one request of it that finds out, or waits for its turn to. Done with why it
             brought no answer, or with None as soon as there is something new to know.
-        refusals: when the last ones in a row arrived; monotonic.
     """
 
+    allowance: _Allowance
     lineage: str
     used_at: float
-    slots: Slots
-    turns: asyncio.Semaphore
     accepted: bool = False
     held_until: float = 0.0
     probes: dict[_Scope, asyncio.Future[_Unreachable | None]] = field(default_factory=dict)
-    refusals: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_REFUSALS))
 
     def conclude(self) -> None:
         """Let all who wait, in every scope, look at what is known now."""
@@ -96,7 +108,8 @@ class Guard:
     pools with one wrong key make at most three failed requests, and a project that is slow or answers
     nothing of use does not hold up another with the same key. A refused credential is left alone for a
     minute, then 2, 4, 8, at most 15, or longer where a sixth refusal would come within 5 minutes, and tried
-    with one request at a time from then on.
+    with one request at a time from then on. A changed secret or password is tried at once as long as that
+    would be no sixth refusal of its key or user either.
 
     Attributes:
         shared_by: how many exporters are likely to have the same credentials, and to be refused together.
@@ -108,7 +121,8 @@ class Guard:
         self.shared_by = 1
         self._clock = clock
         self._states: dict[str, _State] = {}
-        self._refusals: dict[str, int] = {}
+        self._allowances: dict[str, _Allowance] = {}
+        self._times: dict[str, int] = {}
 
     async def send(
         self, identity: Identity, request: Request, transport: Transport, *, project_id: str = ""
@@ -128,7 +142,7 @@ class Guard:
         state, scope = self._state_of(identity), _Scope(_origin(request), project_id)
         while True:
             if state.accepted:
-                async with state.slots.taken():
+                async with state.allowance.slots.taken():
                     if state.accepted:  # it may have been refused meanwhile
                         return await self._sent(state, request, transport)
             self._refuse_while_held(state, identity)
@@ -136,7 +150,7 @@ class Guard:
                 await _concluded(state.probes[scope], request)
                 continue
             with _probing(state, scope):
-                async with state.turns, state.slots.taken():
+                async with state.allowance.turns, state.allowance.slots.taken():
                     # Another scope's may have been refused meanwhile.
                     self._refuse_while_held(state, identity, own=1)
                     return await self._sent(state, request, transport)
@@ -155,7 +169,8 @@ class Guard:
         now = self._clock.monotonic()
         late = now < state.held_until  # it was under way when another was refused
         if response.status == HTTPStatus.UNAUTHORIZED:
-            state.refusals.append(now)
+            state.allowance.refusals.append(now)
+            self._doubt(state.allowance)
             if not late:
                 self._refuse(state, now)
         elif not late and (
@@ -163,18 +178,24 @@ class Guard:
             or response.status == HTTPStatus.FORBIDDEN
         ):
             state.accepted = True
-            state.refusals.clear()
-            self._refusals.pop(state.lineage, None)
+            state.allowance.refusals.clear()
+            self._times.pop(state.lineage, None)
             state.conclude()
+
+    def _doubt(self, allowance: _Allowance) -> None:
+        """Have all that share it proved again: the next refusals may be theirs, and count together."""
+        for state in self._states.values():
+            if state.allowance is allowance:
+                state.accepted = False
 
     def _refuse(self, state: _State, now: float) -> None:
         """Leave the credential alone; refusals of requests that were under way together are one time."""
-        state.accepted = False
-        before = self._refusals.get(state.lineage, 0)
-        self._refusals[state.lineage] = before + 1
+        before = self._times.get(state.lineage, 0)
+        self._times[state.lineage] = before + 1
         # The exponent is bounded: 2**1024 is no float any more.
         state.held_until = now + min(FIRST_HOLD * 2 ** min(before, 16), LONGEST_HOLD)
-        state.turns = self._turns(state.lineage)
+        # One at a time from now on: the refusals that follow count in a row with those before.
+        state.allowance.turns = asyncio.Semaphore(1)
         state.conclude()
 
     def _next_try(self, refusals: Sequence[float]) -> float:
@@ -192,11 +213,13 @@ class Guard:
         """Refuse to send what may be refused once too often; `own` requests under way are the asker's."""
         now = self._clock.monotonic()
         # What is under way from before the credential was refused may be refused at any moment.
-        pending = [now] * (state.slots.under_way - own) if state.refusals else []
-        remaining = max(state.held_until, self._next_try([*state.refusals, *pending])) - now
+        refusals = state.allowance.refusals
+        pending = [now] * (state.allowance.slots.under_way - own) if refusals else []
+        remaining = max(state.held_until, self._next_try([*refusals, *pending])) - now
         if remaining > 0:
+            refused = "these credentials" if state.held_until else "others of this key or user"
             raise HeldBack(
-                f"the cloud refused these credentials; asked again in {remaining:.0f} s, "
+                f"the cloud refused {refused}; asked again in {remaining:.0f} s, "
                 "so that it does not lock them",
                 where=identity.source,
                 advice=identity.advice,
@@ -207,15 +230,15 @@ class Guard:
         state = self._states.get(identity.fingerprint)
         if state is None:
             self._forget_unused(now)
-            state = self._states[identity.fingerprint] = _State(
-                identity.lineage, now, Slots(self._clock), self._turns(identity.lineage)
-            )
+            allowance = self._allowances.get(identity.locked)
+            if allowance is None:
+                turns = asyncio.Semaphore(
+                    1 if identity.lineage in self._times else min(PROBES, self._allowed)
+                )
+                allowance = self._allowances[identity.locked] = _Allowance(Slots(self._clock), turns)
+            state = self._states[identity.fingerprint] = _State(allowance, identity.lineage, now)
         state.used_at = now
         return state
-
-    def _turns(self, lineage: str) -> asyncio.Semaphore:
-        """Once refused, one at a time: the refusals that follow count in a row with those before."""
-        return asyncio.Semaphore(1 if self._refusals.get(lineage) else min(PROBES, self._allowed))
 
     def _forget_unused(self, now: float) -> None:
         self._states = {
@@ -223,8 +246,10 @@ class Guard:
             for fingerprint, state in self._states.items()
             if now - state.used_at < FORGOTTEN_AFTER
         }
+        used = {id(state.allowance) for state in self._states.values()}
+        self._allowances = {locked: one for locked, one in self._allowances.items() if id(one) in used}
         lineages = {state.lineage for state in self._states.values()}
-        self._refusals = {lineage: n for lineage, n in self._refusals.items() if lineage in lineages}
+        self._times = {lineage: times for lineage, times in self._times.items() if lineage in lineages}
 
 
 async def _concluded(probe: asyncio.Future[_Unreachable | None], request: Request) -> None:

@@ -110,8 +110,9 @@ class IamLogin:
 
     def _identity(self, password: str) -> Identity:
         """The login, whatever project it is for: it is the user that would be locked."""
-        own = fingerprint("login", self._endpoint, self._domain, self._username, password)
-        return Identity(own, own, self.name, self._advice(HTTPStatus.UNAUTHORIZED))
+        user = fingerprint("login", self._endpoint, self._domain, self._username)
+        own = fingerprint(user, password)
+        return Identity(own, user, user, self.name, self._advice(HTTPStatus.UNAUTHORIZED))
 
     def _advice(self, status: int) -> str:
         if status == HTTPStatus.UNAUTHORIZED:

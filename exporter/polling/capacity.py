@@ -12,12 +12,13 @@ import structlog
 
 from exporter.errors import ConnectionFailed, NotFound, PollError, RequestTimeout
 from exporter.polling.endpoint import OptionalEndpoint
+from exporter.polling.publication import published
 from exporter.polling.schedule import Schedule, lifetime
 from exporter.snapshot.dated import Dated
-from exporter.snapshot.fitting import refitted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from concurrent.futures import Executor
 
     from exporter.api.client import Client
     from exporter.clock import Clock
@@ -58,6 +59,7 @@ class CapacityPoller:
         interval: seconds between two requests.
         nodes: whether to ask for the pools' nodes too, one request a pool.
         stale_after: seconds that a capacity may be shown after the last success.
+        worker: finds out what fits, off the event loop.
         clock: the time, and waits.
         telemetry: where it is told whether it works.
         rng: for jitter.
@@ -70,6 +72,7 @@ class CapacityPoller:
     interval: float
     nodes: bool
     stale_after: float
+    worker: Executor
     clock: Clock
     telemetry: Telemetry
     rng: random.Random = field(default_factory=random.Random)
@@ -119,12 +122,9 @@ class CapacityPoller:
             return error
         fresh_until = self._fresh_until()
         for key in self._watched():
-            state = self.store.states.get(key)
-            if state is not None and (capacity := capacities.get(key.pool)):
-                state = replace(state, capacity=Dated(capacity, fresh_until))
-                self.store.publish(refitted(state, self.clock.monotonic()))
-                # Thousands of workloads are looked at for each pool; others get their turn in between.
-                await asyncio.sleep(0)
+            if capacity := capacities.get(key.pool):
+                change = partial(replace, capacity=Dated(capacity, fresh_until))
+                await published(self.store, key, change, clock=self.clock, worker=self.worker)
         return None
 
     async def _read_nodes(self) -> PollError | None:

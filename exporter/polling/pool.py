@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from exporter.errors import NotFound, PollError
 from exporter.polling.nearmiss import near_misses
-from exporter.snapshot.fitting import refitted
+from exporter.polling.publication import published
 from exporter.snapshot.pool import PoolState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from concurrent.futures import Executor
 
     from exporter.clock import Clock
     from exporter.errors import Outcome
     from exporter.snapshot.pool import Listing, PoolKey
     from exporter.snapshot.store import SnapshotStore
+    from exporter.snapshot.throughput import Throughput
     from exporter.telemetry import Telemetry
     from exporter.throughput.ledger import Ledger
 
@@ -37,6 +40,7 @@ class PoolPoller:
         ledger: compares its listings.
         stale_after: seconds that a listing may be shown after the last success.
         estimates: whether to estimate when waiting workloads start.
+        worker: finds out what fits, off the event loop.
         clock: the time.
         telemetry: where the poll's duration is counted.
     """
@@ -48,6 +52,7 @@ class PoolPoller:
     ledger: Ledger
     stale_after: float
     estimates: bool
+    worker: Executor
     clock: Clock
     telemetry: Telemetry
 
@@ -59,6 +64,8 @@ class PoolPoller:
 
     async def poll(self) -> PoolState:
         """Read the pool once and publish its new state, which is returned too."""
+        self.watch()
+        last = self.store.states[self.key]
         started = self.clock.monotonic()
         listing, outcome, explanation = await self._read()
         throughput = None
@@ -67,10 +74,25 @@ class PoolPoller:
             listing, throughput = await self.ledger.record(
                 self.key, listing, wall, moment=self.clock.monotonic(), estimates=self.estimates
             )
-        # After all waits: what others publish meanwhile, as its capacity, is in here.
-        before = self.store.states.get(self.key) or PoolState(self.key)
+        self.telemetry.poll_duration.observe(self.clock.monotonic() - started)
+        ended = partial(self._ended, started, outcome, explanation, listing, throughput)
+        state = await published(self.store, self.key, ended, clock=self.clock, worker=self.worker)
+        self._report(last, state)
+        if listing is not None:
+            self._report_limits(last.listing, listing)
+        return state
+
+    def _ended(
+        self,
+        started: float,
+        outcome: Outcome,
+        explanation: str,
+        listing: Listing | None,
+        throughput: Throughput | None,
+        before: PoolState,
+    ) -> PoolState:
+        """What a poll makes of the state before its end: what others published meanwhile is in there."""
         now = self.clock.monotonic()
-        self.telemetry.poll_duration.observe(now - started)
         state = replace(
             before,
             name=self.names().get(self.key.pool, before.name),
@@ -89,11 +111,6 @@ class PoolPoller:
                 fresh_until=now + self.stale_after,
                 throughput=throughput,
             )
-            state = refitted(state, now)
-        self._report(before, state)
-        if listing is not None:
-            self._report_limits(before.listing, listing)
-        self.store.publish(state)
         return state
 
     async def _read(self) -> tuple[Listing | None, Outcome, str]:

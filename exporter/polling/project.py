@@ -58,7 +58,7 @@ class ProjectPoller:
         interval: seconds between two polls of a pool.
         stale_after: seconds that a listing may be shown after the last success.
         estimates: whether to estimate when waiting workloads start.
-        worker: holds listings against each other, off the event loop.
+        worker: holds listings against each other and against capacities, off the event loop.
         clock: the time, and waits.
         telemetry: where things are counted.
         cross_check: which listings are held against the cloud's own count.
@@ -259,6 +259,7 @@ class ProjectPoller:
             ledger=self.ledger,
             stale_after=self.stale_after,
             estimates=self.estimates,
+            worker=self.worker,
             clock=self.clock,
             telemetry=self.telemetry,
         )

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fakes import NoThread
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,7 +60,7 @@ async def nodes(body: bytes) -> Iterator[float | None]:
     async def fetch(_: str) -> bytes:
         return body
 
-    free = (await read_free_cards(fetch, where="GET x")).free
+    free = (await read_free_cards(fetch, worker=NoThread(), where="GET x")).free
     return iter((*free.total.values(), *free.most_on_a_node.values()))
 
 

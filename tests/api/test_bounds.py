@@ -7,6 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fakes import NoThread
 
 from exporter.api.body import MOST_VALUES
 from exporter.api.capacity import decode_capacities
@@ -118,14 +119,14 @@ async def test_nodes_without_end_are_a_bad_response() -> None:
         return json.dumps({"items": nodes, "metadata": {"continue": "more"}}).encode()
 
     with pytest.raises(BadResponse, match="goes on and on"):
-        await read_free_cards(fetch, where="GET x")
+        await read_free_cards(fetch, worker=NoThread(), where="GET x")
     assert next(numbers) <= MOST_NODES + 5001
 
     async def far(_: str) -> bytes:
         return json.dumps({"items": [], "metadata": {"continue": "c" * 5000}}).encode()
 
     with pytest.raises(BadResponse, match="cursor of 5,000"):
-        await read_free_cards(far, where="GET x")
+        await read_free_cards(far, worker=NoThread(), where="GET x")
 
 
 @pytest.mark.parametrize("body", [b"[" * DEEP, b'{"error_code": "a", "error_msg": "' + b"x" * 2**20 + b'"}'])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cloud import POOL, cloud_of, jobs
+from fakes import LateWorker
 
 from exporter.api.client import ATTEMPTS
 from exporter.api.wire import PAGE_LIMIT
@@ -26,8 +28,11 @@ from exporter.simulator.listing import ListingRules
 from exporter.transport import MAX_BODY
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from fakes import FakeClock
 
+    from exporter.api.client import Client
     from exporter.simulator.faults import Fault
     from exporter.simulator.pools import FixedPool
 
@@ -212,3 +217,30 @@ async def test_requests_of_a_project_are_paced(clock: FakeClock) -> None:
         before = clock.monotonic()
         await cloud.client.listing(POOL)
         assert clock.monotonic() - before == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.listing(POOL),
+        lambda client: client.pools("0"),
+        lambda client: client.capacities(),
+        lambda client: client.free_cards(POOL),
+        lambda client: client.statistics(POOL),
+    ],
+    ids=["listing", "pools", "capacities", "free_cards", "statistics"],
+)
+async def test_no_answer_is_understood_on_the_event_loop(
+    clock: FakeClock, ask: Callable[[Client], Awaitable[object]]
+) -> None:
+    """Not even that it cannot be: a long answer takes a second, and the worker has it."""
+    async with cloud_of(clock) as cloud:
+        cloud.simulator.faults.plant(faults.html())
+        cloud.client.worker = worker = LateWorker()
+        answer = asyncio.ensure_future(ask(cloud.client))
+        asked = asyncio.ensure_future(worker.asked())
+        await asyncio.wait({answer, asked}, return_when=asyncio.FIRST_COMPLETED)
+        assert not answer.done()
+        worker.work()
+        with pytest.raises(BadResponse):
+            await answer

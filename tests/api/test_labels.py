@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from fakes import NoThread
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,7 +110,7 @@ async def test_what_a_pool_has_is_bounded_too() -> None:
     async def fetch(_: str) -> bytes:
         return json.dumps({"items": [node]}).encode()
 
-    free = (await read_free_cards(fetch, where="GET x")).free
+    free = (await read_free_cards(fetch, worker=NoThread(), where="GET x")).free
     assert len(free.total) == MOST_KINDS + 1
     assert sum(free.total.values()) == 2 * len(ODD)
     assert set(free.most_on_a_node.values()) == {2.0}

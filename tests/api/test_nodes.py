@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from fakes import NoThread
 
 from exporter.api.nodes import CountedCards, read_free_cards
 from exporter.errors import BadResponse
@@ -32,7 +33,7 @@ async def counted(*pages: list[dict[str, Any]]) -> CountedCards:
         more = {"continue": str(index + 1)} if index + 1 < len(pages) else {}
         return json.dumps({"kind": "NodeList", "metadata": more, "items": pages[index]}).encode()
 
-    return await read_free_cards(fetch, where="GET x")
+    return await read_free_cards(fetch, worker=NoThread(), where="GET x")
 
 
 @pytest.mark.parametrize(
@@ -87,5 +88,5 @@ async def test_a_cursor_that_leads_in_a_circle_is_an_error() -> None:
         return json.dumps({"metadata": {"continue": "again"}, "items": [node()]}).encode()
 
     with pytest.raises(BadResponse, match="goes on and on"):
-        await read_free_cards(fetch, where="GET x")
+        await read_free_cards(fetch, worker=NoThread(), where="GET x")
     assert asked == ["", "again"]

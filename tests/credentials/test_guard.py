@@ -9,7 +9,7 @@ from fakes import StandingClock
 from stub_service import Asked, StubService, stub_service
 
 from exporter.credentials.credential import KeyPair, Token
-from exporter.credentials.guard import FORGOTTEN_AFTER, Guard
+from exporter.credentials.guard import FORGOTTEN_AFTER, PROBES, Guard
 from exporter.credentials.slots import IN_FLIGHT, SETTLED
 from exporter.errors import ConnectionFailed, CredentialsError
 from exporter.transport import Request, Response, Transport
@@ -109,6 +109,46 @@ async def test_new_key_starts_clean(guard: Guard, cloud: StubService) -> None:
     assert (await guard.send(GOOD, request(cloud, 200), cloud.transport)).status == 200
     with pytest.raises(CredentialsError):
         await guard.send(WRONG, request(cloud, 200), cloud.transport)
+
+
+async def test_secrets_of_one_access_key_are_refused_five_times_together(
+    guard: Guard, cloud: StubService, clock: FakeClock
+) -> None:
+    """Each new one gets its try at once, but for the sixth, which would lock the key for all of them."""
+    for n in range(5):
+        wrong = KeyPair("AK", f"wrong {n}", None, None, "a test").identity
+        assert (await guard.send(wrong, request(cloud, 401), cloud.transport)).status == 401
+        clock.advance(10)
+    with pytest.raises(CredentialsError, match="refused others of this key or user; asked again in 250 s"):
+        await guard.send(GOOD, request(cloud, 200), cloud.transport)
+    another = KeyPair("another AK", "wrong", None, None, "a test").identity
+    assert (await guard.send(another, request(cloud, 401), cloud.transport)).status == 401
+    clock.advance(250)
+    assert (await guard.send(GOOD, request(cloud, 200), cloud.transport)).status == 200
+
+
+async def test_secrets_of_one_access_key_are_tried_three_at_a_time(cloud: StubService, guard: Guard) -> None:
+    """As many as requests with one secret: all that is under way may be refused."""
+    gate = Gate(cloud.transport)
+    wrong = (KeyPair("AK", f"wrong {n}", None, None, "a test").identity for n in range(12))
+    sends = [asyncio.ensure_future(guard.send(one, request(cloud, 401), gate)) for one in wrong]
+    await turns()
+    assert gate.waiting == PROBES
+    gate.open.set()
+    results = await asyncio.gather(*sends, return_exceptions=True)
+    assert sum(isinstance(result, Response) for result in results) == len(cloud.asked) == 5
+
+
+async def test_a_wrong_secret_does_not_hold_up_the_right_one(guard: Guard, cloud: StubService) -> None:
+    """A refusal makes the right one prove itself again, with one request; that counts for both."""
+    await guard.send(GOOD, request(cloud, 200), cloud.transport)
+    await guard.send(WRONG, request(cloud, 401), cloud.transport)
+    gate = Gate(cloud.transport)
+    sends = [asyncio.ensure_future(guard.send(GOOD, request(cloud, 200), gate)) for _ in range(6)]
+    await turns()
+    assert gate.waiting == 1
+    gate.open.set()
+    assert {response.status for response in await asyncio.gather(*sends)} == {200}
 
 
 @pytest.mark.parametrize(
@@ -391,4 +431,5 @@ async def test_unused_credentials_are_forgotten(guard: Guard, cloud: StubService
     clock.advance(FORGOTTEN_AFTER)
     await guard.send(GOOD, request(cloud, 200), cloud.transport)
     assert list(guard._states) == [GOOD.fingerprint]
-    assert guard._refusals == {}
+    assert guard._allowances.keys() == {GOOD.locked}
+    assert guard._times == {}

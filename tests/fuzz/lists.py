@@ -7,6 +7,8 @@ from contextlib import suppress
 from math import isclose, isfinite
 from typing import TYPE_CHECKING, Any
 
+from fakes import NoThread
+
 from exporter.api.capacity import decode_capacities
 from exporter.api.catalogue import decode_catalogue
 from exporter.api.nodes import read_free_cards
@@ -69,7 +71,7 @@ def _nodes(data: bytes) -> None:
     async def fetch(_cursor: str) -> bytes:
         return data
 
-    free, items = asyncio.run(read_free_cards(fetch, where="nodes")).free, _items(data)
+    free, items = asyncio.run(read_free_cards(fetch, worker=NoThread(), where="nodes")).free, _items(data)
     _finite(free.total.values())
     _finite(free.most_on_a_node.values())
     if any(item is None for item in items.values()):

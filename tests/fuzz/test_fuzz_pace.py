@@ -96,7 +96,7 @@ class _Open:
     """A request that has no answer yet.
 
     Attributes:
-        key: whose.
+        key: whose, whatever the secret.
         sent: when.
         answer: what it waits for.
         let_in: others were sent because it had waited for so long that it cannot be refused any more.
@@ -111,9 +111,10 @@ class _Open:
 class Lock(RuleBasedStateMachine):
     """A key is never refused more than five times in a row within five minutes: a sixth would lock it.
 
-    Requests of two keys and three projects are answered in any order, with anything, at any moment, however
-    many want to be sent. But a refusal comes within a second where more than four are under way: what has
-    waited for longer makes room for others, or one project that hangs would hold up all with the same key.
+    Requests with two secrets of one key, and of three projects, are answered in any order, with anything, at
+    any moment, however many want to be sent. But a refusal comes within a second where more than four are
+    under way: what has waited for longer makes room for others, or one project that hangs would hold up all
+    with the same key.
     """
 
     def __init__(self) -> None:
@@ -134,7 +135,7 @@ class Lock(RuleBasedStateMachine):
             async def send(self, request: Request) -> Response:
                 del request
                 answer: asyncio.Future[Response] = machine.loop.create_future()
-                machine._note_sent(pair.identity.fingerprint, answer)
+                machine._note_sent(pair.identity.locked, answer)
                 return await answer
 
         async def sent(identity: Identity) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cloud import POOL, PROJECT, REGION, cloud_of, jobs
+from fakes import LateWorker, NoThread
 from structlog.testing import capture_logs
 
 from exporter.errors import RequestTimeout
@@ -14,8 +15,9 @@ from exporter.polling.capacity import CapacityPoller
 from exporter.polling.endpoint import HOUR
 from exporter.simulator import faults
 from exporter.snapshot.capacity import Amounts, Capacity, FreeCards
-from exporter.snapshot.pool import PoolKey, PoolState
+from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
+from exporter.snapshot.workload import Workload
 
 if TYPE_CHECKING:
     from cloud import Cloud
@@ -37,6 +39,7 @@ def poller(cloud: Cloud, clock: FakeClock, *, watched: bool = True, nodes: bool 
         interval=60.0,
         nodes=nodes,
         stale_after=300.0,
+        worker=NoThread(),
         clock=clock,
         telemetry=cloud.telemetry,
     )
@@ -65,6 +68,26 @@ async def test_a_pool_gets_its_capacity(clock: FakeClock) -> None:
         assert capacities.store.states.keys() == {KEY, other.key}
         assert (cloud.requests("runtime"), capacity_up(cloud)) == (1, 1.0)
         assert cloud.sample("api_requests_total", endpoint="runtime", code="200") == 1.0
+
+
+async def test_a_listing_that_comes_while_the_capacity_is_looked_at_is_kept(clock: FakeClock) -> None:
+    """What fits is found out off the event loop, and follows both."""
+    waiting = Workload(uid="u", type="train", status="Queue", cpu_cores=8.0)
+    async with cloud_of(clock) as cloud:
+        capacities = poller(cloud, clock)
+        capacities.worker = worker = LateWorker()
+        poll = asyncio.ensure_future(capacities.poll())
+        await worker.asked()
+        state = PoolState(KEY, outcome="ok", listing=Listing((waiting,)), fresh_until=2_000.0)
+        capacities.store.publish(state)
+        while not poll.done():
+            worker.work()
+            await asyncio.sleep(0)
+        after = capacities.store.states[KEY]
+        assert (after.outcome, after.listing) == ("ok", state.listing)
+        assert after.capacity is not None
+        assert after.fitting is not None
+        assert after.fitting.value.workloads["train"] == 1
 
 
 async def test_without_pools_nothing_is_asked(clock: FakeClock) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fakes import NoThread
+from fakes import LateWorker, NoThread
 from structlog.testing import capture_logs
 
 from exporter.commands.views import pool_views
@@ -58,6 +59,7 @@ def poller(
         ledger=Ledger(Telemetry(), NoThread()),
         stale_after=300.0,
         estimates=False,
+        worker=NoThread(),
         clock=clock,
         telemetry=Telemetry(),
     )
@@ -110,6 +112,25 @@ async def test_a_capacity_that_comes_while_listings_are_compared_is_kept(clock: 
     state = await polls.poll()
     assert state.capacity is capacity
     assert state.fitting is not None
+
+
+async def test_what_fits_is_found_out_off_the_event_loop(clock: FakeClock) -> None:
+    """A capacity that is published while the worker is at it meets the new listing all the same."""
+    waiting = Workload(uid="u", type="train", status="Queue", cpu_cores=8.0)
+    polls = replace(poller(clock, Listing((waiting,))), worker=(worker := LateWorker()))
+    full, roomy = (Dated(Capacity(Amounts(16.0), Amounts(held)), 2_000.0) for held in (16.0, 8.0))
+    polls.store.publish(PoolState(KEY, capacity=full))
+    poll = asyncio.ensure_future(polls.poll())
+    await worker.asked()
+    assert polls.store.states[KEY].listing is None
+    polls.store.publish(replace(polls.store.states[KEY], capacity=roomy))
+    while not poll.done():
+        worker.work()
+        await asyncio.sleep(0)
+    state = polls.store.states[KEY]
+    assert (state.outcome, state.polls, state.capacity) == ("ok", {"ok": 1}, roomy)
+    assert state.fitting is not None
+    assert state.fitting.value.workloads["train"] == 1
 
 
 async def test_an_incomplete_listing_is_up_and_says_so(clock: FakeClock) -> None:

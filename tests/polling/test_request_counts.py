@@ -43,6 +43,7 @@ async def project_of(
             "store": SnapshotStore(),
             "interval": 60.0,
             "stale_after": 300.0,
+            "worker": NoThread(),
             "clock": clock,
             "telemetry": cloud.telemetry,
         }
@@ -55,7 +56,6 @@ async def project_of(
                 workspace_id="0",
                 ledger=Ledger(cloud.telemetry, NoThread()),
                 estimates=False,
-                worker=NoThread(),
                 cross_check=cross_check,
                 capacity=CapacityPoller(**common, nodes=nodes),
             ),
