@@ -65,7 +65,7 @@ def pace(*, pools: int, requests_per_second: float = 10.0, interval: float = INT
 
 async def test_more_pools_than_the_pace_allows_are_told_at_once_and_measured() -> None:
     """Each is read every 100 s: one warning says so and what to do, and the metric tells."""
-    clock = StepClock(HOUR)
+    clock = StepClock(HOUR / 2)
     cloud = SlowCloud(clock, requests_per_second=1.0, concurrency=8)
     poller = project(cloud, ids(MANY), requests_per_second=1.0)
     with capture_logs() as logs:
@@ -83,7 +83,7 @@ async def test_more_pools_than_the_pace_allows_are_told_at_once_and_measured() -
 @pytest.mark.parametrize("count", [1, 3, 7, 50])
 async def test_pools_that_are_polled_in_time_are_told_as_such(count: int) -> None:
     """Jitter, and the first wait until a pool's own moment, are no lateness."""
-    clock = StepClock(HOUR)
+    clock = StepClock(HOUR / 2)
     cloud = SlowCloud(clock, requests_per_second=10.0, concurrency=8)
     cloud.takes = 0.2
     poller = project(cloud, ids(count))
@@ -95,7 +95,7 @@ async def test_pools_that_are_polled_in_time_are_told_as_such(count: int) -> Non
 
 async def test_slow_answers_are_told_when_they_begin_and_when_they_are_over() -> None:
     """One line each, though the settings would do: 20 pools, two at a time, 20 s an answer."""
-    clock = StepClock(3 * HOUR, {HOUR: lambda: takes(20.0), 1.5 * HOUR: lambda: takes(0.1)})
+    clock = StepClock(2 * HOUR, {0.5 * HOUR: lambda: takes(20.0), HOUR: lambda: takes(0.1)})
     cloud = SlowCloud(clock, requests_per_second=10.0, concurrency=2)
 
     def takes(seconds: float) -> None:
@@ -121,7 +121,7 @@ def test_one_late_poll_is_no_falling_behind() -> None:
 
 async def test_pools_that_cannot_be_read_are_not_late_besides() -> None:
     """They are told as such; to poll them more often would be no cure."""
-    clock = StepClock(HOUR)
+    clock = StepClock(HOUR / 2)
     cloud = SlowCloud(clock, requests_per_second=10.0, concurrency=8)
     cloud.takes, cloud.crash = 40.0, FORBIDDEN
     poller = project(cloud, ids(1))
