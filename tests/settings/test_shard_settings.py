@@ -68,10 +68,12 @@ def test_the_host_name_tells_it_too() -> None:
 )
 def test_a_pod_without_an_ordinal_is_refused(name: str) -> None:
     """As those of a Deployment are, in one line that names what was looked at."""
-    assert problems({**FOUR, "POD_NAME": name}) == [
-        f"shard.index: is missing, and POD_NAME '{name}' ends with no number as a StatefulSet's pods do;"
-        + " give it, e.g. --shard.index=0 for the first one"
-    ]
+    [problem] = problems({**FOUR, "POD_NAME": name})
+    looked_at = f"POD_NAME '{name}' ends with no number as a StatefulSet's pods do"
+    assert (
+        problem
+        == f"shard.index: is missing, and {looked_at}; give it, e.g. --shard.index=0 for the first one"
+    )
 
 
 @pytest.mark.usefixtures("_on_a_host")
