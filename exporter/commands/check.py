@@ -71,7 +71,7 @@ async def check(settings: Settings, around: Surroundings) -> int:
             " of the pools"
         )
     for line in slow:
-        console.print(line)
+        console.print(line, soft_wrap=True)
     return 0 if well else 1
 
 
