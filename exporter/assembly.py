@@ -17,6 +17,7 @@ from exporter.metrics.summary import Choice
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.discovery import Discovery
+from exporter.polling.pace import Pace
 from exporter.polling.project import ProjectPoller
 from exporter.polling.shard import Shard
 from exporter.settings.alerts import DEFAULTS
@@ -129,6 +130,13 @@ class Fetching:
             store=around.store,
             ledger=around.ledger,
             interval=poll.interval,
+            pace=Pace(
+                region=project.region,
+                project_id=project.project_id,
+                interval=poll.interval,
+                requests_per_second=poll.requests_per_second,
+                telemetry=around.telemetry,
+            ),
             stale_after=poll.stale_after,
             estimates=self._settings.workloads.estimates,
             worker=around.worker,

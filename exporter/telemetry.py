@@ -107,6 +107,19 @@ class Telemetry:
             ["region", "project_id"],
             registry=registry,
         )
+        self.poll_interval = Gauge(
+            PREFIX + "poll_interval_seconds",
+            "How long after one another a project's pools are read: the mean over all pools and their last "
+            "ten polls or so, but for those that failed.",
+            ["region", "project_id"],
+            registry=registry,
+        )
+        self.poll_interval_target = Gauge(
+            PREFIX + "poll_interval_target_seconds",
+            "How long after one another they are to be read: poll.interval.",
+            ["region", "project_id"],
+            registry=registry,
+        )
         self.pools_discovered = Counter(
             PREFIX + "pools_discovered_total",
             "Pools that discover found, those at the start included.",
@@ -156,6 +169,10 @@ class Telemetry:
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
             registry=registry,
         )
+        self._begin_at_0()
+
+    def _begin_at_0(self) -> None:
+        """Make the samples of closed sets: a rate knows of a first event only where there was a 0 before."""
         for reason in OUTCOMES:
             if reason not in {"ok", "incomplete"}:
                 self.api_retries.labels(reason)
@@ -187,6 +204,27 @@ class Telemetry:
             with suppress(KeyError):  # there may never have been one
                 self.capacity_up.remove(region, project_id)
 
+    def tell_pace(
+        self, region: str, project_id: str, *, target: float | None, mean: float | None = None
+    ) -> None:
+        """Say how long after one another a project's pools are, and are to be, read, in seconds.
+
+        Args:
+            region: where the project is.
+            project_id: the project.
+            target: what is to be; None where there is no pool to read.
+            mean: what is; what was told before holds on if not given.
+        """
+        project = region, project_id
+        if target is None:
+            for metric in (self.poll_interval, self.poll_interval_target):
+                with suppress(KeyError):  # there may never have been one
+                    metric.remove(*project)
+            return
+        self.poll_interval_target.labels(*project).set(target)
+        if mean is not None:
+            self.poll_interval.labels(*project).set(mean)
+
     def keep_projects(
         self,
         *,
@@ -202,7 +240,10 @@ class Telemetry:
             measured: of those whose capacities are asked for.
         """
         for kept, metrics in (
-            (watched, (self.credentials_expiry, self.pools)),
+            (
+                watched,
+                (self.credentials_expiry, self.pools, self.poll_interval, self.poll_interval_target),
+            ),
             (discovered, (self.discovery_up, self.pools_discovered, self.pools_gone)),
             (measured, (self.capacity_up,)),
         ):

@@ -50,6 +50,7 @@ async def check(settings: Settings, around: Surroundings) -> int:
     """
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
     rows: list[_Row] = []
+    slow: list[str] = []
     well = True
     async with await Fetching.opened(settings, around, patience=settings.poll.timeout) as fetching:
         for project in fetching.projects:
@@ -58,6 +59,8 @@ async def check(settings: Settings, around: Surroundings) -> int:
             done = await project.once(lambda state: progress.print(f"  {state.key.pool}: {state.outcome}"))
             rows += _rows(project, done)
             well = well and done.well
+            if excess := project.pace.excess(len(done.states)):
+                slow.append(f"project {project.project_id} cannot be read within poll.interval: {excess}")
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
@@ -67,6 +70,8 @@ async def check(settings: Settings, around: Surroundings) -> int:
             f"shard {share.index} of {share.total} (the first is 0); other shards watch {share.elsewhere}"
             " of the pools"
         )
+    for line in slow:
+        console.print(line, soft_wrap=True)
     return 0 if well else 1
 
 

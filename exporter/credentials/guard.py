@@ -244,7 +244,7 @@ class Guard:
         self._states = {
             fingerprint: state
             for fingerprint, state in self._states.items()
-            if now - state.used_at < FORGOTTEN_AFTER
+            if now - state.used_at < FORGOTTEN_AFTER or state.allowance.slots.under_way
         }
         used = {id(state.allowance) for state in self._states.values()}
         self._allowances = {locked: one for locked, one in self._allowances.items() if id(one) in used}

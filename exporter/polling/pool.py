@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from exporter.clock import Clock
     from exporter.errors import Outcome
+    from exporter.polling.pace import Pace
+    from exporter.polling.schedule import Schedule
     from exporter.snapshot.pool import Listing, PoolKey
     from exporter.snapshot.store import SnapshotStore
     from exporter.snapshot.throughput import Throughput
@@ -61,6 +63,22 @@ class PoolPoller:
         if self.key not in self.store.states:
             name, throughput = self.names().get(self.key.pool), self.ledger.throughput(self.key)
             self.store.publish(PoolState(self.key, name=name, throughput=throughput))
+
+    async def keep_polling(self, schedule: Schedule, pace: Pace) -> None:
+        """Poll for ever, at the schedule's moments, and tell how far they were apart."""
+        before = self.store.states[self.key]
+        if before.attempted_at is not None:
+            # Watched before a reload: not due again just because the configuration was read.
+            elapsed = self.clock.monotonic() - before.attempted_at
+            await self.clock.sleep(max(0.0, schedule.interval - elapsed))
+        last: float | None = None
+        while True:
+            state = await self.poll()
+            read = self.clock.monotonic() if state.up else None
+            if read is not None and last is not None:
+                pace.note(read - last)
+            last = read
+            await self.clock.sleep(schedule.wait(self.clock.monotonic()))
 
     async def poll(self) -> PoolState:
         """Read the pool once and publish its new state, which is returned too."""

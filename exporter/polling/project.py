@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from exporter.clock import Clock
     from exporter.polling.capacity import CapacityPoller
     from exporter.polling.crosscheck import CrossCheck
+    from exporter.polling.pace import Pace
     from exporter.snapshot.catalogue import CatalogueEntry
     from exporter.snapshot.pool import Listing, PoolState
     from exporter.snapshot.store import SnapshotStore
@@ -56,6 +57,7 @@ class ProjectPoller:
         store: where the pools' states go.
         ledger: compares their listings.
         interval: seconds between two polls of a pool.
+        pace: holds the polls against it.
         stale_after: seconds that a listing may be shown after the last success.
         estimates: whether to estimate when waiting workloads start.
         worker: holds listings against each other and against capacities, off the event loop.
@@ -75,6 +77,7 @@ class ProjectPoller:
     store: SnapshotStore
     ledger: Ledger
     interval: float
+    pace: Pace
     stale_after: float
     estimates: bool
     worker: Executor
@@ -229,25 +232,18 @@ class ProjectPoller:
             poller.watch()
             if self._discovering and pool not in known:
                 log.info("pool is discovered", **poller.key._asdict(), name=self._catalogue[pool].name)
-            self._tasks[pool] = group.create_task(self._keep_polling(poller))
+            self._tasks[pool] = group.create_task(poller.keep_polling(self._schedule(), self.pace))
 
     def _count(self, wanted: AbstractSet[str], known: AbstractSet[str]) -> None:
         project = self.region, self.project_id
         self.telemetry.pools.labels(*project).set(len(wanted))
+        self.pace.watch(len(wanted))
         if self._discovering:
             self.telemetry.pools_discovered.labels(*project).inc(len(wanted - known))
             self.telemetry.pools_gone.labels(*project).inc(len(known - wanted))
 
-    async def _keep_polling(self, poller: PoolPoller) -> None:
-        schedule = Schedule(self.clock.monotonic(), self.interval, next(self._phases), self.rng)
-        before = poller.store.states[poller.key]
-        if before.attempted_at is not None:
-            # Watched before a reload: not due again just because the configuration was read.
-            elapsed = self.clock.monotonic() - before.attempted_at
-            await self.clock.sleep(max(0.0, self.interval - elapsed))
-        while True:
-            await poller.poll()
-            await self.clock.sleep(schedule.wait(self.clock.monotonic()))
+    def _schedule(self) -> Schedule:
+        return Schedule(self.clock.monotonic(), self.interval, next(self._phases), self.rng)
 
     def _poller(self, pool: str) -> PoolPoller:
         key = PoolKey(self.region, self.project_id, pool)

@@ -12,6 +12,7 @@ from exporter.settings.addresses import ListenAddress, Listening
 from exporter.settings.alerts import Alerts
 from exporter.settings.durations import PositiveDuration  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.files import KeptFile, ReadableFile  # noqa: TC001  (pydantic reads the annotations)
+from exporter.settings.numbers import WholeNumber  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.project import Project  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.section import Listed, Section
 from exporter.settings.shard import Shard
@@ -37,7 +38,7 @@ class Poll(Section):
     timeout: PositiveDuration = 10.0
     stale_after: PositiveDuration = Field(default=300.0, validate_default=True)
     requests_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
-    concurrency: Annotated[int, Field(ge=1)] = 8
+    concurrency: Annotated[WholeNumber, Field(ge=1)] = 8
     cross_check: Literal["off", "paged", "always"] = "paged"
 
     @field_validator("stale_after")
@@ -65,9 +66,9 @@ class Workloads(Section):
     """
 
     series: Literal["none", "waiting", "active", "all"] = "waiting"
-    limit: Annotated[int, Field(ge=0)] = 200
+    limit: Annotated[WholeNumber, Field(ge=0)] = 200
     user_metrics: bool = False
-    user_limit: Annotated[int, Field(ge=0)] = 20
+    user_limit: Annotated[WholeNumber, Field(ge=0)] = 20
     estimates: bool = False
 
 
@@ -124,7 +125,7 @@ class Web(Section):
     telemetry_path: Annotated[str, AfterValidator(_path)] = "/metrics"
     config_file: ReadableFile | None = None
     enable_lifecycle: bool = False
-    max_requests: Annotated[int, Field(ge=0)] = 40
+    max_requests: Annotated[WholeNumber, Field(ge=0)] = 40
 
 
 class Log(Section):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from exporter.settings.numbers import WholeNumber  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.section import Section
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class Shard(Section):
         index: which of them this is, from 0 on; if not given, the ordinal of the StatefulSet's pod.
     """
 
-    total: Annotated[int, Field(ge=1, le=100)] = 1
-    index: Annotated[int, Field(ge=0)] = Field(default=_NOT_GIVEN, validate_default=True)
+    total: Annotated[WholeNumber, Field(ge=1, le=100)] = 1
+    index: Annotated[WholeNumber, Field(ge=0)] = Field(default=_NOT_GIVEN, validate_default=True)
 
     @field_validator("index", mode="before")
     @classmethod
@@ -63,7 +64,10 @@ def _ordinal(total: int, environ: Mapping[str, str]) -> int:
         name, told = socket.gethostname(), "the host name"
     found = _ORDINAL.search(name)
     if not found:
-        raise ValueError(f"is missing, and {told} '{name}' ends with no number as a StatefulSet's pods do")
+        raise ValueError(
+            f"is missing, and {told} '{name}' ends with no number as a StatefulSet's pods do; give it, e.g. "
+            "--shard.index=0 for the first one"
+        )
     if (index := int(found[1])) >= total:
         raise ValueError(
             f"is {index} by {told} '{name}', and must be less than shard.total ({total}); give it, or let "

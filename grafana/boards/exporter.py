@@ -133,7 +133,17 @@ def _polls() -> Section:
                 "Seconds since the last successful listing, of the ten pools with the oldest.",
                 Query(worst(data_age()), "{{pool_name}}"),
                 unit=Seconds,
-                width=24,
+            ),
+            graph(
+                "Time between polls",
+                "Seconds from one poll of a pool to the next, by project, failed ones left out; and what "
+                "poll.interval asks for. Of several exporters, the greatest.",
+                Query(
+                    largest(own(PREFIX + "poll_interval_seconds", *SCOPE[:2]), *_PROJECT), "{{project_id}}"
+                ),
+                Query(f"max({own(PREFIX + 'poll_interval_target_seconds', *SCOPE[:2])})", "asked for"),
+                unit=Seconds,
+                colours={"asked for": "green"},
             ),
         ),
     )

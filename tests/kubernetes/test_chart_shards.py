@@ -107,6 +107,14 @@ def test_a_new_total_reaches_every_pod() -> None:
         ({"sharding": {"total": 2.5}}, "sharding/total"),
         ({"sharding": {"total": "4"}}, "sharding/total"),
         ({"config": SHARDED["config"] | {"shard": {"total": 4}}}, "config/shard"),
+        (
+            {"env": [{"name": "MODELARTS_EXPORTER_SHARD__INDEX", "value": "0"}]},
+            "env: MODELARTS_EXPORTER_SHARD__I",
+        ),
+        (
+            {"sharding": {"total": 1}, "env": [{"name": "MODELARTS_EXPORTER_SHARD__TOTAL", "value": "4"}]},
+            "env: MODELARTS_EXPORTER_SHARD__TOTAL",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(values: dict[str, Any], told: str) -> None:

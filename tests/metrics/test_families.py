@@ -2,97 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
-from supply import supply
+from shown import IDENTITY, JOB, KEY, PASSED, RUNNING, SERVICE, WAITING, exposition, state
 
 from exporter.metrics.render import render_pool
-from exporter.metrics.section import SECTIONS
 from exporter.metrics.summary import Choice, SeriesOf
-from exporter.metrics.thresholds import Rule, Thresholds
-from exporter.snapshot.pool import Listing, PoolKey, PoolState
-from exporter.snapshot.throughput import Throughput
+from exporter.snapshot.pool import PoolState
 from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload
-from exporter.throughput.tally import add
-from exporter.throughput.transitions import Created, Finished, Requeued, Started
-
-KEY = PoolKey("cn-north-4", "0123456789abcdef0123456789abcdef", "pool-a")
-IDENTITY = 'region="cn-north-4",project_id="0123456789abcdef0123456789abcdef",pool="pool-a"'
-JOB = f'{IDENTITY},uid="u1",job_name="train llm",type="train"'
-SERVICE = f'{IDENTITY},uid="u2",job_name="serve",type="infer"'
-
-WAITING = Workload(
-    uid="u1",
-    name="modelarts-job-1",
-    job_name="train llm",
-    job_uuid="j1",
-    type="train",
-    status="Queue",
-    flavor="modelarts.kat1.8xlarge",
-    priority="2",
-    user="ann",
-    gvk="batch.volcano.sh/v1alpha1, Kind=Job",
-    created=1_700_000_000.5,
-    pending=3600.0,
-    position=4,
-    estimated_start=900.0,
-    cpu_cores=8.0,
-    memory_bytes=64.0 * 2**30,
-    accelerators=(("huawei.com/ascend-1980", 16.0),),
-)
-RUNNING = Workload(
-    uid="u2",
-    job_name="serve",
-    type="infer",
-    status="Running",
-    pending=30.0,
-    running=7200.0,
-    cpu_cores=0.5,
-    accelerators=(("huawei.com/ascend-310", 2.0), ("example.com/tpu", 1.0)),
-    nodes=2,
-)
-
-
-PASSED = add(
-    Throughput(),
-    [
-        Created("train"),
-        Started("train", "2", 90.0),
-        Started("train", "2", 3600.0),
-        Finished("infer", "Failed", 7200.0),
-        Requeued("notebook"),
-    ],
-    ["train", "infer"],
-)
-
-
-def state(*workloads: Workload, complete: bool = True) -> PoolState:
-    return PoolState(
-        KEY,
-        name="Team A",
-        outcome="ok" if complete else "incomplete",
-        succeeded_at=1_700_000_100.0,
-        listing=Listing(workloads, complete, head_since=1_700_000_000.0),
-        fresh_until=100.0,
-        polls={"ok": 3},
-        **supply(100.0),
-    )
-
-
-ALL = Choice("all", 200)
-THRESHOLDS = Thresholds((Rule(None, {("train", "3"): 3600.0, ("train", "default"): 14400.0}),))
-
-
-def exposition(pool: PoolState, *, now: float = 0.0) -> str:
-    chunks = render_pool(pool, ALL, thresholds=THRESHOLDS).chunks(now)
-    return "".join(
-        chunk.plain.decode() for section in SECTIONS[False] for chunk in chunks.get(section.key, ())
-    )
 
 
 @pytest.mark.parametrize(
@@ -341,37 +262,3 @@ def test_any_text_survives_as_a_label_value(job_name: str, user: str) -> None:
         if sample.name == "modelarts_workload_info"
     ]
     assert (info.labels["job_name"], info.labels["user"]) == (job_name, user)
-
-
-def test_the_listing_is_rendered_once_however_often_its_state_changes() -> None:
-    """A failed poll keeps the listing; its text is taken over, not made again."""
-    first = render_pool(state(WAITING), ALL)
-    failed = PoolState(KEY, outcome="timeout", listing=first.state.listing, fresh_until=100.0)
-    second = render_pool(failed, ALL, first)
-    assert second.listing_chunks is first.listing_chunks
-    assert render_pool(failed, Choice("none", 0), first).listing_chunks is not first.listing_chunks
-    assert second.state_chunks["modelarts_pool_up"][0].plain.endswith(b" 0\n")
-
-
-def test_thresholds_are_rendered_only_when_they_change() -> None:
-    """A poll takes their text over; another name or configuration makes it anew where it differs."""
-    key = "modelarts_pool_pending_threshold_seconds"
-    first = render_pool(state(WAITING), ALL, None, THRESHOLDS)
-    for same in (THRESHOLDS, Thresholds(THRESHOLDS.rules)):
-        assert render_pool(state(), ALL, first, same).chunks(0.0)[key] is first.chunks(0.0)[key]
-    changed = Thresholds((Rule(re.compile("^Team A$"), {("train", "3"): 60.0}), *THRESHOLDS.rules))
-    second = render_pool(first.state, ALL, first, changed)
-    assert b'priority="3"} 60\n' in second.chunks(0.0)[key][0].plain
-    assert second.listing_chunks is first.listing_chunks
-    renamed = render_pool(replace(second.state, name="Team B"), ALL, second, changed)
-    assert b'priority="3"} 3600\n' in renamed.chunks(1e9)[key][0].plain
-
-
-def test_what_got_through_is_rendered_only_when_it_has_changed() -> None:
-    """Its text, hundreds of lines for every pool, is taken over while the value is the same."""
-    key = "modelarts_pool_workloads_created_total"
-    first = render_pool(replace(state(WAITING), throughput=PASSED), ALL)
-    second = render_pool(replace(state(WAITING, RUNNING), throughput=PASSED), ALL, first)
-    assert second.chunks(0.0)[key] is first.chunks(0.0)[key]
-    third = render_pool(replace(state(WAITING), throughput=Throughput()), ALL, second)
-    assert b'type="train"} 0' in third.chunks(0.0)[key][0].plain

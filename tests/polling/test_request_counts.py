@@ -11,6 +11,7 @@ from cloud import PROJECT, REGION, cloud_of, jobs
 from fakes import NoThread
 
 from exporter.polling.capacity import CapacityPoller
+from exporter.polling.pace import Pace
 from exporter.polling.project import ProjectPoller
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.snapshot.store import SnapshotStore
@@ -55,6 +56,13 @@ async def project_of(
                 pools=ids,
                 workspace_id="0",
                 ledger=Ledger(cloud.telemetry, NoThread()),
+                pace=Pace(
+                    region=REGION,
+                    project_id=PROJECT,
+                    interval=60.0,
+                    requests_per_second=10.0,
+                    telemetry=cloud.telemetry,
+                ),
                 estimates=False,
                 cross_check=cross_check,
                 capacity=CapacityPoller(**common, nodes=nodes),

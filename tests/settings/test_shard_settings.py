@@ -68,9 +68,12 @@ def test_the_host_name_tells_it_too() -> None:
 )
 def test_a_pod_without_an_ordinal_is_refused(name: str) -> None:
     """As those of a Deployment are, in one line that names what was looked at."""
-    assert problems({**FOUR, "POD_NAME": name}) == [
-        f"shard.index: is missing, and POD_NAME '{name}' ends with no number as a StatefulSet's pods do"
-    ]
+    [problem] = problems({**FOUR, "POD_NAME": name})
+    looked_at = f"POD_NAME '{name}' ends with no number as a StatefulSet's pods do"
+    assert (
+        problem
+        == f"shard.index: is missing, and {looked_at}; give it, e.g. --shard.index=0 for the first one"
+    )
 
 
 @pytest.mark.usefixtures("_on_a_host")
@@ -79,6 +82,7 @@ def test_a_host_without_an_ordinal_is_refused() -> None:
     """Likewise, and says that it was the host's name."""
     [problem] = problems(FOUR)
     assert "the host name 'laptop' ends with no number" in problem
+    assert "--shard.index" in problem
 
 
 @pytest.mark.parametrize("name", ["watch-4", "watch-999999999"])

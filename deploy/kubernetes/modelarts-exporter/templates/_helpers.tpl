@@ -137,6 +137,11 @@ httpGet:
 {{- if and (gt (int .Values.sharding.total) 1) (gt (int .Values.replicas) 1) -}}
 {{- fail "replicas: with sharding.total every pod has its own pools; for two of each share install a second release" -}}
 {{- end -}}
+{{- range .Values.env -}}
+{{- if hasPrefix "MODELARTS_EXPORTER_SHARD__" (upper .name) -}}
+{{- fail (printf "env: %s would give every pod the same share; sharding.total and the pods' names say which is whose" .name) -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.persistence.enabled .Values.persistence.existingClaim (ne (include "modelarts-exporter.pods" .) "1") -}}
 {{- fail "persistence.existingClaim: every pod has a claim of its own; leave it empty" -}}
 {{- end -}}
