@@ -27,7 +27,7 @@ comes: `poll.interval` 60 s, `poll.timeout` 10 s, `poll.stale_after` 5 min.
 - **Go on**: the pools that do not notice.
 - **Requests**: to the project's cloud, retries and those that never got there included; in brackets, how many
   there are in as long without a fault.
-- **Refused**: the most refusals of one credential in a row within 5 minutes. The cloud locks a key at 6.
+- **Refused**: the most refusals of one key or user in a row within 5 minutes. The cloud locks a key at 6.
 - **Well again**: from the end of the fault until every pool is up with the right figures. A pool is asked
   once a minute, so up to 63 s are nothing but the wait for its turn.
 """
