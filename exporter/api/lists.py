@@ -49,7 +49,7 @@ def decode_list(body: bytes, *, what: str, where: str) -> Listed:
         where: what was asked, for the error.
 
     Raises:
-        BadResponse: it is no list of anything, or of too much.
+        BadResponse: it is no list of anything, of too much, or of items none of which can be identified.
     """
     answer = decode(body, WireList, what=f"list of {what}", where=where)
     cursor = (answer.metadata.next if answer.metadata else None) or ""
@@ -61,8 +61,16 @@ def decode_list(body: bytes, *, what: str, where: str) -> Listed:
             status=200,
             advice="nobody has so much; check that the endpoint is ModelArts",
         )
-    items = (item for item in _understood(answer.items) if _NAME.fullmatch(item.metadata.name))
-    return Listed({item.metadata.name: item for item in items}, cursor)
+    named = [item for item in _understood(answer.items) if _NAME.fullmatch(item.metadata.name)]
+    if answer.items and not named:
+        # As an empty list it would say that every pool is gone.
+        raise BadResponse(
+            f"none of the {len(answer.items):,} items in the list of {what} has a name",
+            where=where,
+            status=200,
+            advice="check that the endpoint is ModelArts, and nothing in between changes its answers",
+        )
+    return Listed({item.metadata.name: item for item in named}, cursor)
 
 
 def part(raw: msgspec.Raw) -> Mapping[str, Any]:

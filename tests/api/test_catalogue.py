@@ -67,6 +67,16 @@ def test_what_is_no_list_of_pools_is_an_error(body: bytes) -> None:
         decode_catalogue(body, where="GET x")
 
 
+def test_a_list_none_of_whose_items_has_a_name_is_no_empty_list() -> None:
+    """It would say that every pool is gone; one that is odd among others is only left out."""
+    nameless = [{"kind": "?"}, 7, None, {"metadata": {"name": "../../v3/users"}}]
+    with pytest.raises(BadResponse, match="none of the 4 items"):
+        decode_catalogue(json.dumps({"items": nameless}).encode(), where="GET x")
+    some = json.dumps({"items": [*nameless, {"metadata": {"name": "pool-a"}}]}).encode()
+    assert decode_catalogue(some, where="GET x").keys() == {"pool-a"}
+    assert decode_catalogue(b'{"items": []}', where="GET x") == {}
+
+
 def test_half_a_character_in_a_name_costs_nobody_his_place() -> None:
     """A lone surrogate is spelt out; the other pools do not notice."""
     items = rb'[{"metadata": {"name": "pool-a", "labels": {"os.modelarts/name": "x\ud800y"}}},'

@@ -116,7 +116,7 @@ class Watch:
             self._note("miscounted", f"{counts} in {where}")
         elif shown.complete:
             for which, by in journal.miscounted(shown.statuses, span).items():
-                self._note("miscounted", f"{which} by {by} in {where}")
+                self._note("miscounted", f"{which} by {by} of {shown.statuses.total()} in {where}")
 
     def inspect(self, text: str) -> int:
         """Look through a whole exposition; the number of its series."""
