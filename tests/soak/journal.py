@@ -34,8 +34,8 @@ class Listed(NamedTuple):
 
     @property
     def pages(self) -> int:
-        """How many it took."""
-        return -(-self.statuses.total() // _PAGE)
+        """How many it took: a full one is followed by another."""
+        return self.statuses.total() // _PAGE + 1
 
 
 class Span(NamedTuple):

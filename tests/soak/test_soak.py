@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,6 +68,15 @@ def test_a_journal_knows_what_was_lost_and_what_was_invented() -> None:
     assert journal.lost(set(), span) == {"stays"}
     everything = {"stays", "goes before", "goes meanwhile", "comes meanwhile", "comes later", "never was"}
     assert journal.invented(everything, span) == {"goes before", "comes later", "never was"}
+
+
+def test_a_listing_that_fills_its_page_is_of_no_one_moment() -> None:
+    """The exporter looks for more behind it, and what it reads again there has gone on."""
+    shown = Counter({("train", "Running"): 500})
+    for told, off in ((499, 1), (500, 0)):
+        journal = Journal()
+        journal.listed(1.0, Counter({("train", "Queue"): told}))
+        assert bool(journal.miscounted(shown, Span(1.0, 2.0, earliest=1.0))) == bool(off)
 
 
 def test_a_watch_finds_what_is_wrong() -> None:
