@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.file_mark import file_mark
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-    _Mark = tuple[int, int, int]
 
 _log = structlog.get_logger(__name__)
 
@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 class Authorities:
     """The system's authorities and those of a file. A change that cannot be used leaves the last good ones.
 
-    The file is looked at before every request. That is one `stat`, too short to leave the event loop for.
+    The file is looked at before every request.
 
     Args:
         path: certificates in PEM.
@@ -29,12 +29,12 @@ class Authorities:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._mark = _mark(path)
+        self._mark = file_mark(path)
         self._context = _trusting(path)
 
     def context(self) -> ssl.SSLContext:
         """Another one once the file has changed."""
-        now = _mark(self._path)
+        now = file_mark(self._path)
         if now != self._mark:
             # Noted first: what cannot be used is told once, and what changes while it is read is read again.
             self._mark = now
@@ -53,12 +53,3 @@ def _trusting(path: Path) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(path)
     return context
-
-
-def _mark(path: Path) -> _Mark | None:
-    """What changes with the content; also when Kubernetes swaps a link on the way to it."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino, status.st_size

@@ -10,13 +10,15 @@ import structlog
 from exporter.credentials.credential import key_pair
 from exporter.credentials.static import StaticKeys
 from exporter.errors import CredentialsError
+from exporter.file_mark import file_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.credentials.credential import Credential, KeyPair
+    from exporter.file_mark import FileMark
 
-    _Marks = tuple[tuple[int, int, int] | None, ...]
+    _Marks = tuple[FileMark | None, ...]
 
 _ATTEMPTS = 3
 """Reads in a row, while the files change under the reader."""
@@ -73,7 +75,7 @@ class KeyFiles:
 
     def _marks_now(self) -> _Marks:
         """What changes with each file's content; also when Kubernetes swaps a link on the way to it."""
-        return tuple(map(_mark, self._paths))
+        return tuple(map(file_mark, self._paths))
 
     def _report(self, error: CredentialsError) -> None:
         if error.what != self._reported:
@@ -129,11 +131,3 @@ def read_secret(path: Path) -> str:
 
 def _text_of(part: str | Path) -> str:
     return read_secret(part) if isinstance(part, Path) else part
-
-
-def _mark(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino, status.st_size

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.file_mark import file_mark
 from exporter.web import webconfig
 from exporter.web.tls import server_context
 from exporter.web.webconfig import WebConfig
@@ -52,7 +53,7 @@ class LiveWebConfig:
         What would let in whom the old refuses is kept out as well, for it may be half a file: an editor
         empties one before it writes. It takes a `reload`.
         """
-        if self._path is None or all(_state(file) == state for file, state in self._seen.items()):
+        if self._path is None or all(file_mark(file) == state for file, state in self._seen.items()):
             return
         try:
             settings, tls = self._read(self._path)
@@ -90,11 +91,11 @@ class LiveWebConfig:
     def _read(self, path: Path) -> tuple[WebConfig, ssl.SSLContext | None]:
         # Each file's state is noted before it is read, so that a change in between shows the next time; those
         # that a new configuration names even when they turn out bad, so that mending one shows too.
-        self._seen = {path: _state(path)}
+        self._seen = {path: file_mark(path)}
         settings = webconfig.read(path)
         tls = settings.tls_server_config
         files = tls.files if tls else ()
-        self._seen |= {file: _state(file) for file in files}
+        self._seen |= {file: file_mark(file) for file in files}
         return settings, server_context(tls, where=f"{path}: tls_server_config") if tls else None
 
 
@@ -112,12 +113,3 @@ def _opened(old: WebConfig, new: WebConfig) -> Iterator[str]:
 
 def _asks_for_certificate(tls: TlsServerConfig) -> bool:
     return tls.client_auth_type == "RequireAndVerifyClientCert" or bool(tls.client_allowed_sans)
-
-
-def _state(file: Path) -> object:
-    """What changes when a file is written or replaced, also through Kubernetes' symbolic links."""
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
