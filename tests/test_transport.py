@@ -13,10 +13,11 @@ import pytest
 import trustme
 from aiohttp import ClientPayloadError, ClientResponse, web
 from aioresponses import aioresponses
+from wires import answering, transport
 
 from exporter.errors import BadResponse, ConnectionFailed, PollError, RequestTimeout, TlsFailed
 from exporter.settings.regions import REGIONS
-from exporter.transport import HttpTransport, Request
+from exporter.transport import Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,25 +43,8 @@ class Site:
 @asynccontextmanager
 async def site(tls: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
     served = Site()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", served.echo)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-        served.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+    async with answering(served.echo, tls) as served.url:
         yield served
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def transport(**options: Any) -> AsyncIterator[HttpTransport]:
-    made = HttpTransport(**options)
-    try:
-        yield made
-    finally:
-        await made.close()
 
 
 async def test_the_url_goes_on_the_wire_as_it_is() -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 from structlog.testing import capture_logs
-from test_transport import site, transport
+from test_transport import site
+from wires import transport
 
 from exporter.errors import TlsFailed
 from exporter.transport import Request

@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 from aiohttp import web
 from virtual_time import VirtualClock, run_virtually
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from aiohttp.typedefs import Handler
-
-
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
-    application = web.Application()
-    application.router.add_get("/", handler)
-    runner = web.AppRunner(application, shutdown_timeout=0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
+from wires import answering
 
 
 def test_a_day_passes_at_once() -> None:
@@ -57,7 +38,7 @@ def test_what_a_socket_can_deliver_comes_before_any_timer() -> None:
             return web.Response(body=bytes(2**20))
 
         clock = VirtualClock()
-        async with serving(answer) as url, aiohttp.ClientSession() as session:
+        async with answering(answer) as url, aiohttp.ClientSession() as session:
             started = clock.monotonic()
             for _ in range(200):
                 async with asyncio.timeout(0.001), session.get(url) as response:
@@ -76,7 +57,7 @@ def test_a_timeout_of_aiohttp_comes_when_it_is_due() -> None:
             return web.Response()
 
         clock = VirtualClock()
-        async with serving(hang) as url, aiohttp.ClientSession() as session:
+        async with answering(hang) as url, aiohttp.ClientSession() as session:
             started = clock.monotonic()
             with pytest.raises(asyncio.TimeoutError):
                 await session.get(url, timeout=aiohttp.ClientTimeout(total=3))

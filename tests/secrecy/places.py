@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from canaries import IAM_TOKEN
-
-from exporter.transport import HttpTransport
+from wires import answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,25 +36,8 @@ class Place:
 @asynccontextmanager
 async def place(tls: ssl.SSLContext | None = None, answer: Any = None) -> AsyncIterator[Place]:
     served = Place(answer=answer)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", served.take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-        served.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+    async with answering(served.take, tls) as served.url:
         yield served
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def transport(**options: Any) -> AsyncIterator[HttpTransport]:
-    made = HttpTransport(**options)
-    try:
-        yield made
-    finally:
-        await made.close()
 
 
 def serving_as(authority: trustme.CA, *names: str, **options: Any) -> ssl.SSLContext:

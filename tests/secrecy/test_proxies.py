@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 from canaries import IAM_TOKEN, PROXY_PASSWORD, found_in
-from places import BEARING, place, serving_as, transport
+from places import BEARING, place, serving_as
+from wires import transport
 
 from exporter.errors import ConnectionFailed
 from exporter.transport import Request

@@ -15,7 +15,8 @@ import trustme
 from aiohttp import web
 from canaries import IAM_TOKEN, POD_TOKEN, found_in
 from fakes import FakeClock
-from places import BEARING, place, serving_as, transport
+from places import BEARING, place, serving_as
+from wires import transport
 
 from exporter.api.refusal import refusal
 from exporter.credentials.authenticator import Authenticator
