@@ -46,7 +46,7 @@ $(READY): requirements-dev.lock pyproject.toml
 	@touch $@
 
 docs: $(READY)  ## write docs/metrics.md from the tables in the code
-	$(BIN)/python -m exporter.metrics.reference > docs/metrics.md
+	$(BIN)/python -m exporter.metrics.docs > docs/metrics.md
 
 faults: $(READY)  ## let every fault loose on the daemon, and write docs/faults.md from what was measured
 	PYTHONPATH=tests $(BIN)/python -m faults docs/faults.md

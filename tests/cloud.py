@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from fakes import NoThread
 
 from exporter.api.client import Client
-from exporter.api.throttle import Throttle
+from exporter.api.rate_limit import Throttle
 from exporter.credentials.authenticator import Authenticator
-from exporter.credentials.guard import Guard
 from exporter.credentials.key_files import configured_keys
+from exporter.credentials.lockout import Guard
+from exporter.self_metrics import Telemetry
 from exporter.simulator.identity import KeyPair
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator, serve
-from exporter.telemetry import Telemetry
-from exporter.transport import HttpTransport
+from exporter.transport.http import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from exporter.metrics.families import FAMILIES, WORKLOAD_FAMILIES
-from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS
-from exporter.telemetry import Telemetry
+from exporter.metrics.families.base import POOL_LABELS, WORKLOAD_LABELS
+from exporter.metrics.families.pool import FAMILIES, WORKLOAD_FAMILIES
+from exporter.self_metrics import Telemetry
 
 TARGET_LABELS = {"instance", "job"}
 """Prometheus gives them to every series."""

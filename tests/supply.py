@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from exporter.snapshot.capacity import Amounts, Capacity, FreeCards
-from exporter.snapshot.catalogue import CatalogueEntry
-from exporter.snapshot.dated import Dated
-from exporter.snapshot.fitting import Fitting
+from exporter.snapshot.pool import CatalogueEntry, Dated, Fitting
+from exporter.snapshot.resources import Amounts, Capacity, FreeCards
 
 CARD = "huawei.com/ascend-1980"
 CAPACITY = Capacity(

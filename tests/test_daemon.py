@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from cloud import KEY, PROJECT, REGION, jobs
 
-from exporter.clock import SystemClock
+from exporter.common.clock import SystemClock
 from exporter.simulator import faults
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator, serve

@@ -13,8 +13,8 @@ import pytest
 from programs import program, promtool_findings
 from running import running_demo, running_prometheus
 
-from exporter.metrics.families import FAMILIES
-from exporter.telemetry import PREFIX
+from exporter.metrics.families.pool import FAMILIES
+from exporter.self_metrics import PREFIX
 
 if TYPE_CHECKING:
     from pathlib import Path

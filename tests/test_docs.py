@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from exporter.metrics.reference import reference
+from exporter.metrics.docs import reference
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,7 +9,7 @@ import sys
 from cloud import KEY, PROJECT, REGION, jobs
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.clock import SystemClock
+from exporter.common.clock import SystemClock
 from exporter.simulator.nodes import Room
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator, serve

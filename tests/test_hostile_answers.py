@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.errors import BadResponse, ConnectionFailed, PollError
-from exporter.transport import MAX_BODY, HttpTransport, Request
+from exporter.common.errors import BadResponse, ConnectionFailed, PollError
+from exporter.transport.http import MAX_BODY, HttpTransport, Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

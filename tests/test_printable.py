@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
-from exporter.commands.check import _row
-from exporter.commands.views import pool_views
-from exporter.logs import set_up_logs
-from exporter.metrics.render import render_pool
+from exporter.app.status import pool_views
+from exporter.cli.check import _row
+from exporter.common.logging import set_up_logs
+from exporter.common.text import printable
+from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice
-from exporter.printable import printable
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.workload import Workload
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from fakes import FakeClock
 
-    from exporter.logs import Format
+    from exporter.common.logging import Format
 
 EVIL = 'a\nlevel=error\r\x1b[2J\x00\x07\u202eb\u2028\x85"\\'
 KEY = PoolKey("r", "p", "pool-a")

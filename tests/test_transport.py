@@ -15,9 +15,9 @@ from aiohttp import ClientPayloadError, ClientResponse, web
 from aioresponses import aioresponses
 from wires import answering, transport
 
-from exporter.errors import BadResponse, ConnectionFailed, PollError, RequestTimeout, TlsFailed
+from exporter.common.errors import BadResponse, ConnectionFailed, PollError, RequestTimeout, TlsFailed
 from exporter.settings.regions import REGIONS
-from exporter.transport import Request
+from exporter.transport.http import Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

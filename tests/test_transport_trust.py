@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from test_transport import site
 from wires import transport
 
-from exporter.errors import TlsFailed
-from exporter.transport import Request
+from exporter.common.errors import TlsFailed
+from exporter.transport.http import Request
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from exporter.transport import HttpTransport
+from exporter.transport.http import HttpTransport
 
 if TYPE_CHECKING:
     import ssl

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 import tenacity
 
 from exporter.api.capacity import decode_capacities
-from exporter.api.catalogue import decode_catalogue
-from exporter.api.cloud_time import CloudTime
-from exporter.api.decode import Page, decode_page
-from exporter.api.labels import Labels
-from exporter.api.listing import read_listing
+from exporter.api.clock_skew import CloudTime
+from exporter.api.errors import refusal
+from exporter.api.label_limits import Labels
 from exporter.api.nodes import read_free_cards
-from exporter.api.refusal import refusal
-from exporter.api.statistics import decode_statistics
-from exporter.api.wire import (
+from exporter.api.pagination import read_listing
+from exporter.api.pools import decode_catalogue
+from exporter.api.schema import (
     LISTING_QUERY,
     NODES_LIMIT,
     nodes_path,
@@ -27,8 +25,9 @@ from exporter.api.wire import (
     statistics_path,
     workloads_path,
 )
-from exporter.credentials.signing import canonical_url
-from exporter.errors import (
+from exporter.api.statistics import decode_statistics
+from exporter.api.workloads import Page, decode_page
+from exporter.common.errors import (
     ConnectionFailed,
     HeldBack,
     PollError,
@@ -37,20 +36,20 @@ from exporter.errors import (
     Throttled,
     Unauthorized,
 )
-from exporter.transport import Request, Response
+from exporter.credentials.signing import canonical_url
+from exporter.transport.http import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
 
-    from exporter.api.throttle import Throttle
-    from exporter.clock import Clock
+    from exporter.api.rate_limit import Throttle
+    from exporter.common.clock import Clock
     from exporter.credentials.authenticator import Authenticator
-    from exporter.snapshot.capacity import Capacity, FreeCards
-    from exporter.snapshot.catalogue import CatalogueEntry
-    from exporter.snapshot.pool import Listing
-    from exporter.telemetry import Telemetry
-    from exporter.transport import Transport
+    from exporter.self_metrics import Telemetry
+    from exporter.snapshot.pool import CatalogueEntry, Listing
+    from exporter.snapshot.resources import Capacity, FreeCards
+    from exporter.transport.http import Transport
 
 Understood = TypeVar("Understood")
 

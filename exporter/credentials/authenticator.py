@@ -6,18 +6,18 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from exporter.common.errors import CredentialsError
+from exporter.common.secrets import Headers, reveal
 from exporter.credentials.credential import KeyPair, Token
 from exporter.credentials.signing import signed_headers
-from exporter.errors import CredentialsError
-from exporter.sealed import Headers, reveal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
     from exporter.credentials.credential import Credential, CredentialSource
-    from exporter.credentials.guard import Guard
-    from exporter.transport import Request, Response, Transport
+    from exporter.credentials.lockout import Guard
+    from exporter.transport.http import Request, Response, Transport
 
 
 class Authenticator:

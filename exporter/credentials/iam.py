@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from exporter.credentials.answers import check_server, decoded, unix
+from exporter.common.errors import CredentialsError
+from exporter.common.secrets import redacted
 from exporter.credentials.credential import Identity, Token, fingerprint, usable
 from exporter.credentials.key_files import read_secret
-from exporter.credentials.redaction import redacted
-from exporter.errors import CredentialsError
-from exporter.transport import UNDECODABLE, Request
+from exporter.credentials.responses import check_server, decoded, unix
+from exporter.transport.http import UNDECODABLE, Request
 
 if TYPE_CHECKING:
-    from exporter.credentials.guard import Guard
-    from exporter.transport import Response, Transport
+    from exporter.credentials.lockout import Guard
+    from exporter.transport.http import Response, Transport
 
 _MESSAGE_LENGTH = 200
 

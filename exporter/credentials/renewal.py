@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from exporter.errors import CredentialsError, HeldBack, PollError, Throttled
+from exporter.common.errors import CredentialsError, HeldBack, PollError, Throttled
 
 if TYPE_CHECKING:
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
     from exporter.credentials.credential import Credential
 
 EARLY = 600.0

@@ -6,18 +6,18 @@ import asyncio
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from exporter.metrics.render import RenderedPool, render_pool
+from exporter.metrics.pool_text import RenderedPool, render_pool
 from exporter.metrics.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
     from exporter.metrics.summary import Choice
+    from exporter.self_metrics import Telemetry
     from exporter.snapshot.pool import PoolKey
     from exporter.snapshot.store import SnapshotStore
-    from exporter.telemetry import Telemetry
 
 
 class Renderer:

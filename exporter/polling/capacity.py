@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.errors import ConnectionFailed, NotFound, PollError, RequestTimeout
-from exporter.polling.endpoint import OptionalEndpoint
-from exporter.polling.publication import published
+from exporter.api.optional_endpoint import OptionalEndpoint
+from exporter.common.errors import ConnectionFailed, NotFound, PollError, RequestTimeout
+from exporter.polling.publish import published
 from exporter.polling.schedule import Schedule, lifetime
-from exporter.snapshot.dated import Dated
+from exporter.snapshot.pool import Dated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from concurrent.futures import Executor
 
     from exporter.api.client import Client
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
+    from exporter.self_metrics import Telemetry
     from exporter.snapshot.pool import PoolKey
     from exporter.snapshot.store import SnapshotStore
-    from exporter.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
 

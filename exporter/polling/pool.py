@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.errors import NotFound, PollError
-from exporter.polling.nearmiss import near_misses
-from exporter.polling.publication import published
+from exporter.common.errors import NotFound, PollError
+from exporter.polling.publish import published
+from exporter.polling.suggest import near_misses
 from exporter.snapshot.pool import PoolState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from concurrent.futures import Executor
 
-    from exporter.clock import Clock
-    from exporter.errors import Outcome
-    from exporter.polling.pace import Pace
-    from exporter.polling.schedule import Schedule
+    from exporter.common.clock import Clock
+    from exporter.common.errors import Outcome
+    from exporter.lifecycle.tracker import Ledger
+    from exporter.polling.schedule import Pace, Schedule
+    from exporter.self_metrics import Telemetry
+    from exporter.snapshot.counters import Throughput
     from exporter.snapshot.pool import Listing, PoolKey
     from exporter.snapshot.store import SnapshotStore
-    from exporter.snapshot.throughput import Throughput
-    from exporter.telemetry import Telemetry
-    from exporter.throughput.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 

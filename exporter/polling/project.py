@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.errors import PollError
-from exporter.polling.absence import LONG, Absences
-from exporter.polling.crosscheck import CheckedReader
-from exporter.polling.discovery import Discovery
-from exporter.polling.endpoint import OptionalEndpoint
+from exporter.api.optional_endpoint import OptionalEndpoint
+from exporter.common.errors import PollError
+from exporter.polling.cross_check import CheckedReader
 from exporter.polling.pool import PoolPoller
+from exporter.polling.retention import LONG, Absences
 from exporter.polling.round import Round
 from exporter.polling.schedule import Schedule, lifetime, phases
-from exporter.polling.shard import Shard
-from exporter.snapshot.dated import Dated
-from exporter.snapshot.pool import PoolKey
+from exporter.polling.selection import Discovery, Shard
+from exporter.snapshot.pool import Dated, PoolKey
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -28,15 +26,14 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from exporter.api.client import Client
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
+    from exporter.lifecycle.tracker import Ledger
     from exporter.polling.capacity import CapacityPoller
-    from exporter.polling.crosscheck import CrossCheck
-    from exporter.polling.pace import Pace
-    from exporter.snapshot.catalogue import CatalogueEntry
-    from exporter.snapshot.pool import Listing, PoolState
+    from exporter.polling.cross_check import CrossCheck
+    from exporter.polling.schedule import Pace
+    from exporter.self_metrics import Telemetry
+    from exporter.snapshot.pool import CatalogueEntry, Listing, PoolState
     from exporter.snapshot.store import SnapshotStore
-    from exporter.telemetry import Telemetry
-    from exporter.throughput.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from exporter.errors import ConfigurationError
+from exporter.common.errors import ConfigurationError
 from exporter.web import status
-from exporter.web.gate import gate
-from exporter.web.protocol import ALWAYS
+from exporter.web.access import gate
+from exporter.web.listener.protocol import ALWAYS
 from exporter.web.scrapes import Scrapes
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler
 
-    from exporter.clock import Clock
-    from exporter.web.live import LiveWebConfig
+    from exporter.common.clock import Clock
+    from exporter.web.config_watch import LiveWebConfig
     from exporter.web.scrapes import Exposition
     from exporter.web.status import PoolView, ShareView
 
@@ -60,7 +60,7 @@ def application(
     max_requests: int = 40,
     documentation: str | None = None,
 ) -> web.Application:
-    """The whole web side, but for listening (see `exporter.web.server`).
+    """The whole web side, but for listening (see `exporter.web.listener.server`).
 
     Args:
         services: what to answer from.

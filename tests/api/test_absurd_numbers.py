@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api.capacity import decode_capacities
-from exporter.api.catalogue import decode_catalogue
-from exporter.api.decode import decode_page
 from exporter.api.nodes import read_free_cards
+from exporter.api.pools import decode_catalogue
 from exporter.api.statistics import decode_statistics
-from exporter.errors import BadResponse
+from exporter.api.workloads import decode_page
+from exporter.common.errors import BadResponse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fakes import NoThread
 
-from exporter.api.body import MOST_VALUES
 from exporter.api.capacity import decode_capacities
-from exporter.api.catalogue import decode_catalogue
-from exporter.api.decode import Page, decode_page
-from exporter.api.listing import MOST_PAGES, MOST_WORKLOADS, read_listing
-from exporter.api.lists import MOST_ITEMS
+from exporter.api.errors import refusal
+from exporter.api.json import MOST_ITEMS, MOST_VALUES
 from exporter.api.nodes import MOST_NODES, read_free_cards
-from exporter.api.refusal import refusal
+from exporter.api.pagination import MOST_PAGES, MOST_WORKLOADS, read_listing
+from exporter.api.pools import decode_catalogue
 from exporter.api.statistics import decode_statistics
-from exporter.errors import BadResponse
+from exporter.api.workloads import Page, decode_page
+from exporter.common.errors import BadResponse
 from exporter.snapshot.workload import Workload
-from exporter.transport import Response
+from exporter.transport.http import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable

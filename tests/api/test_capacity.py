@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from exporter.api.capacity import decode_capacities
-from exporter.errors import BadResponse
-from exporter.snapshot.capacity import Amounts, Capacity
+from exporter.common.errors import BadResponse
+from exporter.snapshot.resources import Amounts, Capacity
 
 GIB = 2.0**30
 # The documented example, but for the pool's ID.

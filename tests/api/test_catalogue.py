@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from exporter.api.catalogue import decode_catalogue
-from exporter.errors import BadResponse
-from exporter.snapshot.catalogue import CatalogueEntry
+from exporter.api.pools import decode_catalogue
+from exporter.common.errors import BadResponse
+from exporter.snapshot.pool import CatalogueEntry
 
 
 def decoded(**parts: Any) -> CatalogueEntry:

@@ -10,8 +10,8 @@ from cloud import POOL, cloud_of, jobs
 from fakes import LateWorker
 
 from exporter.api.client import ATTEMPTS
-from exporter.api.wire import PAGE_LIMIT
-from exporter.errors import (
+from exporter.api.schema import PAGE_LIMIT
+from exporter.common.errors import (
     BadResponse,
     ConnectionFailed,
     CredentialsError,
@@ -25,7 +25,7 @@ from exporter.errors import (
 )
 from exporter.simulator import faults
 from exporter.simulator.listing import ListingRules
-from exporter.transport import MAX_BODY
+from exporter.transport.http import MAX_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

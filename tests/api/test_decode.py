@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from exporter.api.decode import Page, decode_page
-from exporter.errors import BadResponse
+from exporter.api.workloads import Page, decode_page
+from exporter.common.errors import BadResponse
 
 NOW = 1_729_173_183.0
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api.capacity import decode_capacities
-from exporter.api.catalogue import decode_catalogue
-from exporter.api.decode import Page, decode_page
-from exporter.api.labels import LONGEST, MOST_KINDS, Labels, label
+from exporter.api.label_limits import LONGEST, MOST_KINDS, Labels, label
 from exporter.api.nodes import read_free_cards
-from exporter.metrics.render import render_pool
+from exporter.api.pools import decode_catalogue
+from exporter.api.workloads import Page, decode_page
+from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice, summarise
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.workload import STATUSES, TYPES

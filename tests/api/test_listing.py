@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from exporter.api.decode import Page, decode_page
-from exporter.api.listing import read_listing
-from exporter.errors import BadResponse, NotFound, PollError
+from exporter.api.pagination import read_listing
+from exporter.api.workloads import Page, decode_page
+from exporter.common.errors import BadResponse, NotFound, PollError
 from exporter.snapshot.workload import Workload
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 from fakes import NoThread
 
 from exporter.api.nodes import CountedCards, read_free_cards
-from exporter.errors import BadResponse
-from exporter.snapshot.capacity import FreeCards
+from exporter.common.errors import BadResponse
+from exporter.snapshot.resources import FreeCards
 
 CARD = "huawei.com/ascend-1980"
 

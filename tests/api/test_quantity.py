@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.api.quantity import quantity
+from exporter.api.quantities import quantity
 
 GI = 2**30
 

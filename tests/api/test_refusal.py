@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.api.refusal import refusal
-from exporter.errors import (
+from exporter.api.errors import refusal
+from exporter.common.errors import (
     AnswerError,
     BadResponse,
     Forbidden,
@@ -14,7 +14,7 @@ from exporter.errors import (
     Throttled,
     Unauthorized,
 )
-from exporter.transport import Response
+from exporter.transport.http import Response
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 

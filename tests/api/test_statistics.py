@@ -9,7 +9,7 @@ import pytest
 from cloud import POOL, cloud_of, jobs
 
 from exporter.api.statistics import decode_statistics
-from exporter.errors import BadResponse
+from exporter.common.errors import BadResponse
 
 if TYPE_CHECKING:
     from fakes import FakeClock

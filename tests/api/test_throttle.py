@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.api.throttle import Throttle
-from exporter.errors import Throttled
+from exporter.api.rate_limit import Throttle
+from exporter.common.errors import Throttled
 
 if TYPE_CHECKING:
     from fakes import FakeClock

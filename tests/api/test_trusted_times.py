@@ -9,9 +9,9 @@ import pytest
 from cloud import POOL, cloud_of, jobs
 from fakes import FakeClock
 
-from exporter.api.cloud_time import CloudTime
-from exporter.api.decode import decode_page
-from exporter.transport import Response
+from exporter.api.clock_skew import CloudTime
+from exporter.api.workloads import decode_page
+from exporter.transport.http import Response
 
 if TYPE_CHECKING:
     from exporter.snapshot.workload import Workload

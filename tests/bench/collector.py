@@ -15,9 +15,9 @@ from prometheus_client import REGISTRY, start_http_server
 from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 
 from bench.data import PROJECT, Size, variants
-from exporter.api.decode import decode_page
-from exporter.metrics.families import LISTING_FAMILIES, WORKLOAD_FAMILIES
-from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS, Family, HistogramFamily, InfoFamily
+from exporter.api.workloads import decode_page
+from exporter.metrics.families.base import POOL_LABELS, WORKLOAD_LABELS, Family, HistogramFamily, InfoFamily
+from exporter.metrics.families.pool import LISTING_FAMILIES, WORKLOAD_FAMILIES
 from exporter.metrics.summary import Choice, SeriesOf, summarise
 from exporter.snapshot.pool import Listing
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from exporter.metrics.family import ListingFamily, WorkloadFamily
+    from exporter.metrics.families.base import ListingFamily, WorkloadFamily
 
 
 class Collector:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench.figures import Findings, Table, median, shown
 from bench.simulated import POOLS, SimulatedPool
+from exporter.lifecycle.pool_history import Memory
 from exporter.simulator.demand import HOUR
-from exporter.throughput.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from bench.figures import Findings, Table
 from bench.simulated import POOLS, SimulatedPool
+from exporter.lifecycle.pool_history import Memory
 from exporter.simulator.demand import HOUR
-from exporter.throughput.memory import Memory
 
 if TYPE_CHECKING:
-    from exporter.snapshot.throughput import Throughput
+    from exporter.snapshot.counters import Throughput
 
 INTERVALS = (15, 30, 60, 120, 300)
 EVENTS = ("created", "started", "requeued", "finished")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from fakes import FakeClock
 
-from exporter.api.decode import decode_page
+from exporter.api.workloads import decode_page
 from exporter.simulator.cluster import Cluster
 from exporter.simulator.demand import HOUR, Pace, Shape, submissions
 from exporter.simulator.lively import LivelyPool

@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from exporter.cli import main
+from exporter.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 TIMED = {
-    "decode": ("exporter.api.decode", "decode_page"),
-    "compare": ("exporter.throughput.memory", "Memory.take"),
+    "decode": ("exporter.api.workloads", "decode_page"),
+    "compare": ("exporter.lifecycle.pool_history", "Memory.take"),
     "aggregate": ("exporter.metrics.summary", "summarise"),
-    "rendering": ("exporter.metrics.render", "render_pool"),
-    "compress": ("exporter.metrics.section", "deflated"),
+    "rendering": ("exporter.metrics.pool_text", "render_pool"),
+    "compress": ("exporter.metrics.groups", "deflated"),
 }
 """`rendering` runs from the snapshot to the finished chunks: aggregate and compress are parts of it."""
 
@@ -159,15 +159,15 @@ def _report(stopwatch: Stopwatch) -> None:
 
 
 def _run(flags: list[str]) -> int:
-    importlib.import_module("exporter.commands.run")  # so that every name to replace is there
+    importlib.import_module("exporter.cli.run")  # so that every name to replace is there
     stopwatch = Stopwatch()
     for name, (module_name, function) in TIMED.items():
         _replace(module_name, function, functools.partial(stopwatch.timed, name))
-    _replace("exporter.transport", "HttpTransport.send", stopwatch.answering)
+    _replace("exporter.transport.http", "HttpTransport.send", stopwatch.answering)
     _replace("exporter.metrics.renderer", "Renderer._swap", stopwatch.swapping)
     if flags and flags[0] == "--heartbeat":
         flags = flags[1:]
-        _replace("exporter.daemon", "Daemon.run", stopwatch.beating)
+        _replace("exporter.app.daemon", "Daemon.run", stopwatch.beating)
     threading.Thread(target=_report, args=(stopwatch,), daemon=True).start()
     return main(flags)
 

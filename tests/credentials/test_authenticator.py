@@ -9,16 +9,16 @@ import pytest
 from aiohttp import web
 from stub_service import Asked, StubService, stub_service
 
+from exporter.common.errors import CredentialsError
 from exporter.credentials.authenticator import Authenticator
 from exporter.credentials.credential import Credential, CredentialSource, Token
-from exporter.credentials.guard import Guard
 from exporter.credentials.iam import IamLogin
 from exporter.credentials.key_files import configured_keys
+from exporter.credentials.lockout import Guard
 from exporter.credentials.renewal import RenewedSource
-from exporter.errors import CredentialsError
 from exporter.simulator.refusals import Refusal
 from exporter.simulator.signature import Arrived, claim, verify
-from exporter.transport import Request, Response
+from exporter.transport.http import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

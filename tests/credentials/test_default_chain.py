@@ -8,9 +8,9 @@ import pytest
 from aiohttp import web
 from stub_service import Asked, StubService, stub_service
 
+from exporter.common.errors import CredentialsError, ServerError
 from exporter.credentials.chain import DefaultChain
 from exporter.credentials.credential import KeyPair
-from exporter.errors import CredentialsError, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -8,11 +8,11 @@ from aiohttp import web
 from fakes import StandingClock
 from stub_service import Asked, StubService, stub_service
 
+from exporter.common.errors import ConnectionFailed, CredentialsError
 from exporter.credentials.credential import KeyPair, Token
-from exporter.credentials.guard import FORGOTTEN_AFTER, PROBES, Guard
-from exporter.credentials.slots import IN_FLIGHT, SETTLED
-from exporter.errors import ConnectionFailed, CredentialsError
-from exporter.transport import Request, Response, Transport
+from exporter.credentials.in_flight import IN_FLIGHT, SETTLED
+from exporter.credentials.lockout import FORGOTTEN_AFTER, PROBES, Guard
+from exporter.transport.http import Request, Response, Transport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

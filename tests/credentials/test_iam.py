@@ -7,11 +7,11 @@ import pytest
 from aiohttp import web
 from stub_service import Asked, StubService, stub_service
 
+from exporter.common.errors import CredentialsError, PollError, ServerError, Throttled
 from exporter.credentials.credential import Token
-from exporter.credentials.guard import Guard
 from exporter.credentials.iam import IamLogin
+from exporter.credentials.lockout import Guard
 from exporter.credentials.renewal import RenewedSource
-from exporter.errors import CredentialsError, PollError, ServerError, Throttled
 
 if TYPE_CHECKING:
     from pathlib import Path

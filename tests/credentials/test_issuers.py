@@ -6,11 +6,11 @@ import pytest
 from aiohttp import web
 from stub_service import Asked, stub_service
 
+from exporter.common.errors import ConnectionFailed, CredentialsError, ServerError
 from exporter.credentials.credential import KeyPair
 from exporter.credentials.ecs_agency import EcsAgency
 from exporter.credentials.pod_identity import PodIdentity
-from exporter.errors import ConnectionFailed, CredentialsError, ServerError
-from exporter.transport import HttpTransport
+from exporter.transport.http import HttpTransport
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
+from exporter.common.errors import CredentialsError
 from exporter.credentials.credential import KeyPair, Token, key_pair
-from exporter.credentials.key_files import KeyFiles, configured_keys
-from exporter.credentials.profile import profile_keys
-from exporter.credentials.static import StaticKeys, environment_keys
-from exporter.errors import CredentialsError
+from exporter.credentials.key_files import (
+    KeyFiles,
+    StaticKeys,
+    configured_keys,
+    environment_keys,
+    profile_keys,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from exporter.credentials.answers import decoded, unix
-from exporter.errors import CredentialsError
-from exporter.transport import Response
+from exporter.common.errors import CredentialsError
+from exporter.credentials.responses import decoded, unix
+from exporter.transport.http import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

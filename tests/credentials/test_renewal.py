@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
+from exporter.common.errors import ConnectionFailed, CredentialsError, HeldBack, PollError, Throttled
 from exporter.credentials.credential import KeyPair
 from exporter.credentials.renewal import EARLY, FIRST_RETRY, LAST_RETRY, PAUSE, RenewedSource
-from exporter.errors import ConnectionFailed, CredentialsError, HeldBack, PollError, Throttled
 
 if TYPE_CHECKING:
     from fakes import FakeClock

@@ -9,10 +9,10 @@ from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.common.secrets import reveal
 from exporter.credentials.credential import KeyPair
 from exporter.credentials.signing import canonical_url, signed_headers
-from exporter.sealed import reveal
-from exporter.transport import Request
+from exporter.transport.http import Request
 
 NOW = 1_700_000_000.75
 PROJECT = "0123456789abcdef0123456789abcdef"

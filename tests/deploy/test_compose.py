@@ -14,7 +14,7 @@ import pytest
 import yaml
 from programs import program
 
-from exporter.flags import parse
+from exporter.cli.args import parse
 from exporter.settings.load import load
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -18,7 +18,7 @@ from cloud import KEY, POOL, PROJECT, REGION
 from programs import program
 from running import configured_prometheus, listening
 
-from exporter.clock import SystemClock
+from exporter.common.clock import SystemClock
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator, serve
 

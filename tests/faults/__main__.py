@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from exporter.logs import set_up_logs
+from exporter.common.logging import set_up_logs
 from faults.catalogue import CATALOGUE
 from faults.page import page, row
 from faults.watching import measured

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from fakes import NoThread
 
-from exporter.commands.run import run
-from exporter.credentials.guard import Guard
+from exporter.app.context import Surroundings
+from exporter.cli.run import run
+from exporter.credentials.lockout import Guard
+from exporter.lifecycle.tracker import Ledger
+from exporter.self_metrics import Telemetry
 from exporter.settings.load import load
 from exporter.snapshot.store import SnapshotStore
-from exporter.surroundings import Surroundings
-from exporter.telemetry import Telemetry
-from exporter.throughput.ledger import Ledger
 from faults.world import IAM, MODELARTS, OTHER_KEY, OTHER_MODELARTS, OTHER_PROJECT, PROJECT, USER, A, B, C
 
 if TYPE_CHECKING:

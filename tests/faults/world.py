@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from virtual_time import VirtualClock
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 OTHER_PROJECT = "fedcba9876543210fedcba9876543210"

@@ -12,16 +12,16 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.api.decode import decode_page
-from exporter.errors import BadResponse
+from exporter.api.workloads import decode_page
+from exporter.common.errors import BadResponse
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.families import WORKLOAD_FAMILIES
-from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS, Family, InfoFamily
+from exporter.metrics.families.base import POOL_LABELS, WORKLOAD_LABELS, Family, InfoFamily
+from exporter.metrics.families.pool import WORKLOAD_FAMILIES
 from exporter.metrics.renderer import Renderer
 from exporter.metrics.summary import Choice, summarise
+from exporter.self_metrics import Telemetry
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
-from exporter.telemetry import Telemetry
 from fuzz.wire import NOW
 
 if TYPE_CHECKING:

@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING
 import structlog
 import trustme
 
-from exporter.errors import ConfigurationError
-from exporter.metrics.render import render_pool
+from exporter.common.errors import ConfigurationError
+from exporter.lifecycle.persistence import Keeping
+from exporter.lifecycle.pool_history import Memory
+from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice
+from exporter.self_metrics import Telemetry
 from exporter.settings.load import load
 from exporter.settings.model import Settings
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.workload import Workload
-from exporter.telemetry import Telemetry
-from exporter.throughput.keeping import Keeping
-from exporter.throughput.memory import Memory
-from exporter.web import webconfig
+from exporter.web import config as webconfig
 from exporter.web.tls import server_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.snapshot.throughput import Throughput
+    from exporter.snapshot.counters import Throughput
 
 SEPARATOR = b"\n%%\n"
 """Between the parts of an input: a configuration file, its environment, its flags."""

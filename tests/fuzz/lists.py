@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from fakes import NoThread
 
 from exporter.api.capacity import decode_capacities
-from exporter.api.catalogue import decode_catalogue
 from exporter.api.nodes import read_free_cards
+from exporter.api.pools import decode_catalogue
 from exporter.api.statistics import decode_statistics
-from exporter.errors import BadResponse
+from exporter.common.errors import BadResponse
 from fuzz import reference
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, cast
 
+from exporter.common.errors import PollError
 from exporter.credentials.ecs_agency import EcsAgency
 from exporter.credentials.iam import IamLogin
 from exporter.credentials.pod_identity import PodIdentity
-from exporter.errors import PollError
-from exporter.transport import Response
+from exporter.transport.http import Response
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hypothesis import strategies as st
 
-from exporter.errors import OUTCOMES
-from exporter.snapshot.capacity import Amounts, Capacity, FreeCards
-from exporter.snapshot.catalogue import NODE_STATES, CatalogueEntry
-from exporter.snapshot.dated import Dated
-from exporter.snapshot.pool import Listing, PoolKey, PoolState
+from exporter.common.errors import OUTCOMES
+from exporter.snapshot.pool import NODE_STATES, CatalogueEntry, Dated, Listing, PoolKey, PoolState
+from exporter.snapshot.resources import Amounts, Capacity, FreeCards
 from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, UNKNOWN, Workload
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.api.decode import decode_page
-from exporter.api.quantity import quantity
+from exporter.api.quantities import quantity
+from exporter.api.workloads import decode_page
 from fuzz import reference
 from fuzz.wire import NOW, listing
 

@@ -10,14 +10,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from exporter.lifecycle.persistence import Keeping
+from exporter.lifecycle.pool_history import Memory
+from exporter.self_metrics import Telemetry
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import STATUSES, Workload
-from exporter.telemetry import Telemetry
-from exporter.throughput.keeping import Keeping
-from exporter.throughput.memory import Memory
 
 if TYPE_CHECKING:
-    from exporter.snapshot.throughput import Throughput
+    from exporter.snapshot.counters import Throughput
 
 KEY = PoolKey("cn-north-4", "0" * 32, "pool-0123456789abcdef0123456789abcdef")
 BEGAN = 1_700_000_000.0
@@ -38,7 +38,7 @@ class Known:
 
 @dataclass
 class Naive:
-    """The table at the head of `exporter.throughput.transitions`, done the slow way."""
+    """The table at the head of `exporter.lifecycle.transitions`, done the slow way."""
 
     known: dict[str, Known] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counter)

@@ -11,12 +11,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from exporter.api.throttle import Throttle
+from exporter.api.rate_limit import Throttle
+from exporter.common.errors import ConnectionFailed, HeldBack
 from exporter.credentials.credential import KeyPair
-from exporter.credentials.guard import Guard
-from exporter.credentials.slots import IN_FLIGHT, SETTLED
-from exporter.errors import ConnectionFailed, HeldBack
-from exporter.transport import Request, Response
+from exporter.credentials.in_flight import IN_FLIGHT, SETTLED
+from exporter.credentials.lockout import Guard
+from exporter.transport.http import Request, Response
 
 if TYPE_CHECKING:
     from exporter.credentials.credential import Identity

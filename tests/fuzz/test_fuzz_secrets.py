@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import ConfigurationError
+from exporter.common.errors import ConfigurationError
 from exporter.settings.load import load
-from exporter.web import webconfig
+from exporter.web import config as webconfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,11 +10,10 @@ from math import isclose, isfinite
 import msgspec
 from yarl import URL
 
-from exporter.api.quantity import quantity
-from exporter.credentials.answers import unix
-from exporter.settings.addresses import parse_listen_address, parse_url
-from exporter.settings.durations import parse_duration
+from exporter.api.quantities import quantity
+from exporter.credentials.responses import unix
 from exporter.settings.project import Discover
+from exporter.settings.types import parse_duration, parse_listen_address, parse_url
 from fuzz import reference
 
 _UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}

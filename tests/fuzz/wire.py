@@ -6,10 +6,10 @@ from decimal import Decimal
 from math import isclose, isfinite
 from typing import TYPE_CHECKING, Any
 
-from exporter.api.decode import decode_page
-from exporter.api.refusal import date_of, refusal
-from exporter.errors import OUTCOMES, AnswerError, BadResponse, Throttled
-from exporter.transport import Response
+from exporter.api.errors import date_of, refusal
+from exporter.api.workloads import decode_page
+from exporter.common.errors import OUTCOMES, AnswerError, BadResponse, Throttled
+from exporter.transport.http import Response
 from fuzz import reference
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from exposed import metrics
 from programs import program
 from running import configured_prometheus, running_demo
 
-from exporter.metrics.family import POOL_LABELS
+from exporter.metrics.families.base import POOL_LABELS
 from grafana.boards import documents
 
 if TYPE_CHECKING:

@@ -60,7 +60,7 @@ def holds_what_an_engine_needs_to_know(configuration: dict[str, Any]) -> None:
     assert configuration["Cmd"] == []  # the base image's is python3
     assert configuration["ExposedPorts"] == {"10310/tcp": {}}
     assert configuration["StopSignal"] == "SIGTERM"
-    assert configuration["Healthcheck"]["Test"] == ["CMD", "python", "-m", "exporter.probe"]
+    assert configuration["Healthcheck"]["Test"] == ["CMD", "python", "-m", "exporter.cli.healthcheck"]
     labels = {name.rpartition(".")[2]: value for name, value in configuration["Labels"].items()}
     assert labels["title"] == "modelarts-exporter"
     assert labels["version"] == __version__
@@ -72,7 +72,7 @@ def holds_the_exporter_compiled_and_no_installer(environment: Path) -> None:
     [packages] = environment.glob("lib/python3.*/site-packages")
     assert not [*packages.glob("pip*"), *packages.glob("setuptools*"), *packages.glob("hatchling*")]
     sources = [*packages.glob("**/*.py")]
-    assert packages / "exporter/cli.py" in sources
+    assert packages / "exporter/cli/main.py" in sources
     assert [
         source for source in sources if not [*source.parent.glob(f"__pycache__/{source.stem}.*.pyc")]
     ] == []

@@ -12,7 +12,7 @@ import pytest
 import trustme
 from aiohttp import web
 
-from exporter.probe import probe
+from exporter.cli.healthcheck import probe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -110,5 +110,7 @@ async def test_as_a_command_it_takes_another_url() -> None:
 
 
 async def _exit_status(url: str) -> int:
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "exporter.probe", url, stderr=-3)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "exporter.cli.healthcheck", url, stderr=-3
+    )
     return await process.wait()

@@ -249,11 +249,29 @@ def test_the_demo_keeps_nothing() -> None:
         ({"tls": True}, {"httpGet": {"path": "/-/healthy", "port": "metrics", "scheme": "HTTPS"}}),
         (
             {"tls": True, "basicAuth": True},
-            {"exec": {"command": ["python", "-m", "exporter.probe", "https://127.0.0.1:10310/-/healthy"]}},
+            {
+                "exec": {
+                    "command": [
+                        "python",
+                        "-m",
+                        "exporter.cli.healthcheck",
+                        "https://127.0.0.1:10310/-/healthy",
+                    ]
+                }
+            },
         ),
         (
             {"basicAuth": True},
-            {"exec": {"command": ["python", "-m", "exporter.probe", "http://127.0.0.1:10310/-/healthy"]}},
+            {
+                "exec": {
+                    "command": [
+                        "python",
+                        "-m",
+                        "exporter.cli.healthcheck",
+                        "http://127.0.0.1:10310/-/healthy",
+                    ]
+                }
+            },
         ),
         ({"tls": True, "clientCertificates": True}, {"tcpSocket": {"port": "metrics"}}),
     ],

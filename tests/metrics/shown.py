@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from supply import supply
 
-from exporter.metrics.render import render_pool
-from exporter.metrics.section import SECTIONS
+from exporter.lifecycle.counting import add
+from exporter.lifecycle.transitions import Created, Finished, Requeued, Started
+from exporter.metrics.groups import SECTIONS
+from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice
 from exporter.metrics.thresholds import Rule, Thresholds
+from exporter.snapshot.counters import Throughput
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
-from exporter.snapshot.throughput import Throughput
 from exporter.snapshot.workload import Workload
-from exporter.throughput.tally import add
-from exporter.throughput.transitions import Created, Finished, Requeued, Started
 
 KEY = PoolKey("cn-north-4", "0123456789abcdef0123456789abcdef", "pool-a")
 IDENTITY = 'region="cn-north-4",project_id="0123456789abcdef0123456789abcdef",pool="pool-a"'

@@ -10,8 +10,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics import block
-from exporter.metrics.render import render_pool
+from exporter.metrics import workload_cache as block
+from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.workload import Workload
@@ -19,7 +19,7 @@ from exporter.snapshot.workload import Workload
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.metrics.section import Chunk
+    from exporter.metrics.groups import Chunk
 
 ALL = Choice("all", 10_000)
 

@@ -16,18 +16,18 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_families
 from supply import supply
 
+from exporter.lifecycle.counting import add
+from exporter.lifecycle.transitions import Started
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.families import FAMILIES
+from exporter.metrics.families.pool import FAMILIES
 from exporter.metrics.renderer import Renderer
 from exporter.metrics.summary import Choice
 from exporter.metrics.thresholds import Rule, Thresholds
+from exporter.self_metrics import Telemetry
+from exporter.snapshot.counters import Throughput
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
-from exporter.snapshot.throughput import Throughput
 from exporter.snapshot.workload import STATUSES, TYPES, Workload
-from exporter.telemetry import Telemetry
-from exporter.throughput.tally import add
-from exporter.throughput.transitions import Started
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

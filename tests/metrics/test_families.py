@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from shown import IDENTITY, JOB, KEY, PASSED, RUNNING, SERVICE, WAITING, exposition, state
 
-from exporter.metrics.render import render_pool
+from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice, SeriesOf
 from exporter.snapshot.pool import PoolState
 from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload

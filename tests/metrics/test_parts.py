@@ -7,13 +7,11 @@ from math import inf
 
 from supply import CAPACITY, supply
 
-from exporter.metrics.render import render_pool
-from exporter.metrics.section import SECTIONS
+from exporter.metrics.groups import SECTIONS
+from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice
-from exporter.snapshot.capacity import Amounts
-from exporter.snapshot.catalogue import CatalogueEntry
-from exporter.snapshot.dated import Dated
-from exporter.snapshot.pool import Listing, PoolKey, PoolState
+from exporter.snapshot.pool import CatalogueEntry, Dated, Listing, PoolKey, PoolState
+from exporter.snapshot.resources import Amounts
 from exporter.snapshot.workload import Workload
 
 KEY = PoolKey("r", "p", "pool-a")

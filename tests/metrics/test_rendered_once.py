@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from shown import ALL, KEY, PASSED, RUNNING, THRESHOLDS, WAITING, state
 
-from exporter.metrics.render import render_pool
+from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice
 from exporter.metrics.thresholds import Rule, Thresholds
+from exporter.snapshot.counters import Throughput
 from exporter.snapshot.pool import PoolState
-from exporter.snapshot.throughput import Throughput
 
 
 def test_the_listing_is_rendered_once_however_often_its_state_changes() -> None:

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from fakes import FakeClock, NoThread
 
-from exporter.errors import Forbidden, PollError
-from exporter.polling.discovery import Discovery
-from exporter.polling.pace import Pace
+from exporter.common.errors import Forbidden, PollError
+from exporter.lifecycle.tracker import Ledger
 from exporter.polling.project import ProjectPoller
-from exporter.snapshot.catalogue import CatalogueEntry
-from exporter.snapshot.pool import Listing
+from exporter.polling.schedule import Pace
+from exporter.polling.selection import Discovery
+from exporter.self_metrics import Telemetry
+from exporter.snapshot.pool import CatalogueEntry, Listing
 from exporter.snapshot.store import SnapshotStore
-from exporter.telemetry import Telemetry
-from exporter.throughput.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable

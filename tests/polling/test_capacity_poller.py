@@ -10,12 +10,12 @@ from cloud import POOL, PROJECT, REGION, cloud_of, jobs
 from fakes import LateWorker, NoThread
 from structlog.testing import capture_logs
 
-from exporter.errors import RequestTimeout
+from exporter.api.optional_endpoint import HOUR
+from exporter.common.errors import RequestTimeout
 from exporter.polling.capacity import CapacityPoller
-from exporter.polling.endpoint import HOUR
 from exporter.simulator import faults
-from exporter.snapshot.capacity import Amounts, Capacity, FreeCards
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
+from exporter.snapshot.resources import Amounts, Capacity, FreeCards
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
 

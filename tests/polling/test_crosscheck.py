@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from exporter.api.decode import decode_page
-from exporter.api.listing import read_listing
+from exporter.api.pagination import read_listing
 from exporter.api.statistics import decode_statistics
-from exporter.errors import Forbidden, PollError
-from exporter.polling.crosscheck import REST, CheckedReader, When, missing
+from exporter.api.workloads import decode_page
+from exporter.common.errors import Forbidden, PollError
+from exporter.polling.cross_check import REST, CheckedReader, When, missing
 from exporter.simulator import faults
 from exporter.simulator.cluster import Cluster
 from exporter.simulator.describing import statistics_object
@@ -34,7 +34,7 @@ from exporter.snapshot.workload import Workload
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.api.decode import Page
+    from exporter.api.workloads import Page
     from exporter.simulator.pools import FixedPool
 
 INTERVAL = 60.0

@@ -8,9 +8,9 @@ import pytest
 from projects import FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 from structlog.testing import capture_logs
 
-from exporter.api.throttle import Throttle
-from exporter.polling.pace import Pace
-from exporter.telemetry import Telemetry
+from exporter.api.rate_limit import Throttle
+from exporter.polling.schedule import Pace
+from exporter.self_metrics import Telemetry
 
 if TYPE_CHECKING:
     from exporter.polling.project import ProjectPoller

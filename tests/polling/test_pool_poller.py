@@ -10,19 +10,18 @@ import pytest
 from fakes import LateWorker, NoThread
 from structlog.testing import capture_logs
 
-from exporter.commands.views import pool_views
-from exporter.errors import NotFound, PollError, RequestTimeout, Throttled
-from exporter.metrics.render import render_pool
+from exporter.app.status import pool_views
+from exporter.common.errors import NotFound, PollError, RequestTimeout, Throttled
+from exporter.lifecycle.tracker import Ledger
+from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice
-from exporter.polling.nearmiss import near_misses
 from exporter.polling.pool import PoolPoller
-from exporter.snapshot.capacity import Amounts, Capacity
-from exporter.snapshot.dated import Dated
-from exporter.snapshot.pool import Listing, PoolKey, PoolState
+from exporter.polling.suggest import near_misses
+from exporter.self_metrics import Telemetry
+from exporter.snapshot.pool import Dated, Listing, PoolKey, PoolState
+from exporter.snapshot.resources import Amounts, Capacity
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
-from exporter.telemetry import Telemetry
-from exporter.throughput.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable

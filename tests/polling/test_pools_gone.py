@@ -8,8 +8,8 @@ import pytest
 from fakes import FakeClock
 from projects import EVERYTHING, FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 
-from exporter.polling.absence import LONG
 from exporter.polling.project import CATALOGUE_INTERVALS
+from exporter.polling.retention import LONG
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
@@ -17,7 +17,7 @@ from exporter.snapshot.workload import Workload
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.errors import PollError
+    from exporter.common.errors import PollError
 
 
 async def test_pools_no_longer_configured_go_when_the_configuration_is_read_again() -> None:

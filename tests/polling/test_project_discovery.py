@@ -8,8 +8,8 @@ import pytest
 from projects import EVERYTHING, FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 from structlog.testing import capture_logs
 
-from exporter.polling.discovery import Discovery
 from exporter.polling.project import CATALOGUE_INTERVALS, ProjectPoller
+from exporter.polling.selection import Discovery
 from exporter.snapshot.pool import PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 

@@ -9,12 +9,11 @@ from fakes import FakeClock
 from projects import EVERYTHING, FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 
 from exporter.polling.project import CATALOGUE_INTERVALS
-from exporter.snapshot.catalogue import CatalogueEntry
-from exporter.snapshot.pool import PoolKey, PoolState
+from exporter.snapshot.pool import CatalogueEntry, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 
 if TYPE_CHECKING:
-    from exporter.polling.discovery import Discovery
+    from exporter.polling.selection import Discovery
 
 
 async def test_pools_are_polled_at_once_and_then_spread_over_the_interval() -> None:

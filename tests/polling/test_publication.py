@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from fakes import LateWorker
 
-from exporter.polling.publication import published
-from exporter.snapshot.capacity import Amounts, Capacity
-from exporter.snapshot.dated import Dated
-from exporter.snapshot.fitting import Fitting
-from exporter.snapshot.pool import Listing, PoolKey, PoolState
+from exporter.polling.publish import published
+from exporter.snapshot.pool import Dated, Fitting, Listing, PoolKey, PoolState
+from exporter.snapshot.resources import Amounts, Capacity
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
 

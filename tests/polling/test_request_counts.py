@@ -10,12 +10,12 @@ import pytest
 from cloud import PROJECT, REGION, cloud_of, jobs
 from fakes import NoThread
 
+from exporter.lifecycle.tracker import Ledger
 from exporter.polling.capacity import CapacityPoller
-from exporter.polling.pace import Pace
 from exporter.polling.project import ProjectPoller
+from exporter.polling.schedule import Pace
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.snapshot.store import SnapshotStore
-from exporter.throughput.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cloud import Cloud
     from fakes import FakeClock
 
-    from exporter.polling.crosscheck import CrossCheck
+    from exporter.polling.cross_check import CrossCheck
 
 
 @asynccontextmanager

@@ -15,11 +15,11 @@ from typing import Any, NoReturn
 
 from canaries import CANARIES
 
-from exporter.cli import main
+from exporter.cli.main import main
 from exporter.credentials.ecs_agency import EcsAgency
 
 PLACES = {
-    "transport": ("exporter.transport", "HttpTransport.send"),
+    "transport": ("exporter.transport.http", "HttpTransport.send"),
     "login": ("exporter.credentials.iam", "IamLogin.issue"),
     "signing": ("exporter.credentials.authenticator", "signed_headers"),
     "poller": ("exporter.polling.pool", "PoolPoller.poll"),

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from exporter import exposure
-from exporter.cli import main
-from exporter.exposure import Exposures, exposed
+from exporter.app import secret_files as exposure
+from exporter.app.secret_files import Exposures, exposed
+from exporter.cli.main import main
 
 PROJECT = (
     "projects: [{region: cn-north-4, project_id: 0123456789abcdef0123456789abcdef, discover: {}, %s}]\n"

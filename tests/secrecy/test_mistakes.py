@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from canaries import AK, IAM_TOKEN, PASSWORD, SECURITY_TOKEN, SK, found_in
 
-from exporter.cli import main
-from exporter.quoting import quoted, shown_key
+from exporter.cli.main import main
+from exporter.common.text import quoted, shown_key
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -30,7 +30,7 @@ from driving import (
 )
 from echo import STATUSES, Echo, echoing
 
-from exporter.clock import SystemClock
+from exporter.common.clock import SystemClock
 from exporter.simulator.identity import KeyPair, User
 from exporter.simulator.login import METADATA_TOKEN as SIMULATED_METADATA_TOKEN
 from exporter.simulator.login import POD_TOKEN as SIMULATED_POD_TOKEN

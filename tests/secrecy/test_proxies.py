@@ -13,8 +13,8 @@ from canaries import IAM_TOKEN, PROXY_PASSWORD, found_in
 from places import BEARING, place, serving_as
 from wires import transport
 
-from exporter.errors import ConnectionFailed
-from exporter.transport import Request
+from exporter.common.errors import ConnectionFailed
+from exporter.transport.http import Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -15,14 +15,13 @@ from fakes import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.common.secrets import Headers, redacted, reveal
 from exporter.credentials.authenticator import Authenticator
 from exporter.credentials.credential import KeyPair, Token
-from exporter.credentials.guard import Guard
-from exporter.credentials.redaction import redacted
-from exporter.credentials.static import StaticKeys
-from exporter.sealed import Headers, reveal
+from exporter.credentials.key_files import StaticKeys
+from exporter.credentials.lockout import Guard
 from exporter.settings.load import load
-from exporter.transport import Request, Response
+from exporter.transport.http import Request, Response
 
 
 @pytest.mark.parametrize("name", CANARIES)

@@ -18,22 +18,22 @@ from fakes import FakeClock
 from places import BEARING, place, serving_as
 from wires import transport
 
-from exporter.api.refusal import refusal
+from exporter.api.errors import refusal
+from exporter.common.errors import CredentialsError, PollError, TlsFailed
 from exporter.credentials.authenticator import Authenticator
 from exporter.credentials.credential import Token
 from exporter.credentials.ecs_agency import EcsAgency
-from exporter.credentials.guard import Guard
 from exporter.credentials.iam import IamLogin
+from exporter.credentials.lockout import Guard
 from exporter.credentials.pod_identity import PodIdentity, pod_identity
 from exporter.credentials.renewal import RenewedSource
-from exporter.errors import CredentialsError, PollError, TlsFailed
-from exporter.settings.addresses import parse_endpoint
-from exporter.transport import HttpTransport, Request
+from exporter.settings.types import parse_endpoint
+from exporter.transport.http import HttpTransport, Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.transport import Response
+    from exporter.transport.http import Response
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -142,8 +142,8 @@ def _self_signed(folder: Path) -> ssl.SSLContext:
 
 ASK = """
 import asyncio, sys
-from exporter.errors import TlsFailed
-from exporter.transport import HttpTransport, Request
+from exporter.common.errors import TlsFailed
+from exporter.transport.http import HttpTransport, Request
 
 async def main():
     transport = HttpTransport()

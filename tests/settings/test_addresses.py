@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.settings.addresses import ListenAddress, parse_listen_address, parse_url
+from exporter.settings.types import ListenAddress, parse_listen_address, parse_url
 
 
 @pytest.mark.parametrize(

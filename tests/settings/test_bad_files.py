@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.errors import ConfigurationError
+from exporter.common.errors import ConfigurationError
 from exporter.settings.load import load
 
 BAD = Path(__file__).parent / "bad"

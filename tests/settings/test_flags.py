@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporter import __version__
-from exporter.flags import Command, Invocation, parse
+from exporter.cli.args import Command, Invocation, parse
 from exporter.settings.load import FLAGS
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.errors import ConfigurationError
-from exporter.settings.addresses import ListenAddress
+from exporter.common.errors import ConfigurationError
 from exporter.settings.environment import PREFIX, SETTING_VARIABLES
 from exporter.settings.load import FLAGS, load
+from exporter.settings.types import ListenAddress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

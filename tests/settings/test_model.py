@@ -6,10 +6,10 @@ import pytest
 import trustme
 from pydantic import SecretStr, ValidationError
 
-from exporter.settings.addresses import ListenAddress
 from exporter.settings.credentials import AgencyForm, KeysForm, PasswordForm
 from exporter.settings.load import load
 from exporter.settings.model import Capacity, Log, Poll, Settings, Web, Workloads
+from exporter.settings.types import ListenAddress
 
 EXAMPLE = """
 poll:

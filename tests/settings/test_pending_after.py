@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.assembly import thresholds
+from exporter.app.wiring import thresholds
 from exporter.settings.load import load
 from exporter.snapshot.workload import PRIORITIES, TYPES
 

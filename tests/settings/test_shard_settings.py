@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from exporter.errors import ConfigurationError
+from exporter.common.errors import ConfigurationError
 from exporter.settings.load import load
 
 ONE_PROJECT = {

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from cloud import KEY, PROJECT, REGION, jobs
 from fakes import FakeClock, NoThread
 
-from exporter.assembly import Fetching, serving
-from exporter.credentials.guard import Guard
+from exporter.app.context import Surroundings
+from exporter.app.wiring import Fetching, serving
+from exporter.credentials.lockout import Guard
+from exporter.lifecycle.tracker import Ledger
+from exporter.self_metrics import Telemetry
 from exporter.settings.load import load
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator
 from exporter.snapshot.store import SnapshotStore
-from exporter.surroundings import Surroundings
-from exporter.telemetry import Telemetry
-from exporter.throughput.ledger import Ledger
 
 if TYPE_CHECKING:
     from exporter.polling.round import Round

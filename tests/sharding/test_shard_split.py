@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.polling.shard import Shard, owner
+from exporter.polling.selection import Shard, owner
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 POOLS = [f"pool-{index:04}-0123456789abcdef0123456789abcdef" for index in range(1000)]
@@ -51,9 +51,7 @@ def test_the_split_is_the_same_everywhere() -> None:
     """In every process, whatever its hash seed, and in every version: these were written down."""
     pinned = [owner(PROJECT, pool, 4) for pool in POOLS[:12]]
     assert pinned == PINNED
-    program = (
-        f"from exporter.polling.shard import owner\nprint([owner({PROJECT!r}, p, 4) for p in {POOLS[:12]}])"
-    )
+    program = f"from exporter.polling.selection import owner\nprint([owner({PROJECT!r}, p, 4) for p in {POOLS[:12]}])"
     for seed in ("0", "1"):
         done = subprocess.run(
             [sys.executable, "-c", program],

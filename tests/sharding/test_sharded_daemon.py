@@ -13,7 +13,7 @@ import pytest
 from cloud import PROJECT, jobs
 from test_daemon import A, B, C, running, up
 
-from exporter.polling.shard import owner
+from exporter.polling.selection import owner
 
 if TYPE_CHECKING:
     from pathlib import Path

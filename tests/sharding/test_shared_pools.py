@@ -19,8 +19,8 @@ from fleet import (
     surroundings,
 )
 
-from exporter.assembly import Fetching
-from exporter.polling.shard import owner
+from exporter.app.wiring import Fetching
+from exporter.polling.selection import owner
 from exporter.simulator.server import serve
 from exporter.snapshot.pool import Listing, PoolKey
 

@@ -19,7 +19,7 @@ from exporter.simulator.server import Simulator, serve
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 POOL = "pool-fixed-00112233445566778899aabbccddeeff"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim_client import KEY, POOL, PROJECT
 
-from exporter.clock import SystemClock
+from exporter.common.clock import SystemClock
 from exporter.simulator.demo import demo_cloud
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator, serve

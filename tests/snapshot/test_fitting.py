@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.snapshot.capacity import Amounts, Capacity
-from exporter.snapshot.dated import Dated
-from exporter.snapshot.fitting import Fitting, refitted
-from exporter.snapshot.pool import Listing, PoolKey, PoolState
+from exporter.polling.publish import refitted
+from exporter.snapshot.pool import Dated, Fitting, Listing, PoolKey, PoolState
+from exporter.snapshot.resources import Amounts, Capacity
 from exporter.snapshot.workload import TYPES, Workload
 
 if TYPE_CHECKING:

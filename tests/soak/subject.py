@@ -15,10 +15,10 @@ from unittest.mock import patch
 
 import msgspec
 
-from exporter import cli
-from exporter.commands import run
-from exporter.web.connections import Limits
-from exporter.web.server import Server
+from exporter.cli import main as cli
+from exporter.cli import run
+from exporter.web.listener.connections import Limits
+from exporter.web.listener.server import Server
 from soak.clock import FastClock
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from programs import program
 
-from exporter.cli import BAD_CONFIGURATION
+from exporter.cli.main import BAD_CONFIGURATION
 from exporter.settings.credentials import KeysForm
 from exporter.settings.load import load
 

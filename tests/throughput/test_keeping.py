@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from fakes import NoThread
 from structlog.testing import capture_logs
 
+from exporter.lifecycle.state_db import StateFile
+from exporter.lifecycle.tracker import Ledger
+from exporter.self_metrics import Telemetry
 from exporter.snapshot.pool import Listing, PoolKey
-from exporter.telemetry import Telemetry
-from exporter.throughput.ledger import Ledger
-from exporter.throughput.state_file import StateFile
 
 if TYPE_CHECKING:
     from pathlib import Path

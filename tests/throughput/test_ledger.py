@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from fakes import NoThread
 from structlog.testing import capture_logs
 
+from exporter.lifecycle.persistence import Keeping
+from exporter.lifecycle.tracker import Ledger
+from exporter.self_metrics import Telemetry
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import Workload
-from exporter.telemetry import Telemetry
-from exporter.throughput.keeping import Keeping
-from exporter.throughput.ledger import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path

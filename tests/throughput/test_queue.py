@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from fakes import NoThread
 
+from exporter.lifecycle.pool_history import Memory
+from exporter.lifecycle.queue_stats import MEMORY, Head, head_of
+from exporter.lifecycle.tracker import Ledger
+from exporter.lifecycle.transitions import UNSHOWN
+from exporter.self_metrics import Telemetry
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import Workload
-from exporter.telemetry import Telemetry
-from exporter.throughput.ledger import Ledger
-from exporter.throughput.memory import Memory
-from exporter.throughput.queue import MEMORY, Head, head_of
-from exporter.throughput.transitions import UNSHOWN
 
 KEY = PoolKey("r", "p", "pool-a")
 

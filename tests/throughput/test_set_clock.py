@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from fakes import NoThread
 
+from exporter.lifecycle import pool_history as memories
+from exporter.lifecycle.pool_history import Memory
+from exporter.lifecycle.tracker import Ledger
+from exporter.self_metrics import Telemetry
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import Workload
-from exporter.telemetry import Telemetry
-from exporter.throughput import memory as memories
-from exporter.throughput.ledger import Ledger
-from exporter.throughput.memory import Memory
 
 if TYPE_CHECKING:
     from pathlib import Path

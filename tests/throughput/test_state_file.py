@@ -13,19 +13,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from exporter.errors import ConfigurationError
+from exporter.common.errors import ConfigurationError
+from exporter.lifecycle.pool_history import Memory
+from exporter.lifecycle.state_db import APPLICATION_ID, VERSION, StateFile
+from exporter.lifecycle.tracker import Ledger
+from exporter.self_metrics import Telemetry
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import STATUSES, Workload
-from exporter.telemetry import Telemetry
-from exporter.throughput.ledger import Ledger
-from exporter.throughput.memory import Memory
-from exporter.throughput.state_file import APPLICATION_ID, VERSION, StateFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from exporter.snapshot.throughput import Throughput
+    from exporter.snapshot.counters import Throughput
 
 HEADER = 100
 """Bytes at the head of an SQLite file; they tell the mode of its journal, which is set in files of ours."""
@@ -268,7 +268,7 @@ def test_a_file_that_cannot_be_opened_is_no_reason_to_stop(tmp_path: Path) -> No
 HOLDER = """
 import sys
 from pathlib import Path
-from exporter.throughput.state_file import StateFile
+from exporter.lifecycle.state_db import StateFile
 held = StateFile.opened(Path(sys.argv[1]), 0.0)
 print("held", flush=True)
 sys.stdin.read()

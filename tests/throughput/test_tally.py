@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from exporter.snapshot.distribution import AGE_BUCKETS, Distribution
-from exporter.snapshot.throughput import Throughput
+from exporter.lifecycle.counting import MOST_OTHERS, add
+from exporter.lifecycle.transitions import Created, Finished, Started
+from exporter.snapshot.counters import AGE_BUCKETS, Distribution, Throughput
 from exporter.snapshot.workload import PRIORITIES, TYPES
-from exporter.throughput.tally import MOST_OTHERS, add
-from exporter.throughput.transitions import Created, Finished, Started
 
 
 def test_every_documented_count_is_there_before_the_first_event() -> None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.lifecycle.pool_history import Memory
+from exporter.lifecycle.transitions import SKEW, UNSHOWN, Created, Event, Finished, Requeued, Started
 from exporter.snapshot.pool import Listing
 from exporter.snapshot.workload import FINISHED, STATUSES, WAITING, Workload
-from exporter.throughput.memory import Memory
-from exporter.throughput.transitions import SKEW, UNSHOWN, Created, Event, Finished, Requeued, Started
 
 INTERVAL = 60.0
 NOW = 1_700_000_000.0

@@ -17,7 +17,7 @@ from fakes import FakeClock
 from prometheus_client.parser import text_string_to_metric_families
 from truth import POOL, SteppedPool
 
-from exporter.clock import SystemClock
+from exporter.common.clock import SystemClock
 from exporter.simulator.server import Simulator, serve
 
 if TYPE_CHECKING:

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from cloud import KEY, POOL, PROJECT, REGION, jobs
 from fakes import NoThread
 
-from exporter.clock import SystemClock
-from exporter.commands.run import run
-from exporter.credentials.guard import Guard
+from exporter.app.context import Surroundings
+from exporter.cli.run import run
+from exporter.common.clock import SystemClock
+from exporter.credentials.lockout import Guard
+from exporter.lifecycle.tracker import Ledger
+from exporter.self_metrics import Telemetry
 from exporter.settings.load import load
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator, serve
 from exporter.snapshot.store import SnapshotStore
-from exporter.surroundings import Surroundings
-from exporter.telemetry import Telemetry
-from exporter.throughput.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from fakes import FakeClock
 
-from exporter.clock import SystemClock
+from exporter.common.clock import SystemClock
 from exporter.web.application import Services, application
-from exporter.web.connections import Limits
-from exporter.web.live import LiveWebConfig
-from exporter.web.server import Server
+from exporter.web.config_watch import LiveWebConfig
+from exporter.web.listener.connections import Limits
+from exporter.web.listener.server import Server
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Mapping
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
 
 TEXT = b"# TYPE up gauge\nup 1\n"
 OPENMETRICS = TEXT + b"# EOF\n"

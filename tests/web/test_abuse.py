@@ -13,7 +13,7 @@ from serving import TEXT, serving
 from structlog.testing import capture_logs
 from wire import HeldClock, connected, said_to, told
 
-from exporter.web.connections import Limits
+from exporter.web.listener.connections import Limits
 
 EXAMPLES = settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "50")))
 

@@ -10,8 +10,8 @@ import pytest
 from serving import OPENMETRICS, TEXT, FakeExposition, ask, services, serving
 from structlog.testing import capture_logs
 
-from exporter.errors import ConfigurationError, Problem
-from exporter.web.live import LiveWebConfig
+from exporter.common.errors import ConfigurationError, Problem
+from exporter.web.config_watch import LiveWebConfig
 from exporter.web.status import PoolView
 
 if TYPE_CHECKING:

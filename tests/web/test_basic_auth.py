@@ -9,7 +9,7 @@ import bcrypt
 import pytest
 from pydantic import SecretStr
 
-from exporter.errors import TooManyChecks
+from exporter.common.errors import TooManyChecks
 from exporter.web.basic_auth import PasswordCheck
 
 if TYPE_CHECKING:

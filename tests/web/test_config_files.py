@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from exporter.errors import ConfigurationError
-from exporter.web.live import LiveWebConfig
+from exporter.common.errors import ConfigurationError
+from exporter.web.config_watch import LiveWebConfig
 
 CONFIGS = Path(__file__).parent / "configs"
 

@@ -16,16 +16,16 @@ from serving import FakeExposition, services, serving
 from structlog.testing import capture_logs
 from wire import HEALTHY, HeldClock, connected, everything, told
 
-from exporter.web import connections
-from exporter.web.connections import Limits, Phase
-from exporter.web.live import LiveWebConfig
+from exporter.web.config_watch import LiveWebConfig
+from exporter.web.listener import connections
+from exporter.web.listener.connections import Limits, Phase
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
 
-    from exporter.web.server import Server
+    from exporter.web.listener.server import Server
 
 
 SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from serving import ask, serving
 
-from exporter.web.live import LiveWebConfig
-from exporter.web.rate_limit import TokenBucket
+from exporter.web.access import TokenBucket
+from exporter.web.config_watch import LiveWebConfig
 
 if TYPE_CHECKING:
     from pathlib import Path

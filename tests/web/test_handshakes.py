@@ -20,13 +20,13 @@ from fakes import FakeClock
 from serving import ask, serving
 from wire import HEALTHY, told
 
-from exporter.web.live import LiveWebConfig
+from exporter.web.config_watch import LiveWebConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from exporter.web.server import Server
+    from exporter.web.listener.server import Server
 
 PAST, FUTURE = dt.datetime(2001, 1, 1, tzinfo=dt.UTC), dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
 

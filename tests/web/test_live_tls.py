@@ -12,8 +12,8 @@ from certificates import MUTUAL, Site
 from serving import ask, serving
 from structlog.testing import capture_logs
 
-from exporter.errors import ConfigurationError
-from exporter.web.live import LiveWebConfig
+from exporter.common.errors import ConfigurationError
+from exporter.web.config_watch import LiveWebConfig
 
 HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
 USER = f"basic_auth_users: {{a: {HASH}}}"
@@ -21,7 +21,7 @@ USER = f"basic_auth_users: {{a: {HASH}}}"
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.web.server import Server
+    from exporter.web.listener.server import Server
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from serving import TEXT, FakeExposition, services, serving
 from wire import HEALTHY, connected, everything, told
 
-from exporter.web.connections import Limits
+from exporter.web.listener.connections import Limits
 
 HOST = b" HTTP/1.1\r\nHost: x\r\n"
 GET = b"GET /metrics" + HOST

@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 from serving import TEXT, FakeExposition, ask, services, serving
 
-from exporter.clock import SystemClock
-from exporter.errors import ConfigurationError
-from exporter.web.server import Server
+from exporter.common.clock import SystemClock
+from exporter.common.errors import ConfigurationError
+from exporter.web.listener.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

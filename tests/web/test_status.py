@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from exporter import __version__
-from exporter.errors import OUTCOMES
+from exporter.common.errors import OUTCOMES
 from exporter.web.status import PageView, PoolView, rendered, span, view
 
 

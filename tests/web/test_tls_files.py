@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from exporter.errors import ConfigurationError
-from exporter.web.live import LiveWebConfig
+from exporter.common.errors import ConfigurationError
+from exporter.web.config_watch import LiveWebConfig
 
 if TYPE_CHECKING:
     from pathlib import Path

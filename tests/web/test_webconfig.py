@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.errors import ConfigurationError
-from exporter.web import webconfig
+from exporter.common.errors import ConfigurationError
+from exporter.web import config as webconfig
 
 if TYPE_CHECKING:
     from pathlib import Path

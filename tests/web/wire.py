@@ -11,7 +11,7 @@ from fakes import FakeClock
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from exporter.web.server import Server
+    from exporter.web.listener.server import Server
 
 HEALTHY = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
 
