@@ -1,4 +1,4 @@
-"""`python -m exporter.cli.healthcheck [URL]`: exit 0 when the exporter is healthy; the container's HEALTHCHECK.
+"""`python -m exporter.cli.healthcheck [URL]`: exit 0 if the exporter is healthy. The image's HEALTHCHECK.
 
 Python, because a slim image has no curl; and nothing heavy, because it is started every half minute.
 """

@@ -2,7 +2,7 @@
 
 PyYAML's safe loader makes no objects, but a few hundred bytes of aliases or merge keys stand for gigabytes,
 tags choose constructors that raise anything for a value that is not theirs, and an escape may stand for no
-character. All of it found by fuzzing; the inputs are in tests/fuzz/corpus.
+character. All of it found by fuzzing; the inputs are in tests/tools/fuzz/corpus.
 """
 
 from __future__ import annotations
