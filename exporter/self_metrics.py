@@ -34,7 +34,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 PREFIX = "modelarts_exporter_"
 
 
-class Telemetry:
+class SelfMetrics:
     """The exporter's own metrics, and the registry that holds them."""
 
     def __init__(self) -> None:

@@ -13,13 +13,13 @@ from exporter.api.json import decode_list, part
 from exporter.api.label_limits import Kinds, label
 from exporter.api.quantities import quantity
 from exporter.api.schema import DISPLAY_NAME_LABEL, QUEUE_STRATEGY_ANNOTATION, WireItem
-from exporter.snapshot.pool import NODE_STATES, CatalogueEntry
+from exporter.snapshot.pool import NODE_STATES, PoolDescription
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def decode_catalogue(body: bytes, *, where: str) -> dict[str, CatalogueEntry]:
+def decode_catalogue(body: bytes, *, where: str) -> dict[str, PoolDescription]:
     """The pools of a list by ID.
 
     Args:
@@ -33,9 +33,9 @@ def decode_catalogue(body: bytes, *, where: str) -> dict[str, CatalogueEntry]:
     return {pool: _entry(pool, item) for pool, item in pools.items()}
 
 
-def _entry(pool: str, item: WireItem) -> CatalogueEntry:
+def _entry(pool: str, item: WireItem) -> PoolDescription:
     status = part(item.status)
-    return CatalogueEntry(
+    return PoolDescription(
         name=_text(part(item.metadata.labels), DISPLAY_NAME_LABEL) or pool,
         phase=_text(status, "phase"),
         type=_text(part(item.spec), "type"),

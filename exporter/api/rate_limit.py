@@ -28,7 +28,7 @@ _KEPT = _HOUR
 again then, at the price of a refusal an hour; one that was an oddity does not slow the project for ever."""
 
 
-class Throttle:
+class RateLimiter:
     """The pace of one project: requests evenly spaced, few in flight, pauses when the cloud asks for them.
 
     Own code in place of aiolimiter, which reads the loop's clock itself and can neither be paused nor slowed

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.common.clock import Clock
-    from exporter.credentials.lockout import Guard
-    from exporter.lifecycle.tracker import Ledger
-    from exporter.self_metrics import Telemetry
+    from exporter.credentials.lockout import Lockout
+    from exporter.lifecycle.tracker import Tracker
+    from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.store import SnapshotStore
 
 
@@ -25,10 +25,10 @@ class Surroundings:
     Attributes:
         clock: the time.
         store: what is known of the pools.
-        ledger: what is remembered of them between two listings.
+        tracker: what is remembered of them between two listings.
         worker: does what takes long, one thing after the other, off the event loop.
-        telemetry: what the exporter counts about itself.
-        guard: keeps refused credentials from being locked, whatever is configured anew.
+        self_metrics: what the exporter counts about itself.
+        lockout: keeps refused credentials from being locked, whatever is configured anew.
         environment: the process's, for credentials.
         home: the user's home directory, for credentials.
         rng: for jitter.
@@ -36,10 +36,10 @@ class Surroundings:
 
     clock: Clock
     store: SnapshotStore
-    ledger: Ledger
+    tracker: Tracker
     worker: Executor
-    telemetry: Telemetry
-    guard: Guard
+    self_metrics: SelfMetrics
+    lockout: Lockout
     environment: Mapping[str, str]
     home: Path
     rng: random.Random = field(default_factory=random.Random)

@@ -59,7 +59,7 @@ def source_of(
                 password=_plain(form.secret),
                 domain=form.domain,
                 project_id=project.project_id,
-                guard=around.guard,
+                lockout=around.lockout,
                 transport=transport,
                 timeout=timeout,
             )

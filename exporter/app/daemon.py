@@ -117,7 +117,7 @@ class Daemon:
         self._settings, self._fetching = settings, fetching
         self._renderer.choice = choice(settings.workloads)
         self._renderer.thresholds = thresholds(settings.alerts)
-        self._around.telemetry.tell_shard(settings.shard.index, settings.shard.total)
+        self._around.self_metrics.tell_shard(settings.shard.index, settings.shard.total)
         if self._generation is not None:
             self._generation.cancel()
             await asyncio.wait((self._generation,))
@@ -147,10 +147,10 @@ class Daemon:
             await self._around.clock.sleep(_LOOK)
 
     def _note_configured(self, *, success: bool) -> None:
-        telemetry = self._around.telemetry
-        telemetry.config_last_reload_successful.set(success)
+        self_metrics = self._around.self_metrics
+        self_metrics.config_last_reload_successful.set(success)
         if success:
-            telemetry.config_last_reload_success_timestamp.set(self._around.clock.wall())
+            self_metrics.config_last_reload_success_timestamp.set(self._around.clock.wall())
 
 
 async def _fetch(fetching: Fetching) -> None:

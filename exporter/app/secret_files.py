@@ -27,7 +27,7 @@ _IN_MEMORY = {"tmpfs", "ramfs"}
 _BY_GROUP, _BY_OTHERS = stat.S_IRGRP | stat.S_IWGRP, stat.S_IROTH | stat.S_IWOTH
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Exposures:
         found = {exposure.path: exposure for exposure in exposed(paths)}
         for path, exposure in found.items():
             if self._told.get(path) != exposure.mode:
-                _log.warning(
+                log.warning(
                     "a file with secrets can be read by others",
                     file=str(path),
                     mode=f"{exposure.mode:04o}",

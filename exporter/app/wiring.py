@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 from exporter.api.client import Client
-from exporter.api.rate_limit import Throttle
+from exporter.api.rate_limit import RateLimiter
 from exporter.app.credential_sources import source_of
 from exporter.common.errors import ConfigurationError
 from exporter.credentials.authenticator import Authenticator
@@ -70,7 +70,7 @@ class Fetching:
         except ConfigurationError:
             await fetching.close()
             raise
-        around.guard.shared_by = settings.shard.total
+        around.lockout.shared_by = settings.shard.total
         return fetching
 
     async def close(self) -> None:
@@ -99,7 +99,7 @@ class Fetching:
         """Drop at once what an earlier configuration watched and this one does not."""
         concerned = (project for project in self.projects if project.concerned)
         watching = {(project.region, project.project_id): project for project in concerned}
-        self._around.telemetry.keep_projects(
+        self._around.self_metrics.keep_projects(
             watched=watching.keys(),
             discovered={key for key, project in watching.items() if isinstance(project.pools, Discovery)},
             measured={key for key, project in watching.items() if project.capacity is not None},
@@ -108,14 +108,14 @@ class Fetching:
             project = watching.get(key[:2])
             if project is None or not project.watches(key.pool, state.name):
                 self._around.store.forget(key)
-                self._around.ledger.forget(key)
+                self._around.tracker.forget(key)
             elif project.capacity is None:
                 self._around.store.publish(state.without_capacity())
-        for key in self._around.ledger.pools:
+        for key in self._around.tracker.pools:
             # Of its own the project knows which are there; what another shard counts on with is forgotten at
             # once, or it would be counted here too when the pool comes back.
             if key[:2] not in watching or not self.shard.owns(key.project_id, key.pool):
-                self._around.ledger.forget(key)
+                self._around.tracker.forget(key)
 
     def _project(self, project: Project, where: str) -> ProjectPoller:
         poll, around, discover = self._settings.poll, self._around, project.discover
@@ -127,20 +127,20 @@ class Fetching:
             workspace_id=discover.workspace_id if discover else "0",
             client=client,
             store=around.store,
-            ledger=around.ledger,
+            tracker=around.tracker,
             interval=poll.interval,
             pace=Pace(
                 region=project.region,
                 project_id=project.project_id,
                 interval=poll.interval,
                 requests_per_second=poll.requests_per_second,
-                telemetry=around.telemetry,
+                self_metrics=around.self_metrics,
             ),
             stale_after=poll.stale_after,
             estimates=self._settings.workloads.estimates,
             worker=around.worker,
             clock=around.clock,
-            telemetry=around.telemetry,
+            self_metrics=around.self_metrics,
             cross_check=poll.cross_check,
             capacity=self._capacity(project, client),
             shard=self.shard,
@@ -164,15 +164,15 @@ class Fetching:
                     direct=lambda: self._transport(direct=True),
                     timeout=poll.timeout,
                 ),
-                around.guard,
+                around.lockout,
                 project.project_id,
                 around.clock,
-                lambda credential: around.telemetry.tell_expiry(
+                lambda credential: around.self_metrics.tell_expiry(
                     project.region, project.project_id, credential.expires_at
                 ),
             ),
             transport=transport,
-            throttle=Throttle(
+            rate_limiter=RateLimiter(
                 project.project_id,
                 requests_per_second=poll.requests_per_second,
                 concurrency=poll.concurrency,
@@ -180,7 +180,7 @@ class Fetching:
                 clock=around.clock,
             ),
             clock=around.clock,
-            telemetry=around.telemetry,
+            self_metrics=around.self_metrics,
             worker=around.worker,
             timeout=poll.timeout,
         )
@@ -199,7 +199,7 @@ class Fetching:
             stale_after=self._settings.poll.stale_after,
             worker=around.worker,
             clock=around.clock,
-            telemetry=around.telemetry,
+            self_metrics=around.self_metrics,
             rng=self._dice(),
         )
 
@@ -222,16 +222,16 @@ class Fetching:
 
 def serving(settings: Settings, around: Surroundings) -> tuple[Renderer, Exposition]:
     """The serving side: what makes text of the pools' states, and what joins it."""
-    around.telemetry.tell_shard(settings.shard.index, settings.shard.total)
+    around.self_metrics.tell_shard(settings.shard.index, settings.shard.total)
     renderer = Renderer(
         around.store,
         clock=around.clock,
-        telemetry=around.telemetry,
+        self_metrics=around.self_metrics,
         worker=around.worker,
         choice=choice(settings.workloads),
         thresholds=thresholds(settings.alerts),
     )
-    return renderer, Exposition(renderer, around.telemetry.registry, clock=around.clock)
+    return renderer, Exposition(renderer, around.self_metrics.registry, clock=around.clock)
 
 
 def choice(workloads: Workloads) -> Choice:

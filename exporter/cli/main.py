@@ -16,13 +16,13 @@ from exporter.cli.args import parse
 from exporter.common.clock import SystemClock
 from exporter.common.errors import ConfigurationError
 from exporter.common.logging import set_up_logs
-from exporter.credentials.lockout import Guard
-from exporter.lifecycle.tracker import Ledger
-from exporter.self_metrics import Telemetry
+from exporter.credentials.lockout import Lockout
+from exporter.lifecycle.tracker import Tracker
+from exporter.self_metrics import SelfMetrics
 from exporter.settings.load import load
 from exporter.snapshot.store import SnapshotStore
 from exporter.web.config import WebConfig
-from exporter.web.config_watch import LiveWebConfig
+from exporter.web.config_watch import WebConfigWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,16 +56,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(invocation: Invocation) -> int:
     # Each command is imported when it is asked for: the daemon starts without rich and the simulator.
-    clock, telemetry = SystemClock(), Telemetry()
+    clock, self_metrics = SystemClock(), SelfMetrics()
     # One thread: several could not run side by side, and each would hold on to the memory it has used.
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
     around = Surroundings(
         clock=clock,
         store=SnapshotStore(),
-        ledger=Ledger(telemetry, worker),
+        tracker=Tracker(self_metrics, worker),
         worker=worker,
-        telemetry=telemetry,
-        guard=Guard(clock),
+        self_metrics=self_metrics,
+        lockout=Lockout(clock),
         environment=os.environ,
         home=Path.home(),
     )
@@ -76,7 +76,7 @@ def _run(invocation: Invocation) -> int:
     reread = partial(load, invocation.config_file, os.environ, invocation.flags)
     settings = reread()
     if invocation.config_check:
-        _warn_of_exposed(settings, invocation, around, LiveWebConfig(settings.web.config_file).settings)
+        _warn_of_exposed(settings, invocation, around, WebConfigWatcher(settings.web.config_file).settings)
         print("the configuration is good")  # noqa: T201  (the command's answer)
         return 0
     match invocation.command:
@@ -84,26 +84,26 @@ def _run(invocation: Invocation) -> int:
             from exporter.cli.check import check  # noqa: PLC0415
 
             # The table tells what went wrong; log lines would tell it twice.
-            _log(settings, quiet="log.level" not in invocation.flags)
-            web = LiveWebConfig(settings.web.config_file).settings
+            _start_logging(settings, quiet="log.level" not in invocation.flags)
+            web = WebConfigWatcher(settings.web.config_file).settings
             _warn_of_exposed(settings, invocation, around, web)
             return asyncio.run(check(settings, around))
         case "once":
             from exporter.cli.once import once  # noqa: PLC0415
 
-            _log(settings)
+            _start_logging(settings)
             _warn_of_exposed(settings, invocation, around, WebConfig())
-            with around.ledger.kept_in(settings.state.path, clock.wall()):
+            with around.tracker.kept_in(settings.state.path, clock.wall()):
                 return asyncio.run(once(settings, around))
         case _:
             from exporter.cli.run import run  # noqa: PLC0415
 
-            _log(settings)
-            with around.ledger.kept_in(settings.state.path, clock.wall()):
+            _start_logging(settings)
+            with around.tracker.kept_in(settings.state.path, clock.wall()):
                 return asyncio.run(run(settings, reread, around, config_file=invocation.config_file))
 
 
-def _log(settings: Settings, *, quiet: bool = False) -> None:
+def _start_logging(settings: Settings, *, quiet: bool = False) -> None:
     form = settings.log.format or ("console" if sys.stderr.isatty() else "logfmt")
     set_up_logs("critical" if quiet else settings.log.level, form)
 

@@ -12,7 +12,7 @@ from exporter.app.daemon import Daemon, heed_signals, run_until
 from exporter.app.secret_files import secret_files
 from exporter.app.status import pool_views, share_view
 from exporter.web.application import Services, application
-from exporter.web.config_watch import LiveWebConfig
+from exporter.web.config_watch import WebConfigWatcher
 from exporter.web.listener.server import Server
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ async def run(
         ConfigurationError: the web configuration is bad, or an address cannot be listened on.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    web_config = LiveWebConfig(settings.web.config_file)
-    around.telemetry.web_config_last_reload_successful.set_function(lambda: web_config.up_to_date)
+    web_config = WebConfigWatcher(settings.web.config_file)
+    around.self_metrics.web_config_last_reload_successful.set_function(lambda: web_config.up_to_date)
 
     def reread_all() -> Settings:
         reread_settings = reread()

@@ -5,7 +5,7 @@
     ├── TooManyChecks           so many passwords wait to be checked that one is not    503
     └── PollError               a pool could not be read; carries its outcome
         ├── CredentialsError    no usable credentials                                   unauthorized
-        │   └── HeldBack        refused lately; nothing is sent, so that no key is locked
+        │   └── LockedOut       refused lately; nothing is sent, so that no key is locked
         ├── RequestTimeout      no whole answer in time                                 timeout
         ├── ConnectionFailed    no connection, or it broke                              connection
         ├── TlsFailed           no trusted connection                                   tls
@@ -120,7 +120,7 @@ class CredentialsError(PollError):
         return self.explanation
 
 
-class HeldBack(CredentialsError):
+class LockedOut(CredentialsError):
     """The cloud refused the credentials lately, and nothing was sent: to go on would lock them."""
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-FileMark = tuple[int, int, int]
+FileVersion = tuple[int, int, int]
 
 
-def file_mark(path: Path) -> FileMark | None:
+def file_version(path: Path) -> FileVersion | None:
     """What changes with the content, also when Kubernetes swaps a link on the way to it; None without a file.
 
     One `stat`, too short to leave the event loop for.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from exporter.credentials.credential import Credential, CredentialSource
     from exporter.transport.http import Transport
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class DefaultChain:
@@ -73,7 +73,7 @@ class DefaultChain:
         else:
             if self._chosen is None:
                 self._chosen = self._agency
-                _log.info("credentials found", source=self._agency.name)
+                log.info("credentials found", source=self._agency.name)
             return credential
         raise CredentialsError(
             f"there are none ({'; '.join(looked_at)})",
@@ -95,7 +95,7 @@ class DefaultChain:
         ):
             found = look()
             if not isinstance(found, str):
-                _log.info("credentials found", source=found.name)
+                log.info("credentials found", source=found.name)
                 return found
             looked_at.append(f"{name}: {found}")
         return None

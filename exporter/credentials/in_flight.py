@@ -20,7 +20,7 @@ SETTLED = 1.0
 let in, or gets no answer at all, and does not hold up other projects with the same credential."""
 
 
-class Slots:
+class InFlight:
     """The requests that are under way with one credential; whoever wants to join them waits in line.
 
     Args:

@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.common.errors import CredentialsError
-from exporter.common.file_version import file_mark
+from exporter.common.file_version import file_version
 from exporter.credentials.credential import key_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.common.file_version import FileMark
+    from exporter.common.file_version import FileVersion
     from exporter.credentials.credential import Credential, KeyPair
 
-    _Marks = tuple[FileMark | None, ...]
+    _Marks = tuple[FileVersion | None, ...]
     from collections.abc import Mapping
 
 _ATTEMPTS = 3
 """Reads in a row, while the files change under the reader."""
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class KeyFiles:
@@ -81,12 +81,12 @@ class KeyFiles:
 
     def _marks_now(self) -> _Marks:
         """What changes with each file's content; also when Kubernetes swaps a link on the way to it."""
-        return tuple(map(file_mark, self._paths))
+        return tuple(map(file_version, self._paths))
 
     def _report(self, error: CredentialsError) -> None:
         if error.what != self._reported:
             self._reported = error.what
-            _log.warning(
+            log.warning(
                 "credential file cannot be used, the last good key pair stays in use",
                 source=error.where,
                 problem=error.what,

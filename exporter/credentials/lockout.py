@@ -2,9 +2,9 @@
 
 Huawei documents for AK/SK: more than 5 failures in a row lock a key pair for 5 minutes, for everyone who
 uses it. IAM locks users after failed logins in the same spirit. So no sixth refusal may follow within 5
-minutes: few requests are under way at a time (see `Slots`), every refusal counts, also one that comes while
-the credential is left alone already, and the next try waits until it would be the fifth at most. It is the
-access key that is locked, not one of the secrets tried with it, and the user, whatever the password.
+minutes: few requests are under way at a time (see `InFlight`), every refusal counts, also one that comes
+while the credential is left alone already, and the next try waits until it would be the fifth at most. It is
+the access key that is locked, not one of the secrets tried with it, and the user, whatever the password.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from exporter.common.errors import ConnectionFailed, HeldBack, RequestTimeout, TlsFailed
-from exporter.credentials.in_flight import Slots
+from exporter.common.errors import ConnectionFailed, LockedOut, RequestTimeout, TlsFailed
+from exporter.credentials.in_flight import InFlight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,7 +68,7 @@ class _Allowance:
         refusals: when the last ones in a row arrived; monotonic.
     """
 
-    slots: Slots
+    slots: InFlight
     turns: asyncio.Semaphore
     refusals: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_REFUSALS))
 
@@ -101,7 +101,7 @@ class _State:
         self.probes.clear()
 
 
-class Guard:
+class Lockout:
     """Sends requests on behalf of credentials; one guard for the whole process.
 
     A credential that has not been accepted yet has one request under way per project, and three in all: many
@@ -136,7 +136,7 @@ class Guard:
             project_id: whom the request is about; empty where it is about no project, as a login.
 
         Raises:
-            HeldBack: the cloud refused it lately; nothing was sent.
+            LockedOut: the cloud refused it lately; nothing was sent.
             PollError: the transport's.
         """
         state, scope = self._state_of(identity), _Scope(_origin(request), project_id)
@@ -218,7 +218,7 @@ class Guard:
         remaining = max(state.held_until, self._next_try([*refusals, *pending])) - now
         if remaining > 0:
             refused = "these credentials" if state.held_until else "others of this key or user"
-            raise HeldBack(
+            raise LockedOut(
                 f"the cloud refused {refused}; asked again in {remaining:.0f} s, "
                 "so that it does not lock them",
                 where=identity.source,
@@ -235,7 +235,7 @@ class Guard:
                 turns = asyncio.Semaphore(
                     1 if identity.lineage in self._times else min(PROBES, self._allowed)
                 )
-                allowance = self._allowances[identity.locked] = _Allowance(Slots(self._clock), turns)
+                allowance = self._allowances[identity.locked] = _Allowance(InFlight(self._clock), turns)
             state = self._states[identity.fingerprint] = _State(allowance, identity.lineage, now)
         state.used_at = now
         return state

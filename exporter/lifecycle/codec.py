@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from exporter.lifecycle.pool_history import NEVER, Memory
+from exporter.lifecycle.pool_history import NEVER, PoolHistory
 from exporter.lifecycle.queue_stats import Head, Starts  # noqa: TC001  (msgspec reads the annotations)
 from exporter.snapshot.counters import Distribution, Labels, Throughput
 
@@ -35,7 +35,7 @@ class _Stored(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Stored)
 
 
-def encoded(memory: Memory) -> bytes:
+def encoded(memory: PoolHistory) -> bytes:
     """The JSON."""
     passed = memory.throughput
     return msgspec.json.encode(
@@ -55,7 +55,7 @@ def encoded(memory: Memory) -> bytes:
     )
 
 
-def decoded(stored: bytes) -> Memory:
+def decoded(stored: bytes) -> PoolHistory:
     """What the JSON says; without workloads.
 
     Raises:
@@ -74,7 +74,7 @@ def decoded(stored: bytes) -> Memory:
         dict(read.waits),
         dict(read.runs),
     )
-    return Memory(
+    return PoolHistory(
         read_at=read.read_at,
         known_from=NEVER if read.known_from is None else read.known_from,
         throughput=throughput,

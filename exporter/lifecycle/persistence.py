@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.lifecycle.state_db import StateFile
+from exporter.lifecycle.state_db import StateDb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from exporter.lifecycle.pool_history import Memory
+    from exporter.lifecycle.pool_history import PoolHistory
     from exporter.lifecycle.transitions import Comparison
-    from exporter.self_metrics import Telemetry
+    from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.pool import PoolKey
 
 log = structlog.get_logger(__name__)
 
 
-class Keeping:
+class Persistence:
     """Writes to a state file; a write that fails is counted, and logged if everything was well before it.
 
     To watch the pools is worth more than to remember them, so a full or broken disk ends nothing. A pool that
@@ -31,32 +31,34 @@ class Keeping:
     Args:
         file: the state file; None where it could not be opened.
         kept: the pools of which the file holds what is remembered.
-        telemetry: where writes are counted.
+        self_metrics: where writes are counted.
     """
 
-    def __init__(self, file: StateFile | None, kept: Iterable[PoolKey], telemetry: Telemetry) -> None:
+    def __init__(self, file: StateDb | None, kept: Iterable[PoolKey], self_metrics: SelfMetrics) -> None:
         self._file = file
         self._kept = set(kept)
-        self._writes = telemetry.state_writes
+        self._writes = self_metrics.state_writes
         self._failing: set[PoolKey] = set()
         self._told = False
 
     @classmethod
-    def begun(cls, path: Path, telemetry: Telemetry, now: float) -> tuple[Keeping, dict[PoolKey, Memory]]:
+    def begun(
+        cls, path: Path, self_metrics: SelfMetrics, now: float
+    ) -> tuple[Persistence, dict[PoolKey, PoolHistory]]:
         """Open a state file, and what it has kept.
 
         Raises:
             ConfigurationError: another exporter keeps its state there.
         """
         try:
-            file, pools = StateFile.opened(path, now)
+            file, pools = StateDb.opened(path, now)
         except (sqlite3.Error, OSError) as error:
             advice = "see to the disk and its permissions, and start again"
             _report("state cannot be kept; counting begins at 0", error, advice=advice, path=str(path))
-            return cls(None, (), telemetry), {}
-        return cls(file, pools, telemetry), pools
+            return cls(None, (), self_metrics), {}
+        return cls(file, pools, self_metrics), pools
 
-    def keep(self, key: PoolKey, memory: Memory, found: Comparison) -> None:
+    def keep(self, key: PoolKey, memory: PoolHistory, found: Comparison) -> None:
         """Write what is remembered of a pool.
 
         Args:
@@ -81,7 +83,7 @@ class Keeping:
         if self._file is not None:
             self._file.close()
 
-    def _written(self, key: PoolKey, write: Callable[[StateFile], None]) -> bool:
+    def _written(self, key: PoolKey, write: Callable[[StateDb], None]) -> bool:
         well = self._file is not None
         try:
             if self._file is not None:

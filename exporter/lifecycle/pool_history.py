@@ -35,7 +35,7 @@ MOST_SEEN = 500_000
 
 
 @dataclass(slots=True)
-class Memory:
+class PoolHistory:
     """What is remembered of one pool. Changed in place, by its one owner: copies of 100,000 workloads cost.
 
     Attributes:

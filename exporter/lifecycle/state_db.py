@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from exporter.lifecycle.pool_history import Memory
+    from exporter.lifecycle.pool_history import PoolHistory
     from exporter.lifecycle.transitions import Comparison
 
 log = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ class _Unusable(Exception):
     """The file holds something else than this exporter's state; the message is a clause about it."""
 
 
-class StateFile:
+class StateDb:
     """An open state file. Used by one thread at a time.
 
     Its methods raise sqlite3.Error where the disk does not do its part; the file is as before then.
@@ -75,7 +75,7 @@ class StateFile:
         self._ids: dict[PoolKey, int] = {}
 
     @classmethod
-    def opened(cls, path: Path, now: float) -> tuple[StateFile, dict[PoolKey, Memory]]:
+    def opened(cls, path: Path, now: float) -> tuple[StateDb, dict[PoolKey, PoolHistory]]:
         """Open a state file, a new one where there is none, and what it has kept.
 
         A file with something else in it, or a damaged one, is renamed, and a new one begun. A pool that alone
@@ -104,9 +104,9 @@ class StateFile:
             )
             return _open(path, aside)
 
-    def load(self) -> tuple[dict[PoolKey, Memory], dict[PoolKey, Exception]]:
+    def load(self) -> tuple[dict[PoolKey, PoolHistory], dict[PoolKey, Exception]]:
         """What is remembered of each pool; and of those that this exporter has not written so, why not."""
-        loaded: dict[PoolKey, Memory] = {}
+        loaded: dict[PoolKey, PoolHistory] = {}
         strange: dict[PoolKey, Exception] = {}
         for number, *names, stored in self._connection.execute(
             "SELECT id, region, project_id, pool, memory FROM pools"
@@ -134,7 +134,7 @@ class StateFile:
                 copied_to=str(aside),
             )
 
-    def save(self, key: PoolKey, memory: Memory, news: Comparison | None) -> None:
+    def save(self, key: PoolKey, memory: PoolHistory, news: Comparison | None) -> None:
         """Write what is remembered of a pool.
 
         Args:
@@ -174,7 +174,7 @@ class StateFile:
             words = intern(kind), None if status is None else intern(status)
             yield uid, Seen(*words, Stage(stage), *moments)
 
-    def _begin(self, key: PoolKey, memory: Memory) -> int:
+    def _begin(self, key: PoolKey, memory: PoolHistory) -> int:
         """A pool without workloads, whatever was there of it before; its number."""
         self._connection.execute(f"DELETE FROM pools WHERE {_OF_POOL}", key)  # noqa: S608  (our own words)
         inserted = self._connection.execute(
@@ -188,11 +188,11 @@ class StateFile:
         self._connection.executemany("INSERT OR REPLACE INTO workloads VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
-def _open(path: Path, aside: Path) -> tuple[StateFile, dict[PoolKey, Memory]]:
+def _open(path: Path, aside: Path) -> tuple[StateDb, dict[PoolKey, PoolHistory]]:
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:
         _prepare(connection)
-        file = StateFile(connection)
+        file = StateDb(connection)
         pools, strange = file.load()
         if strange:
             file.set_aside(strange, aside)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from exporter.lifecycle.pool_history import Memory
+from exporter.lifecycle.pool_history import PoolHistory
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from concurrent.futures import Executor, Future
     from pathlib import Path
 
-    from exporter.lifecycle.persistence import Keeping
-    from exporter.self_metrics import Telemetry
+    from exporter.lifecycle.persistence import Persistence
+    from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.counters import Throughput
     from exporter.snapshot.pool import Listing, PoolKey
 
@@ -36,22 +36,22 @@ class Recorded(NamedTuple):
     throughput: Throughput
 
 
-class Ledger:
+class Tracker:
     """Compares every pool's listings, one after the other.
 
     Outlives configurations: a pool that is watched before and after a reload goes on.
 
     Args:
-        telemetry: where writes to the state file are counted.
+        self_metrics: where writes to the state file are counted.
         worker: does one thing after the other, off the event loop.
     """
 
-    def __init__(self, telemetry: Telemetry, worker: Executor) -> None:
-        self._telemetry = telemetry
-        self._pools: dict[PoolKey, Memory] = {}
+    def __init__(self, self_metrics: SelfMetrics, worker: Executor) -> None:
+        self._self_metrics = self_metrics
+        self._pools: dict[PoolKey, PoolHistory] = {}
         # Only the worker touches memories and file, so a poll that a reload cancels leaves none half done.
         self._worker = worker
-        self._keeping: Keeping | None = None
+        self._persistence: Persistence | None = None
 
     @contextmanager
     def kept_in(self, path: Path | None, now: float) -> Iterator[None]:
@@ -67,14 +67,14 @@ class Ledger:
         if path is None:
             yield
             return
-        from exporter.lifecycle.persistence import Keeping  # noqa: PLC0415  (SQLite takes a MiB)
+        from exporter.lifecycle.persistence import Persistence  # noqa: PLC0415  (SQLite takes a MiB)
 
-        self._keeping, self._pools = Keeping.begun(path, self._telemetry, now)
+        self._persistence, self._pools = Persistence.begun(path, self._self_metrics, now)
         try:
             yield
         finally:
-            self._worker.submit(self._keeping.end).result()
-            self._keeping = None
+            self._worker.submit(self._persistence.end).result()
+            self._persistence = None
 
     @property
     def pools(self) -> Collection[PoolKey]:
@@ -117,16 +117,16 @@ class Ledger:
     def _record(
         self, key: PoolKey, listing: Listing, now: float, moment: float | None, *, estimates: bool
     ) -> Recorded:
-        memory = self._pools.setdefault(key, Memory())
+        memory = self._pools.setdefault(key, PoolHistory())
         found = memory.take(listing, now, moment)
-        if self._keeping is not None:
-            self._keeping.keep(key, memory, found)
+        if self._persistence is not None:
+            self._persistence.keep(key, memory, found)
         return Recorded(memory.completed(listing, estimates=estimates), memory.throughput)
 
     def _forget(self, key: PoolKey) -> None:
         self._pools.pop(key, None)
-        if self._keeping is not None:
-            self._keeping.drop(key)
+        if self._persistence is not None:
+            self._persistence.drop(key)
 
 
 def _told(key: PoolKey, forgotten: Future[None]) -> None:

@@ -19,7 +19,7 @@ from exporter.metrics.families.pool import (
     STATE_FAMILIES,
     WORKLOAD_FAMILIES,
 )
-from exporter.self_metrics import PREFIX, Telemetry
+from exporter.self_metrics import PREFIX, SelfMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,8 +114,10 @@ def _declared(family: AnyFamily) -> _Row:
 
 
 def _own() -> Iterable[_Row]:
-    telemetry = Telemetry()
-    declared = {id(metric): metric for metric in vars(telemetry).values() if hasattr(metric, "_labelnames")}
+    self_metrics = SelfMetrics()
+    declared = {
+        id(metric): metric for metric in vars(self_metrics).values() if hasattr(metric, "_labelnames")
+    }
     for metric in declared.values():
         [described] = metric.describe()
         if described.name.startswith(PREFIX):

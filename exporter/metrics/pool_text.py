@@ -24,7 +24,7 @@ from exporter.metrics.groups import Chunk
 from exporter.metrics.summary import Choice, Summary, summarise
 from exporter.metrics.thresholds import Thresholds
 from exporter.metrics.workload_cache import Block, blocks
-from exporter.snapshot.pool import Dated
+from exporter.snapshot.pool import Expiring
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -143,8 +143,8 @@ def render_pool(
 def _parts(
     pool: str, state: PoolState, thresholds: Thresholds, before: Mapping[str, Part]
 ) -> Mapping[str, Part]:
-    pending = Dated(thresholds.of(state.key.pool, state.name), _FOR_EVER)
-    passed = None if state.throughput is None else Dated(state.throughput, _FOR_EVER)
+    pending = Expiring(thresholds.of(state.key.pool, state.name), _FOR_EVER)
+    passed = None if state.throughput is None else Expiring(state.throughput, _FOR_EVER)
     return {
         "settings": _part(pool, SETTING_FAMILIES, pending, before.get("settings")),
         "throughput": _part(pool, THROUGHPUT_FAMILIES, passed, before.get("throughput")),
@@ -156,7 +156,7 @@ def _parts(
 
 
 def _part(
-    pool: str, families: Iterable[PoolFamily[Known]], known: Dated[Known] | None, before: Part | None
+    pool: str, families: Iterable[PoolFamily[Known]], known: Expiring[Known] | None, before: Part | None
 ) -> Part:
     if known is None:
         return Part(None, 0.0, {})

@@ -8,7 +8,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from exporter.snapshot.pool import Dated, Fitting, PoolState
+from exporter.snapshot.pool import Expiring, Fitting, PoolState
 from exporter.snapshot.resources import Amounts
 from exporter.snapshot.workload import CPU, MEMORY, OTHER, TYPES
 
@@ -81,7 +81,7 @@ def refitted(state: PoolState, now: float) -> PoolState:
     workloads = dict.fromkeys(TYPES, 0) | Counter(workload.type for workload in fitting)
     since = {workload.uid: known.get(workload.uid, now) for workload in fitting}
     longest = now - min(since.values(), default=now)
-    return replace(state, fitting=Dated(Fitting(workloads, since, longest), fresh_until))
+    return replace(state, fitting=Expiring(Fitting(workloads, since, longest), fresh_until))
 
 
 _shape = attrgetter("cpu_cores", "memory_bytes", "accelerators")

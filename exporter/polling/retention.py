@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from exporter.common.clock import Clock
-    from exporter.lifecycle.tracker import Ledger
+    from exporter.lifecycle.tracker import Tracker
     from exporter.snapshot.pool import PoolKey
 
 log = structlog.get_logger(__name__)
@@ -19,17 +19,17 @@ LONG = 3600.0
 """Seconds. A project's list that is empty or short by mistake is right again long before."""
 
 
-class Absences:
+class Retention:
     """Since when pools have been absent. Begins with none, so that a restart brings patience anew.
 
     Args:
-        ledger: what forgets.
+        tracker: what forgets.
         patience: seconds of absence until then; 0 for none.
         clock: the time that passes, whatever the date is set to.
     """
 
-    def __init__(self, ledger: Ledger, patience: float, clock: Clock) -> None:
-        self._ledger = ledger
+    def __init__(self, tracker: Tracker, patience: float, clock: Clock) -> None:
+        self._tracker = tracker
         self._patience = patience
         self._clock = clock
         self._since: dict[PoolKey, float] = {}
@@ -44,5 +44,5 @@ class Absences:
         self._since = {key: self._since.get(key, now) for key in absent}
         for key, since in self._since.items():
             if now - since >= self._patience:
-                self._ledger.forget(key)
+                self._tracker.forget(key)
                 log.info("what got through the pool is forgotten", **key._asdict())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
-    from exporter.self_metrics import Telemetry
+    from exporter.self_metrics import SelfMetrics
 
 JITTER = 0.05
 """Of the interval, to either side: two exporters started together drift apart."""
@@ -90,14 +90,14 @@ class Pace:
         project_id: the project.
         interval: seconds that are to be between two polls of a pool.
         requests_per_second: how often the project may be asked.
-        telemetry: where it is told.
+        self_metrics: where it is told.
     """
 
     region: str
     project_id: str
     interval: float
     requests_per_second: float
-    telemetry: Telemetry
+    self_metrics: SelfMetrics
     _pools: int = 0
     _mean: float = 0.0
     _behind: bool = False
@@ -109,7 +109,7 @@ class Pace:
         """From now on there are so many pools to poll."""
         self._pools = pools
         target = self.interval if pools else None
-        self.telemetry.tell_pace(self.region, self.project_id, target=target)
+        self.self_metrics.tell_pace(self.region, self.project_id, target=target)
         self._judge()
 
     def note(self, seconds: float) -> None:
@@ -118,7 +118,7 @@ class Pace:
         Only of pools that are read: one that fails is late too, and says so itself.
         """
         self._mean += (seconds - self._mean) / (ROUNDS * max(1, self._pools))
-        self.telemetry.tell_pace(self.region, self.project_id, target=self.interval, mean=self._mean)
+        self.self_metrics.tell_pace(self.region, self.project_id, target=self.interval, mean=self._mean)
         self._judge()
 
     def excess(self, pools: int) -> str | None:

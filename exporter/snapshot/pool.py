@@ -107,10 +107,10 @@ class PoolState:
     read_at: float | None = None
     fresh_until: float = 0.0
     polls: Mapping[Outcome, int] = field(default_factory=dict)
-    entry: Dated[CatalogueEntry] | None = None
-    capacity: Dated[Capacity] | None = None
-    free_cards: Dated[FreeCards] | None = None
-    fitting: Dated[Fitting] | None = None
+    entry: Expiring[PoolDescription] | None = None
+    capacity: Expiring[Capacity] | None = None
+    free_cards: Expiring[FreeCards] | None = None
+    fitting: Expiring[Fitting] | None = None
     throughput: Throughput | None = None
 
     @property
@@ -131,7 +131,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Dated(Generic[T]):
+class Expiring(Generic[T]):
     """Something that gets too old to be shown.
 
     Attributes:
@@ -160,7 +160,7 @@ NODE_STATES = ("creating", "available", "abnormal", "deleting")
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogueEntry:
+class PoolDescription:
     """A pool as `GET /v2/{project_id}/pools` lists it; "" is "the API did not say".
 
     Attributes:

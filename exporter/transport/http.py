@@ -15,7 +15,7 @@ from yarl import URL
 
 from exporter.common.errors import BadResponse, ConnectionFailed, RequestTimeout, TlsFailed
 from exporter.common.secrets import Headers, Sealed
-from exporter.transport.ca_bundle import Authorities
+from exporter.transport.ca_bundle import CaBundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +111,7 @@ class HttpTransport:
         direct: bool = False,
         connections: int = 8,
     ) -> None:
-        self._authorities = None if ca_file is None else Authorities(ca_file)
+        self._authorities = None if ca_file is None else CaBundle(ca_file)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit_per_host=connections),
             auto_decompress=True,

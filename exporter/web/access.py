@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from exporter.common.clock import Clock
     from exporter.web.config import RateLimit, TlsServerConfig
-    from exporter.web.config_watch import LiveWebConfig
+    from exporter.web.config_watch import WebConfigWatcher
 
 
-def gate(config: LiveWebConfig, clock: Clock) -> Middleware:
+def gate(config: WebConfigWatcher, clock: Clock) -> Middleware:
     """A middleware that asks for what the web configuration asks for at this moment."""
     passwords, rate = PasswordCheck(), _Rate(clock)
 

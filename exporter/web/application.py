@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
     from exporter.common.clock import Clock
-    from exporter.web.config_watch import LiveWebConfig
+    from exporter.web.config_watch import WebConfigWatcher
     from exporter.web.scrapes import Exposition
     from exporter.web.status import PoolView, ShareView
 
-_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Services:
 def application(
     services: Services,
     *,
-    config: LiveWebConfig,
+    config: WebConfigWatcher,
     clock: Clock,
     telemetry_path: str = "/metrics",
     max_requests: int = 40,
@@ -154,7 +154,7 @@ class _Paths:
             return web.Response(status=404, text="\n".join(("not found; there is:", *paths, "")))
         except web.HTTPException:
             raise
-        except Exception:  # noqa: BLE001  (whatever it is, it is logged and answered)
+        except Exception:
             # One path's fault stays its own, and its traceback stays in the log.
-            _log.exception("request failed", method=request.method, path=request.path)
+            log.exception("request failed", method=request.method, path=request.path)
             return web.Response(status=500, text="internal error; the exporter's log says more\n")

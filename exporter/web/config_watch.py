@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.common.errors import ConfigurationError, Problem
-from exporter.common.file_version import file_mark
+from exporter.common.file_version import file_version
 from exporter.web import config as webconfig
 from exporter.web.config import WebConfig
 from exporter.web.tls import server_context
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from exporter.web.config import TlsServerConfig
 
-_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-class LiveWebConfig:
+class WebConfigWatcher:
     """What --web.config.file says, read again when it or a file that it names changes.
 
     There is no watcher: `refresh` looks at the files' times and is called for every request and every
@@ -53,7 +53,7 @@ class LiveWebConfig:
         What would let in whom the old refuses is kept out as well, for it may be half a file: an editor
         empties one before it writes. It takes a `reload`.
         """
-        if self._path is None or all(file_mark(file) == state for file, state in self._seen.items()):
+        if self._path is None or all(file_version(file) == state for file, state in self._seen.items()):
             return
         try:
             settings, tls = self._read(self._path)
@@ -81,7 +81,7 @@ class LiveWebConfig:
 
     def _keep(self, *problems: Problem) -> None:
         self.up_to_date = False
-        _log.warning("web configuration not taken up, the old one holds", problems=[str(p) for p in problems])
+        log.warning("web configuration not taken up, the old one holds", problems=[str(p) for p in problems])
 
     def tls(self) -> ssl.SSLContext | None:
         """For a connection that begins now: the context; None for plain HTTP."""
@@ -91,11 +91,11 @@ class LiveWebConfig:
     def _read(self, path: Path) -> tuple[WebConfig, ssl.SSLContext | None]:
         # Each file's state is noted before it is read, so that a change in between shows the next time; those
         # that a new configuration names even when they turn out bad, so that mending one shows too.
-        self._seen = {path: file_mark(path)}
+        self._seen = {path: file_version(path)}
         settings = webconfig.read(path)
         tls = settings.tls_server_config
         files = tls.files if tls else ()
-        self._seen |= {file: file_mark(file) for file in files}
+        self._seen |= {file: file_version(file) for file in files}
         return settings, server_context(tls, where=f"{path}: tls_server_config") if tls else None
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.api.client import Client
-from exporter.api.rate_limit import Throttle
+from exporter.api.rate_limit import RateLimiter
 from exporter.credentials.authenticator import Authenticator
 from exporter.credentials.key_files import configured_keys
-from exporter.credentials.lockout import Guard
-from exporter.self_metrics import Telemetry
+from exporter.credentials.lockout import Lockout
+from exporter.self_metrics import SelfMetrics
 from exporter.simulator.identity import KeyPair
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator, serve
@@ -54,8 +54,8 @@ class Cloud:
     pool: FixedPool
     url: str
     client: Client
-    telemetry: Telemetry
-    throttle: Throttle
+    self_metrics: SelfMetrics
+    rate_limiter: RateLimiter
 
     def requests(self, endpoint: str = "workloads") -> int:
         """How many requests arrived at an endpoint."""
@@ -63,7 +63,7 @@ class Cloud:
 
     def sample(self, name: str, **labels: str) -> float | None:
         """One of the exporter's own metrics."""
-        return self.telemetry.registry.get_sample_value(f"modelarts_exporter_{name}", labels)
+        return self.self_metrics.registry.get_sample_value(f"modelarts_exporter_{name}", labels)
 
 
 @asynccontextmanager
@@ -79,8 +79,8 @@ async def cloud_of(
     """A cloud with one pool; the client uses this secret key."""
     pool = FixedPool(Profile(POOL, name="Training"), workloads, rules=rules)
     simulator = Simulator(clock, {PROJECT: [pool]}, keys=[KEY])
-    telemetry = Telemetry()
-    throttle = Throttle(PROJECT, requests_per_second=rate, concurrency=8, clock=clock)
+    self_metrics = SelfMetrics()
+    rate_limiter = RateLimiter(PROJECT, requests_per_second=rate, concurrency=8, clock=clock)
     async with serve(simulator) as url:
         transport = HttpTransport()
         try:
@@ -91,16 +91,16 @@ async def cloud_of(
                 Client(
                     endpoint=url,
                     project_id=PROJECT,
-                    authenticator=Authenticator(configured_keys(KEY.ak, sk), Guard(clock), PROJECT, clock),
+                    authenticator=Authenticator(configured_keys(KEY.ak, sk), Lockout(clock), PROJECT, clock),
                     transport=transport,
-                    throttle=throttle,
+                    rate_limiter=rate_limiter,
                     clock=clock,
-                    telemetry=telemetry,
+                    self_metrics=self_metrics,
                     worker=NoThread(),
                     timeout=timeout,
                 ),
-                telemetry,
-                throttle,
+                self_metrics,
+                rate_limiter,
             )
         finally:
             await transport.close()

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.app.context import Surroundings
 from exporter.app.wiring import Fetching, serving
-from exporter.credentials.lockout import Guard
-from exporter.lifecycle.tracker import Ledger
-from exporter.self_metrics import Telemetry
+from exporter.credentials.lockout import Lockout
+from exporter.lifecycle.tracker import Tracker
+from exporter.self_metrics import SelfMetrics
 from exporter.settings.load import load
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator
@@ -106,14 +106,14 @@ def settings_of(*projects: dict[str, Any], **shard: int) -> Settings:
 
 def surroundings(clock: FakeClock) -> Surroundings:
     """What outlives a configuration, without threads and files."""
-    worker, telemetry = NoThread(), Telemetry()
+    worker, self_metrics = NoThread(), SelfMetrics()
     return Surroundings(
         clock=clock,
         store=SnapshotStore(),
-        ledger=Ledger(telemetry, worker),
+        tracker=Tracker(self_metrics, worker),
         worker=worker,
-        telemetry=telemetry,
-        guard=Guard(clock),
+        self_metrics=self_metrics,
+        lockout=Lockout(clock),
         environment={},
         home=Path("nowhere"),
     )

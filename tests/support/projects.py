@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.common.errors import Forbidden, PollError
-from exporter.lifecycle.tracker import Ledger
+from exporter.lifecycle.tracker import Tracker
 from exporter.polling.project import ProjectPoller
 from exporter.polling.schedule import Pace
 from exporter.polling.selection import Discovery
-from exporter.self_metrics import Telemetry
-from exporter.snapshot.pool import CatalogueEntry, Listing
+from exporter.self_metrics import SelfMetrics
+from exporter.snapshot.pool import Listing, PoolDescription
 from exporter.snapshot.store import SnapshotStore
 from support.fakes import FakeClock, NoThread
 
@@ -42,12 +42,12 @@ class Cloud:
         self.crash: Exception | None = None
         self.hangs = False
 
-    async def pools(self, _: str) -> dict[str, CatalogueEntry]:
+    async def pools(self, _: str) -> dict[str, PoolDescription]:
         if self.hangs:
             await self.clock.sleep(3600.0)
         if isinstance(self.names, PollError):
             raise self.names
-        return {pool: CatalogueEntry(name) for pool, name in self.names.items()}
+        return {pool: PoolDescription(name) for pool, name in self.names.items()}
 
     async def listing(self, pool: str) -> Listing:
         self.listed.append((pool, self.clock.monotonic()))
@@ -99,7 +99,7 @@ def project(
     store: SnapshotStore | None = None,
     requests_per_second: float = 10.0,
 ) -> ProjectPoller:
-    telemetry = Telemetry()
+    self_metrics = SelfMetrics()
     client: Client = cloud  # type: ignore[assignment]  # the two questions a project asks
     return ProjectPoller(
         region="r",
@@ -108,7 +108,7 @@ def project(
         workspace_id="0",
         client=client,
         store=store or SnapshotStore(),
-        ledger=Ledger(Telemetry(), NoThread()),
+        tracker=Tracker(SelfMetrics(), NoThread()),
         interval=INTERVAL,
         stale_after=300.0,
         estimates=False,
@@ -119,9 +119,9 @@ def project(
             project_id="p",
             interval=INTERVAL,
             requests_per_second=requests_per_second,
-            telemetry=telemetry,
+            self_metrics=self_metrics,
         ),
-        telemetry=telemetry,
+        self_metrics=self_metrics,
         cross_check="off",
     )
 

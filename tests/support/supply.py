@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from exporter.snapshot.pool import CatalogueEntry, Dated, Fitting
+from exporter.snapshot.pool import Expiring, Fitting, PoolDescription
 from exporter.snapshot.resources import Amounts, Capacity, FreeCards
 
 CARD = "huawei.com/ascend-1980"
@@ -12,7 +12,7 @@ CAPACITY = Capacity(
     Amounts(768.0, 6144.0 * 2**30, ((CARD, 32.0),)),
     Amounts(5.5, 15548.0 * 2**20, ((CARD, 8.0),)),
 )
-ENTRY = CatalogueEntry(
+ENTRY = PoolDescription(
     "Team A",
     phase="Running",
     type="Dedicate",
@@ -24,17 +24,17 @@ ENTRY = CatalogueEntry(
 class Supply(TypedDict):
     """Fields of a PoolState."""
 
-    entry: Dated[CatalogueEntry]
-    capacity: Dated[Capacity]
-    free_cards: Dated[FreeCards]
-    fitting: Dated[Fitting]
+    entry: Expiring[PoolDescription]
+    capacity: Expiring[Capacity]
+    free_cards: Expiring[FreeCards]
+    fitting: Expiring[Fitting]
 
 
 def supply(fresh_until: float) -> Supply:
     """What fields of a PoolState may hold."""
     return {
-        "entry": Dated(ENTRY, fresh_until),
-        "capacity": Dated(CAPACITY, fresh_until),
-        "free_cards": Dated(FreeCards({CARD: 24.0}, {CARD: 7.0}), fresh_until),
-        "fitting": Dated(Fitting({"train": 2, "infer": 0}, {"u1": 40.0, "u9": 90.0}, 60.0), fresh_until),
+        "entry": Expiring(ENTRY, fresh_until),
+        "capacity": Expiring(CAPACITY, fresh_until),
+        "free_cards": Expiring(FreeCards({CARD: 24.0}, {CARD: 7.0}), fresh_until),
+        "fitting": Expiring(Fitting({"train": 2, "infer": 0}, {"u1": 40.0, "u9": 90.0}, 60.0), fresh_until),
     }

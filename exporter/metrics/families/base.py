@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 from exporter.metrics.summary import Summary
 from exporter.metrics.thresholds import PendingThresholds
 from exporter.snapshot.counters import Throughput
-from exporter.snapshot.pool import CatalogueEntry, Fitting, PoolState
+from exporter.snapshot.pool import Fitting, PoolDescription, PoolState
 from exporter.snapshot.resources import Capacity, FreeCards
 from exporter.snapshot.workload import Workload
 
@@ -30,7 +30,7 @@ Known = TypeVar(
     PoolState,
     PendingThresholds,
     Throughput,
-    CatalogueEntry,
+    PoolDescription,
     Capacity,
     FreeCards,
     Fitting,
@@ -132,7 +132,7 @@ PoolFamily = SampleFamily[Known] | HistogramFamily[Known]
 StateFamily = Family[PoolState] | LabelledFamily[PoolState]
 SettingFamily = Family[PendingThresholds] | LabelledFamily[PendingThresholds]
 ThroughputFamily = LabelledFamily[Throughput] | HistogramFamily[Throughput]
-CatalogueFamily = Family[CatalogueEntry] | LabelledFamily[CatalogueEntry]
+CatalogueFamily = Family[PoolDescription] | LabelledFamily[PoolDescription]
 CapacityFamily = Family[Capacity] | LabelledFamily[Capacity]
 FreeCardsFamily = Family[FreeCards] | LabelledFamily[FreeCards]
 FittingFamily = Family[Fitting] | LabelledFamily[Fitting]

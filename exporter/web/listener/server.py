@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from exporter.common.clock import Clock
 
-_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _ADVICE = {
     errno.EADDRINUSE: "is in use; end the other program, or choose another address",
@@ -133,7 +133,7 @@ class Server:
         except (BlockingIOError, ConnectionError):
             return  # hung up before its turn
         except OSError as error:
-            _log.warning("no connection can be accepted", reason=error.strerror)
+            log.warning("no connection can be accepted", reason=error.strerror)
             asyncio.get_running_loop().remove_reader(bound)
             task = asyncio.create_task(self._accept_later(bound))
             self._tasks.add(task)

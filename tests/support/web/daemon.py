@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from exporter.app.context import Surroundings
 from exporter.cli.run import run
 from exporter.common.clock import SystemClock
-from exporter.credentials.lockout import Guard
-from exporter.lifecycle.tracker import Ledger
-from exporter.self_metrics import Telemetry
+from exporter.credentials.lockout import Lockout
+from exporter.lifecycle.tracker import Tracker
+from exporter.self_metrics import SelfMetrics
 from exporter.settings.load import load
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator, serve
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def daemon_in(folder: Path, *, web_config: Path | None = None) -> AsyncIterator[str]:
     """The URL of a daemon with `exporter.yml` of the folder, reload enabled; it polls once in an hour."""
-    clock, telemetry, worker = SystemClock(), Telemetry(), NoThread()
+    clock, self_metrics, worker = SystemClock(), SelfMetrics(), NoThread()
     simulator = Simulator(clock, {PROJECT: [FixedPool(Profile(POOL), jobs(30))]}, keys=[KEY])
     async with serve(simulator) as endpoint:
         _write(folder / "exporter.yml", endpoint)
@@ -43,10 +43,10 @@ async def daemon_in(folder: Path, *, web_config: Path | None = None) -> AsyncIte
         around = Surroundings(
             clock=clock,
             store=SnapshotStore(),
-            ledger=Ledger(telemetry, worker),
+            tracker=Tracker(self_metrics, worker),
             worker=worker,
-            telemetry=telemetry,
-            guard=Guard(clock),
+            self_metrics=self_metrics,
+            lockout=Lockout(clock),
             environment={},
             home=folder,
             rng=Random(0),  # noqa: S311  (jitter is no secret)

@@ -10,7 +10,7 @@ import aiohttp
 
 from exporter.common.clock import SystemClock
 from exporter.web.application import Services, application
-from exporter.web.config_watch import LiveWebConfig
+from exporter.web.config_watch import WebConfigWatcher
 from exporter.web.listener.connections import Limits
 from exporter.web.listener.server import Server
 from support.fakes import FakeClock
@@ -52,7 +52,7 @@ def services(**given: Any) -> Services:
 async def serving(
     given: Services | None = None,
     *,
-    config: LiveWebConfig | None = None,
+    config: WebConfigWatcher | None = None,
     clock: Clock | None = None,
     telemetry_path: str = "/metrics",
     max_requests: int = 40,
@@ -61,7 +61,7 @@ async def serving(
     limits: Limits = Limits(),  # noqa: B008  (it is immutable)
 ) -> AsyncIterator[Server]:
     """A server on a free port; `pace` is the clock that slow clients are measured with."""
-    config = config or LiveWebConfig()
+    config = config or WebConfigWatcher()
     app = application(
         given or services(),
         config=config,

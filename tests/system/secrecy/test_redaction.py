@@ -19,7 +19,7 @@ from exporter.common.secrets import Headers, redacted, reveal
 from exporter.credentials.authenticator import Authenticator
 from exporter.credentials.credential import KeyPair, Token
 from exporter.credentials.key_files import StaticKeys
-from exporter.credentials.lockout import Guard
+from exporter.credentials.lockout import Lockout
 from exporter.settings.load import load
 from exporter.transport.http import Request, Response
 
@@ -91,7 +91,7 @@ def test_a_credential_as_a_dictionary_shows_no_secret_either() -> None:
     pair = KeyPair(AK, SK, SECURITY_TOKEN, None, "test")
     assert found_in(f"{asdict(pair)} {pair.secret_key} {pair.secret_key!s:>9} {pair.secret_key!r}") == []
     assert reveal(pair.secret_key) == SK
-    authenticator = Authenticator(StaticKeys(pair), Guard(FakeClock()), "p", FakeClock())
+    authenticator = Authenticator(StaticKeys(pair), Lockout(FakeClock()), "p", FakeClock())
     assert found_in(f"{authenticator!r} {vars(authenticator)}") == []
     assert found_in(f"{vars(StaticKeys(pair))}") == []
 

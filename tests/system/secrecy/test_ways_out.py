@@ -24,7 +24,7 @@ from exporter.credentials.authenticator import Authenticator
 from exporter.credentials.credential import Token
 from exporter.credentials.ecs_agency import EcsAgency
 from exporter.credentials.iam import IamLogin
-from exporter.credentials.lockout import Guard
+from exporter.credentials.lockout import Lockout
 from exporter.credentials.pod_identity import PodIdentity, pod_identity
 from exporter.credentials.renewal import RenewedSource
 from exporter.settings.types import parse_endpoint
@@ -52,7 +52,7 @@ class _Source:
 
 async def listing(url: str, http: HttpTransport, _: Path) -> Response:
     clock = FakeClock()
-    asking = Authenticator(_Source(), Guard(clock), "p", clock)
+    asking = Authenticator(_Source(), Lockout(clock), "p", clock)
     response = await asking.send(Request("GET", f"{url}/v2/p/pools"), http)
     raise refusal(response, where="GET x", source="test", now=0.0)
 
@@ -64,7 +64,7 @@ async def iam(url: str, http: HttpTransport, _: Path) -> object:
         password=IAM_TOKEN,
         domain="d",
         project_id="p",
-        guard=Guard(FakeClock()),
+        lockout=Lockout(FakeClock()),
         transport=http,
     )
     return await login.issue()

@@ -149,18 +149,18 @@ async def test_what_was_kept_or_told_of_other_shards_pools_goes_at_once(still: S
     keys = {pool: PoolKey(REGION, PROJECT, pool) for pool in pools}
     around = surroundings(still)
     for key in keys.values():
-        await around.ledger.record(key, Listing(()), still.wall())
+        await around.tracker.record(key, Listing(()), still.wall())
     settings = settings_of(project_settings("http://127.0.0.1:1"), index=1, total=4)
     async with await Fetching.opened(settings, around) as fetching:
         fetching.forget_unwatched()
-    assert set(around.ledger.pools) == {keys[pool] for pool in pools if owner(PROJECT, pool, 4) == 1}
+    assert set(around.tracker.pools) == {keys[pool] for pool in pools if owner(PROJECT, pool, 4) == 1}
 
-    around.telemetry.tell_expiry(REGION, PROJECT, still.wall())
+    around.self_metrics.tell_expiry(REGION, PROJECT, still.wall())
     only = pool_id(0)
     mine = owner(PROJECT, only, 4)
     for index, told in ((mine, 1), ((mine + 1) % 4, 0)):
         settings = settings_of(project_settings("http://127.0.0.1:1", pools=[only]), index=index, total=4)
         async with await Fetching.opened(settings, around) as fetching:
             fetching.forget_unwatched()
-        [family] = around.telemetry.credentials_expiry.collect()
+        [family] = around.self_metrics.credentials_expiry.collect()
         assert len(family.samples) == told

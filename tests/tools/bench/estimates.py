@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.lifecycle.pool_history import Memory
+from exporter.lifecycle.pool_history import PoolHistory
 from exporter.simulator.demand import HOUR
 from tools.bench.figures import Findings, Table, median, shown
 from tools.bench.simulated import POOLS, SimulatedPool
@@ -62,7 +62,7 @@ def measure(hours: float) -> Findings:
 
 def _watch(pool: SimulatedPool, seconds: float) -> tuple[list[Guess], int]:
     """The guesses, and how many jobs had none."""
-    memory = Memory()
+    memory = PoolHistory()
     memory.take(pool.listing(), pool.clock.wall())
     asked: list[tuple[str, float, float | None]] = []
     for number, (now, listing) in enumerate(pool.listings(_INTERVAL, seconds)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from exporter.lifecycle.pool_history import Memory
+from exporter.lifecycle.pool_history import PoolHistory
 from exporter.simulator.demand import HOUR
 from tools.bench.figures import Findings, Table
 from tools.bench.simulated import POOLS, SimulatedPool
@@ -53,7 +53,7 @@ def measure(hours: float) -> Findings:
 def _watch(
     pool: SimulatedPool, seconds: float, truth: Counter[str], counted: dict[int, Counter[str]]
 ) -> None:
-    memories = {interval: Memory() for interval in INTERVALS}
+    memories = {interval: PoolHistory() for interval in INTERVALS}
     start, first = pool.clock.wall(), pool.listing()
     for memory in memories.values():
         memory.take(first, start)

@@ -16,9 +16,9 @@ from support.fakes import NoThread
 
 from exporter.app.context import Surroundings
 from exporter.cli.run import run
-from exporter.credentials.lockout import Guard
-from exporter.lifecycle.tracker import Ledger
-from exporter.self_metrics import Telemetry
+from exporter.credentials.lockout import Lockout
+from exporter.lifecycle.tracker import Tracker
+from exporter.self_metrics import SelfMetrics
 from exporter.settings.load import load
 from exporter.snapshot.store import SnapshotStore
 from tools.faults.world import (
@@ -101,14 +101,14 @@ async def daemon_of(world: World, fault: Fault) -> AsyncIterator[Watched]:
     config = world.folder / "exporter.yml"
     config.write_text(json.dumps({"projects": _projects(world.folder, fault)}))  # JSON is YAML
     reread = partial(load, config, {}, {"web.listen_address": ["127.0.0.1:0"]})
-    telemetry, worker = Telemetry(), NoThread()
+    self_metrics, worker = SelfMetrics(), NoThread()
     around = Surroundings(
         clock=world.machine,
         store=SnapshotStore(),
-        ledger=Ledger(telemetry, worker),
+        tracker=Tracker(self_metrics, worker),
         worker=worker,
-        telemetry=telemetry,
-        guard=Guard(world.machine),
+        self_metrics=self_metrics,
+        lockout=Lockout(world.machine),
         environment={},
         home=world.folder,
         rng=Random(0),  # noqa: S311  (jitter is no secret)

@@ -19,7 +19,7 @@ from exporter.metrics.families.base import POOL_LABELS, WORKLOAD_LABELS, Family,
 from exporter.metrics.families.pool import WORKLOAD_FAMILIES
 from exporter.metrics.renderer import Renderer
 from exporter.metrics.summary import Choice, summarise
-from exporter.self_metrics import Telemetry
+from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from tools.fuzz.wire import NOW
@@ -92,7 +92,7 @@ class Exposed:
         self.store = SnapshotStore()
         self.clock = clock = FakeClock()
         self.renderer = Renderer(
-            self.store, clock=clock, telemetry=Telemetry(), worker=NoThread(), choice=choice
+            self.store, clock=clock, self_metrics=SelfMetrics(), worker=NoThread(), choice=choice
         )
         self._exposition = Exposition(self.renderer, CollectorRegistry(), clock=clock)
 

@@ -15,11 +15,11 @@ import structlog
 import trustme
 
 from exporter.common.errors import ConfigurationError
-from exporter.lifecycle.persistence import Keeping
-from exporter.lifecycle.pool_history import Memory
+from exporter.lifecycle.persistence import Persistence
+from exporter.lifecycle.pool_history import PoolHistory
 from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice
-from exporter.self_metrics import Telemetry
+from exporter.self_metrics import SelfMetrics
 from exporter.settings.load import load
 from exporter.settings.model import Settings
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
@@ -122,8 +122,8 @@ def state(data: bytes) -> None:
         old.unlink()
     path.write_bytes(_changed(_good_state(), data[1:]) if data.startswith(b"%") else data)
     with structlog.testing.capture_logs():
-        keeping, pools = Keeping.begun(path, Telemetry(), NOW)
-        for key, memory in (pools or {KEY: Memory()}).items():
+        keeping, pools = Persistence.begun(path, SelfMetrics(), NOW)
+        for key, memory in (pools or {KEY: PoolHistory()}).items():
             before = _counts(memory.throughput)
             assert all(count >= 0 for count in before.values())
             found = memory.take(_LISTING, NOW + 60)
@@ -153,8 +153,8 @@ def _counts(passed: Throughput) -> dict[tuple[str, ...], float]:
 @cache
 def _good_state() -> bytes:
     path = _folder() / "good"
-    keeping, _ = Keeping.begun(path, Telemetry(), NOW)
-    memory = Memory()
+    keeping, _ = Persistence.begun(path, SelfMetrics(), NOW)
+    memory = PoolHistory()
     for moment, status in enumerate(("Pending", "Running", "Completed", "Abnormal")):
         workloads = (
             Workload(uid="1", type="train", status=status, priority="1", running=30.0, pending=60.0),

@@ -49,7 +49,7 @@ def credentials(data: bytes) -> None:
         password=_PASSWORD,
         domain="acme",
         project_id="0" * 32,
-        guard=answering,
+        lockout=answering,
         transport=answering,
     )
     for issuer in (iam, EcsAgency(answering), PodIdentity("http://agent", _token_file(), answering)):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hypothesis import strategies as st
 
 from exporter.common.errors import OUTCOMES
-from exporter.snapshot.pool import NODE_STATES, CatalogueEntry, Dated, Listing, PoolKey, PoolState
+from exporter.snapshot.pool import NODE_STATES, Expiring, Listing, PoolDescription, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, Capacity, FreeCards
 from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, UNKNOWN, Workload
 
@@ -86,15 +86,15 @@ _by_card = st.dictionaries(_or(ACCELERATORS), amounts, max_size=3)
 
 
 @st.composite
-def entries(draw: st.DrawFn) -> CatalogueEntry:
+def entries(draw: st.DrawFn) -> PoolDescription:
     """Any entry of the list of pools."""
     flavors = draw(st.lists(texts, max_size=2, unique=True))
     nodes = {(flavor, state): float(draw(st.integers(0, 9))) for flavor in flavors for state in NODE_STATES}
-    return CatalogueEntry(draw(texts), draw(texts), draw(texts), draw(texts), nodes)
+    return PoolDescription(draw(texts), draw(texts), draw(texts), draw(texts), nodes)
 
 
-def _dated(values: st.SearchStrategy[_Value]) -> st.SearchStrategy[Dated[_Value] | None]:
-    return st.none() | values.map(lambda value: Dated(value, FOR_EVER))
+def _dated(values: st.SearchStrategy[_Value]) -> st.SearchStrategy[Expiring[_Value] | None]:
+    return st.none() | values.map(lambda value: Expiring(value, FOR_EVER))
 
 
 def states(pools: st.SearchStrategy[PoolKey]) -> st.SearchStrategy[PoolState]:

@@ -69,11 +69,11 @@ class Run:
             await self._until_over(cloud, subject, watching, churning)
             await _ended(churning)
             await self._conclude(visitor)
-        self.course.tracebacks = _TRACEBACKS.findall(self._log())
+        self.course.tracebacks = _TRACEBACKS.findall(self.log())
         self.course.seconds = time.monotonic() - self._clock.origin
         return self.course
 
-    def _log(self) -> str:
+    def log(self) -> str:
         return (self._folder / "log").read_text("utf-8")
 
     @property
@@ -95,7 +95,7 @@ class Run:
             while not watch.recovered(over) and self._clock.wall() - over < plan.patience:
                 await asyncio.sleep(0.05)
                 if subject.ended:
-                    raise RuntimeError(self._log())
+                    raise RuntimeError(self.log())
                 for companion in companions:
                     if companion.done():
                         companion.result()

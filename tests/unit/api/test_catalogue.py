@@ -9,10 +9,10 @@ import pytest
 
 from exporter.api.pools import decode_catalogue
 from exporter.common.errors import BadResponse
-from exporter.snapshot.pool import CatalogueEntry
+from exporter.snapshot.pool import PoolDescription
 
 
-def decoded(**parts: Any) -> CatalogueEntry:
+def decoded(**parts: Any) -> PoolDescription:
     item = {"metadata": {"name": "pool-a"}, **parts}
     return decode_catalogue(json.dumps({"items": [item]}).encode(), where="GET x")["pool-a"]
 
@@ -33,13 +33,13 @@ def test_everything_that_is_told_of_a_pool() -> None:
         status={"phase": "Running", "resources": {"available": [{"flavor": "f", "count": 3, "azs": []}]}},
     )
     counts = {("f", "creating"): 0.0, ("f", "available"): 3.0, ("f", "abnormal"): 0.0, ("f", "deleting"): 0.0}
-    assert entry == CatalogueEntry("Team A", "Running", "Dedicate", "priority", counts)
+    assert entry == PoolDescription("Team A", "Running", "Dedicate", "priority", counts)
 
 
 def test_a_pool_of_which_nothing_is_told() -> None:
     """Its ID is its name; whatever is missing or odd is not known."""
-    assert decoded() == CatalogueEntry("pool-a")
-    assert decoded(spec=7, status=[], metadata={"name": "pool-a", "labels": "x"}) == CatalogueEntry("pool-a")
+    assert decoded() == PoolDescription("pool-a")
+    assert decoded(spec=7, status=[], metadata={"name": "pool-a", "labels": "x"}) == PoolDescription("pool-a")
 
 
 def test_groups_of_one_flavor_are_added_up() -> None:

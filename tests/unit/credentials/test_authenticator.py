@@ -14,7 +14,7 @@ from exporter.credentials.authenticator import Authenticator
 from exporter.credentials.credential import Credential, CredentialSource, Token
 from exporter.credentials.iam import IamLogin
 from exporter.credentials.key_files import configured_keys
-from exporter.credentials.lockout import Guard
+from exporter.credentials.lockout import Lockout
 from exporter.credentials.renewal import RenewedSource
 from exporter.simulator.refusals import Refusal
 from exporter.simulator.signature import Arrived, claim, verify
@@ -76,21 +76,21 @@ def request(service: StubService, headers: dict[str, str] | None = None) -> Requ
     return Request("GET", f"{service.url}/v2/p/pools?limit=5", headers or {})
 
 
-def token_source(service: StubService, guard: Guard, clock: FakeClock) -> RenewedSource:
+def token_source(service: StubService, lockout: Lockout, clock: FakeClock) -> RenewedSource:
     login = IamLogin(
         endpoint=service.url,
         username="u",
         password="p",
         domain="d",
         project_id=PROJECT,
-        guard=guard,
+        lockout=lockout,
         transport=service.transport,
     )
     return RenewedSource(login, clock)
 
 
 def authenticator(source: CredentialSource, clock: FakeClock) -> Authenticator:
-    return Authenticator(source, Guard(clock), PROJECT, clock)
+    return Authenticator(source, Lockout(clock), PROJECT, clock)
 
 
 async def test_key_pair_signs_what_arrives(service: StubService, clock: FakeClock) -> None:
@@ -135,8 +135,8 @@ async def test_key_rotated_in_its_file_is_used_within_the_same_request(
 
 async def test_killed_token_is_replaced_once(service: StubService, cloud: Cloud, clock: FakeClock) -> None:
     """Many requests that find their token dead share one new login, and all succeed."""
-    guard = Guard(clock)
-    sent = Authenticator(token_source(service, guard, clock), guard, PROJECT, clock)
+    lockout = Lockout(clock)
+    sent = Authenticator(token_source(service, lockout, clock), lockout, PROJECT, clock)
     await sent.send(request(service), service.transport)
     assert service.asked[-1].headers["x-auth-token"] == "token-1"
     cloud.good_tokens.clear()
@@ -149,11 +149,11 @@ async def test_requests_that_waited_for_a_dead_tokens_probe_get_the_new_one(
     service: StubService, cloud: Cloud, clock: FakeClock
 ) -> None:
     """A token that is dead from the start costs nobody a poll: whoever waited takes the renewed one."""
-    guard = Guard(clock)
-    source = token_source(service, guard, clock)
+    lockout = Lockout(clock)
+    source = token_source(service, lockout, clock)
     await source.credential()
     cloud.good_tokens.clear()
-    sent = Authenticator(source, guard, PROJECT, clock)
+    sent = Authenticator(source, lockout, PROJECT, clock)
     responses = await asyncio.gather(*(sent.send(request(service), service.transport) for _ in range(8)))
     assert [response.status for response in responses] == [200] * 8
 
@@ -163,8 +163,8 @@ async def test_tokens_that_are_never_accepted_do_not_make_a_login_per_poll(
 ) -> None:
     """Good logins whose tokens are all refused end in growing pauses, too."""
     cloud.issues_good_tokens = False
-    guard = Guard(clock)
-    sent = Authenticator(token_source(service, guard, clock), guard, PROJECT, clock)
+    lockout = Lockout(clock)
+    sent = Authenticator(token_source(service, lockout, clock), lockout, PROJECT, clock)
     assert (await sent.send(request(service), service.transport)).status == 401
     for _ in range(30):
         clock.advance(60)
@@ -178,8 +178,8 @@ async def test_tokens_that_are_never_accepted_do_not_make_a_login_per_poll(
 async def test_every_new_credential_is_told(service: StubService, cloud: Cloud, clock: FakeClock) -> None:
     """Who shows the credentials' end hears of each one once."""
     told: list[Credential] = []
-    guard = Guard(clock)
-    sent = Authenticator(token_source(service, guard, clock), guard, PROJECT, clock, told.append)
+    lockout = Lockout(clock)
+    sent = Authenticator(token_source(service, lockout, clock), lockout, PROJECT, clock, told.append)
     await sent.send(request(service), service.transport)
     await sent.send(request(service), service.transport)
     cloud.good_tokens.clear()

@@ -10,7 +10,7 @@ from support.stub_service import Asked, StubService, stub_service
 from exporter.common.errors import CredentialsError, PollError, ServerError, Throttled
 from exporter.credentials.credential import Token
 from exporter.credentials.iam import IamLogin
-from exporter.credentials.lockout import Guard
+from exporter.credentials.lockout import Lockout
 from exporter.credentials.renewal import RenewedSource
 
 if TYPE_CHECKING:
@@ -26,14 +26,16 @@ WRONG_PASSWORD = {
 }
 
 
-def iam(service: StubService, clock: FakeClock, password: str | Path = "hunter2", **other: Guard) -> IamLogin:
+def iam(
+    service: StubService, clock: FakeClock, password: str | Path = "hunter2", **other: Lockout
+) -> IamLogin:
     return IamLogin(
         endpoint=f"{service.url}/",
         username="exporter",
         password=password,
         domain="acme",
         project_id=PROJECT,
-        guard=other.get("guard") or Guard(clock),
+        lockout=other.get("guard") or Lockout(clock),
         transport=service.transport,
     )
 
@@ -87,11 +89,11 @@ async def test_refused_login_holds_for_every_project_of_the_user(clock: FakeCloc
         return web.Response(status=401)
 
     async with stub_service(answer) as service:
-        guard = Guard(clock)
+        lockout = Lockout(clock)
         with pytest.raises(CredentialsError):
-            await iam(service, clock, guard=guard).issue()
+            await iam(service, clock, lockout=lockout).issue()
         with pytest.raises(CredentialsError, match="asked again"):
-            await iam(service, clock, guard=guard).issue()
+            await iam(service, clock, lockout=lockout).issue()
     assert len(service.asked) == 1
 
 

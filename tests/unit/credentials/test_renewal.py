@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.common.errors import ConnectionFailed, CredentialsError, HeldBack, PollError, Throttled
+from exporter.common.errors import ConnectionFailed, CredentialsError, LockedOut, PollError, Throttled
 from exporter.credentials.credential import KeyPair
 from exporter.credentials.renewal import EARLY, FIRST_RETRY, LAST_RETRY, PAUSE, RenewedSource
 
@@ -164,8 +164,8 @@ async def test_issuer_says_how_long_it_wants_to_be_left_alone(
 async def test_held_back_request_makes_no_pause(source: RenewedSource, office: Office) -> None:
     """The guard sent nothing; a new password in its file is used at once."""
     office.closed = True
-    office.sign = HeldBack("refused lately", where=office.name)
-    with pytest.raises(HeldBack):
+    office.sign = LockedOut("refused lately", where=office.name)
+    with pytest.raises(LockedOut):
         await key(source)
     office.closed = False
     assert await key(source) == "1"

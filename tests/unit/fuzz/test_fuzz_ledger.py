@@ -10,9 +10,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from exporter.lifecycle.persistence import Keeping
-from exporter.lifecycle.pool_history import Memory
-from exporter.self_metrics import Telemetry
+from exporter.lifecycle.persistence import Persistence
+from exporter.lifecycle.pool_history import PoolHistory
+from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import STATUSES, Workload
 
@@ -153,10 +153,10 @@ class Counting(RuleBasedStateMachine):
         self.folder = TemporaryDirectory()
         self.path = Path(self.folder.name, "state")
         self.now = BEGAN
-        self.memory = Memory()
+        self.memory = PoolHistory()
         self.naive = Naive()
         self.before: Counts = Counter()
-        self.keeping, _ = Keeping.begun(self.path, Telemetry(), self.now)
+        self.keeping, _ = Persistence.begun(self.path, SelfMetrics(), self.now)
 
     @rule(listing=listings(), later=st.sampled_from([0.0, 60.0, QUARTER, DAY, -60.0, -DAY]))
     def poll(self, listing: Listing, later: float) -> None:
@@ -170,8 +170,8 @@ class Counting(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.keeping.end()
-        self.keeping, pools = Keeping.begun(self.path, Telemetry(), self.now)
-        read = pools.get(KEY, Memory())
+        self.keeping, pools = Persistence.begun(self.path, SelfMetrics(), self.now)
+        read = pools.get(KEY, PoolHistory())
         assert read == self.memory
         self.memory = read
 

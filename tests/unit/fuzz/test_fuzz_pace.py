@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from support.fakes import FakeClock, StandingClock
 
-from exporter.api.rate_limit import Throttle
-from exporter.common.errors import ConnectionFailed, HeldBack
+from exporter.api.rate_limit import RateLimiter
+from exporter.common.errors import ConnectionFailed, LockedOut
 from exporter.credentials.credential import KeyPair
 from exporter.credentials.in_flight import IN_FLIGHT, SETTLED
-from exporter.credentials.lockout import Guard
+from exporter.credentials.lockout import Lockout
 from exporter.transport.http import Request, Response
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Pace(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.clock = FakeClock()
-        self.throttle = Throttle("p", requests_per_second=10, concurrency=3, clock=self.clock)
+        self.rate_limiter = RateLimiter("p", requests_per_second=10, concurrency=3, clock=self.clock)
         self.named: list[tuple[float, float]] = []  # (spacing, when)
         self.earliest = self.clock.monotonic()
 
@@ -44,12 +44,12 @@ class Pace(RuleBasedStateMachine):
         """So many pools want to be read at the same time."""
 
         async def one() -> None:
-            async with self.throttle.slot():
+            async with self.rate_limiter.slot():
                 sent = self.clock.monotonic()
                 assert sent >= self.earliest - 1e-6
                 kept = (spacing for spacing, when in self.named if sent < when + HOUR)
                 self.earliest = sent + max((0.1, *kept))
-                assert self.throttle.paused_for() <= self.earliest - sent + 1e-6
+                assert self.rate_limiter.paused_for() <= self.earliest - sent + 1e-6
 
         async def several() -> None:
             await asyncio.gather(*(one() for _ in range(requests)))
@@ -61,7 +61,7 @@ class Pace(RuleBasedStateMachine):
         limit=st.none() | st.tuples(st.integers(1, 10**9), st.floats(1, 10**11)),
     )
     def refuse(self, retry_after: float | None, limit: tuple[int, float] | None) -> None:
-        self.throttle.refused(retry_after, limit)
+        self.rate_limiter.refused(retry_after, limit)
         if limit:
             self.named.append((min(limit[1] / limit[0], SLOWEST), self.clock.monotonic()))
         if retry_after is not None and retry_after <= HOUR:  # more is a mistake
@@ -69,7 +69,7 @@ class Pace(RuleBasedStateMachine):
 
     @rule()
     def accept(self) -> None:
-        self.throttle.accepted()
+        self.rate_limiter.accepted()
 
     @rule(seconds=st.floats(0, 4000))
     def wait(self, seconds: float) -> None:
@@ -77,7 +77,7 @@ class Pace(RuleBasedStateMachine):
 
     @invariant()
     def no_pause_is_for_ever(self) -> None:
-        assert 0 <= self.throttle.paused_for() <= HOUR + SLOWEST
+        assert 0 <= self.rate_limiter.paused_for() <= HOUR + SLOWEST
 
     def teardown(self) -> None:
         self.loop.close()
@@ -121,7 +121,7 @@ class Lock(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.clock = StandingClock()
-        self.guard = Guard(self.clock)
+        self.lockout = Lockout(self.clock)
         self.open: list[_Open] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.failures: defaultdict[str, list[float]] = defaultdict(list)
@@ -140,8 +140,8 @@ class Lock(RuleBasedStateMachine):
 
         async def sent(identity: Identity) -> None:
             request = Request("GET", "https://c/v2")
-            with suppress(HeldBack, ConnectionFailed):
-                await self.guard.send(identity, request, Waiting(), project_id=project)
+            with suppress(LockedOut, ConnectionFailed):
+                await self.lockout.send(identity, request, Waiting(), project_id=project)
 
         for _ in range(requests):
             self.tasks.append(self.loop.create_task(sent(pair.identity)))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from structlog.testing import capture_logs
 from support.fakes import NoThread
 
-from exporter.lifecycle.state_db import StateFile
-from exporter.lifecycle.tracker import Ledger
-from exporter.self_metrics import Telemetry
+from exporter.lifecycle.state_db import StateDb
+from exporter.lifecycle.tracker import Tracker
+from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey
 
 if TYPE_CHECKING:
@@ -28,26 +28,26 @@ def test_failures_are_told_from_first_to_last(tmp_path: Path, monkeypatch: pytes
 
     def broken(name: str) -> None:
         """The disk fails for some pools; there is no real one that could be told to."""
-        whole: Any = getattr(StateFile, name)
+        whole: Any = getattr(StateDb, name)
 
-        def method(file: StateFile, key: PoolKey, *rest: object) -> None:
+        def method(file: StateDb, key: PoolKey, *rest: object) -> None:
             if key in failing:
                 raise sqlite3.OperationalError("disk I/O error")
             whole(file, key, *rest)
 
-        monkeypatch.setattr(StateFile, name, method)
+        monkeypatch.setattr(StateDb, name, method)
 
     broken("save")
     broken("remove")
-    ledger = Ledger(telemetry := Telemetry(), NoThread())
+    tracker = Tracker(self_metrics := SelfMetrics(), NoThread())
 
     def said(*keys: PoolKey) -> list[str]:
         with capture_logs() as logs:
             for key in keys:
-                asyncio.run(ledger.record(key, Listing(()), 0.0))
+                asyncio.run(tracker.record(key, Listing(()), 0.0))
         return [line["log_level"] for line in logs]
 
-    with ledger.kept_in(tmp_path / "state.db", 0.0):
+    with tracker.kept_in(tmp_path / "state.db", 0.0):
         failing.add(A)
         assert said(A, B, A, B) == ["error"]
         failing.add(B)
@@ -58,8 +58,8 @@ def test_failures_are_told_from_first_to_last(tmp_path: Path, monkeypatch: pytes
         # One that is dropped while it fails holds up nobody.
         failing.add(A)
         assert said(A) == ["error"]
-        ledger.forget(A)
+        tracker.forget(A)
         assert said(B) == ["info"]
     name = "modelarts_exporter_state_writes_total"
-    assert telemetry.registry.get_sample_value(name, {"outcome": "failed"}) == 6
-    assert telemetry.registry.get_sample_value(name, {"outcome": "ok"}) == 7
+    assert self_metrics.registry.get_sample_value(name, {"outcome": "failed"}) == 6
+    assert self_metrics.registry.get_sample_value(name, {"outcome": "ok"}) == 7

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from structlog.testing import capture_logs
 from support.fakes import NoThread
 
-from exporter.lifecycle.persistence import Keeping
-from exporter.lifecycle.tracker import Ledger
-from exporter.self_metrics import Telemetry
+from exporter.lifecycle.persistence import Persistence
+from exporter.lifecycle.tracker import Tracker
+from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import Workload
 
@@ -26,42 +26,42 @@ EMPTY, ONE = Listing(()), Listing((Workload(uid="u", type="train", status="Queue
 
 async def test_each_pool_has_its_own_memory() -> None:
     """The same uid in two pools is two workloads; a forgotten pool begins anew."""
-    ledger = Ledger(Telemetry(), NoThread())
+    tracker = Tracker(SelfMetrics(), NoThread())
     for key in (A, B):
-        await ledger.record(key, EMPTY, 0.0)
-    assert (await ledger.record(A, ONE, 60.0)).throughput.created[("train",)] == 1
-    assert (await ledger.record(B, EMPTY, 60.0)).throughput.created[("train",)] == 0
-    ledger.forget(A)
-    assert (set(ledger.pools), ledger.throughput(A)) == ({B}, None)
-    assert (await ledger.record(A, ONE, 120.0)).throughput.created[("train",)] == 0
+        await tracker.record(key, EMPTY, 0.0)
+    assert (await tracker.record(A, ONE, 60.0)).throughput.created[("train",)] == 1
+    assert (await tracker.record(B, EMPTY, 60.0)).throughput.created[("train",)] == 0
+    tracker.forget(A)
+    assert (set(tracker.pools), tracker.throughput(A)) == ({B}, None)
+    assert (await tracker.record(A, ONE, 120.0)).throughput.created[("train",)] == 0
 
 
 async def test_nothing_new_is_the_same_value() -> None:
     """So that nothing is rendered again for it."""
-    ledger = Ledger(Telemetry(), NoThread())
-    _, first = await ledger.record(A, ONE, 0.0)
-    _, second = await ledger.record(A, ONE, 60.0)
-    assert first is second is ledger.throughput(A)
+    tracker = Tracker(SelfMetrics(), NoThread())
+    _, first = await tracker.record(A, ONE, 0.0)
+    _, second = await tracker.record(A, ONE, 60.0)
+    assert first is second is tracker.throughput(A)
 
 
 async def test_polls_of_many_pools_at_once_do_not_meet() -> None:
     """One thread counts them all, whatever comes in between, and the loop goes on."""
-    ledger = Ledger(Telemetry(), ThreadPoolExecutor(max_workers=1))
+    tracker = Tracker(SelfMetrics(), ThreadPoolExecutor(max_workers=1))
     keys = [PoolKey("r", "p", f"pool-{index}") for index in range(20)]
     for round_, listing in enumerate((EMPTY, ONE, EMPTY, EMPTY)):
-        await asyncio.gather(*(ledger.record(key, listing, 60.0 * round_) for key in keys))
+        await asyncio.gather(*(tracker.record(key, listing, 60.0 * round_) for key in keys))
     for key in keys:
-        passed = ledger.throughput(key)
+        passed = tracker.throughput(key)
         assert passed is not None
         assert (passed.created[("train",)], passed.finished["train", "unknown"]) == (1, 1)
 
 
 async def test_a_pool_that_cannot_be_dropped_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for it; a defect in it is one line all the same, and ends nothing."""
-    ledger = Ledger(Telemetry(), NoThread())
-    with ledger.kept_in(tmp_path / "state.db", 0.0):
-        await ledger.record(A, EMPTY, 0.0)
-        monkeypatch.setattr(Keeping, "drop", lambda *_: 1 / 0)
+    tracker = Tracker(SelfMetrics(), NoThread())
+    with tracker.kept_in(tmp_path / "state.db", 0.0):
+        await tracker.record(A, EMPTY, 0.0)
+        monkeypatch.setattr(Persistence, "drop", lambda *_: 1 / 0)
         with capture_logs() as logs:
-            ledger.forget(A)
+            tracker.forget(A)
     assert [(line["log_level"], line["pool"]) for line in logs] == [("error", "pool-a")]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from support.fakes import NoThread
 
-from exporter.lifecycle.pool_history import Memory
+from exporter.lifecycle.pool_history import PoolHistory
 from exporter.lifecycle.queue_stats import MEMORY, Head, head_of
-from exporter.lifecycle.tracker import Ledger
+from exporter.lifecycle.tracker import Tracker
 from exporter.lifecycle.transitions import UNSHOWN
-from exporter.self_metrics import Telemetry
+from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import Workload
 
@@ -74,7 +74,7 @@ def test_a_head_that_an_incomplete_listing_shows_elsewhere_is_none_any_more() ->
 
 def test_a_head_goes_with_what_is_forgotten() -> None:
     """One that incomplete listings have not shown for a day is nobody's head."""
-    memory = Memory()
+    memory = PoolHistory()
     memory.take(Listing((waiting("a", 1),)), 0.0)
     for moment in (60.0, 60.0 + UNSHOWN):
         assert memory.head == Head("a", 0.0)
@@ -84,7 +84,7 @@ def test_a_head_goes_with_what_is_forgotten() -> None:
 
 def test_estimates_do_not_mind_that_the_clock_was_ahead_once() -> None:
     """A pool that was first listed in the future has been watched for no time, not for less."""
-    memory = Memory()
+    memory = PoolHistory()
     memory.take(Listing(()), 1e6)
     for index in range(20):
         waits = (waiting(f"u{other}", other) for other in range(index, 40))
@@ -94,9 +94,9 @@ def test_estimates_do_not_mind_that_the_clock_was_ahead_once() -> None:
     assert estimated.estimated_start == pytest.approx(60.0, rel=0.1)
 
 
-def after_starts(every: float, count: int) -> Memory:
+def after_starts(every: float, count: int) -> PoolHistory:
     """A pool in which one of a long queue started every so many seconds."""
-    memory = Memory()
+    memory = PoolHistory()
     memory.take(Listing(tuple(waiting(f"u{index}", index) for index in range(count + 50))), 0.0)
     for index in range(1, count + 1):
         queue = (waiting(f"u{other}", other - index) for other in range(index, count + 50))
@@ -138,7 +138,7 @@ def test_old_starts_are_no_evidence() -> None:
 
 def test_who_started_without_waiting_does_not_move_the_queue() -> None:
     """Where there is room, jobs start at once; those behind a full pool gain nothing by it."""
-    memory = Memory()
+    memory = PoolHistory()
     memory.take(Listing(()), 0.0)
     for index in range(20):
         running = (waiting(f"u{other}", status="Running") for other in range(index))
@@ -149,8 +149,8 @@ def test_who_started_without_waiting_does_not_move_the_queue() -> None:
 
 async def test_a_record_tells_what_only_earlier_listings_can() -> None:
     """The listing comes back with its head, and with estimates where they are asked for."""
-    ledger = Ledger(Telemetry(), NoThread())
+    tracker = Tracker(SelfMetrics(), NoThread())
     queue = Listing((waiting("a", 1),))
-    await ledger.record(KEY, queue, 100.0)
-    later, _ = await ledger.record(KEY, queue, 160.0, estimates=True)
+    await tracker.record(KEY, queue, 100.0)
+    later, _ = await tracker.record(KEY, queue, 160.0, estimates=True)
     assert later.head_since == 100.0

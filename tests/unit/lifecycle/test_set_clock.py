@@ -8,9 +8,9 @@ import pytest
 from support.fakes import NoThread
 
 from exporter.lifecycle import pool_history as memories
-from exporter.lifecycle.pool_history import Memory
-from exporter.lifecycle.tracker import Ledger
-from exporter.self_metrics import Telemetry
+from exporter.lifecycle.pool_history import PoolHistory
+from exporter.lifecycle.tracker import Tracker
+from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import Workload
 
@@ -27,7 +27,7 @@ def job(status: str, uid: str = "u", **fields: float) -> Listing:
     return Listing((Workload(uid=uid, type="train", status=status, **fields),))  # type: ignore[arg-type]
 
 
-def taken(memory: Memory, clock: FakeClock, listing: Listing, after: float = 60.0) -> None:
+def taken(memory: PoolHistory, clock: FakeClock, listing: Listing, after: float = 60.0) -> None:
     clock.advance(after)
     memory.take(listing, clock.wall(), clock.monotonic())
 
@@ -35,7 +35,7 @@ def taken(memory: Memory, clock: FakeClock, listing: Listing, after: float = 60.
 @pytest.mark.parametrize("ahead", [-72 * HOUR, -HOUR, 300.0, HOUR, 72 * HOUR])
 def test_a_run_takes_as_long_as_it_took(clock: FakeClock, ahead: float) -> None:
     """It ran for ten minutes, whatever the clock says at its end."""
-    memory = Memory()
+    memory = PoolHistory()
     taken(memory, clock, job("Queue"))
     taken(memory, clock, job("Running"))
     clock.set_ahead(ahead)
@@ -47,7 +47,7 @@ def test_a_run_takes_as_long_as_it_took(clock: FakeClock, ahead: float) -> None:
 @pytest.mark.parametrize("ahead", [-HOUR, HOUR])
 def test_the_head_of_the_queue_is_as_long_there_as_it_was(clock: FakeClock, ahead: float) -> None:
     """Since when is told in the new time."""
-    memory = Memory()
+    memory = PoolHistory()
     taken(memory, clock, job("Queue", position=1))
     since = clock.wall()
     clock.set_ahead(ahead)
@@ -58,7 +58,7 @@ def test_the_head_of_the_queue_is_as_long_there_as_it_was(clock: FakeClock, ahea
 
 def test_time_in_a_status_goes_on(clock: FakeClock) -> None:
     """It never was the date's business."""
-    memory = Memory()
+    memory = PoolHistory()
     for ahead in (0.0, 24 * HOUR, -48 * HOUR):
         clock.set_ahead(ahead)
         taken(memory, clock, job("Creating"))
@@ -70,14 +70,14 @@ async def test_a_state_file_is_told_the_new_time_too(clock: FakeClock, tmp_path:
     """A restart goes on with moments of the clock that is right now."""
     path, passed = tmp_path / "state.db", None
     for listings in ((job("Queue"), job("Running"), job("Running")), (job("Completed"),)):
-        ledger = Ledger(Telemetry(), NoThread())
-        with ledger.kept_in(path, clock.wall()):
+        tracker = Tracker(SelfMetrics(), NoThread())
+        with tracker.kept_in(path, clock.wall()):
             for index, listing in enumerate(listings):
                 clock.advance(60.0)
                 if index == 2:
                     clock.set_ahead(24 * HOUR)
-                await ledger.record(KEY, listing, clock.wall(), moment=clock.monotonic())
-            passed = ledger.throughput(KEY)
+                await tracker.record(KEY, listing, clock.wall(), moment=clock.monotonic())
+            passed = tracker.throughput(KEY)
     assert passed is not None
     assert passed.runs["train", "Completed"].total == 60.0
 
@@ -87,7 +87,7 @@ def test_what_is_not_shown_is_forgotten_where_there_is_too_much_of_it(
 ) -> None:
     """Incomplete listings that show other workloads each time do not fill the memory for a day."""
     monkeypatch.setattr(memories, "MOST_SEEN", 30)
-    memory, some = Memory(), tuple[Workload, ...]()
+    memory, some = PoolHistory(), tuple[Workload, ...]()
     for index in range(20):
         some = tuple(Workload(uid=f"u{index}-{number}") for number in range(20))
         taken(memory, clock, Listing(some, complete=False))
@@ -96,7 +96,7 @@ def test_what_is_not_shown_is_forgotten_where_there_is_too_much_of_it(
 
 def test_types_that_come_and_go_are_not_remembered_for_ever(clock: FakeClock) -> None:
     """A status or type that was seen once makes no memory grow; documented ones go on."""
-    memory = Memory()
+    memory = PoolHistory()
     taken(memory, clock, Listing(()))
     for index in range(200):
         for status in ("Queue", "Running"):

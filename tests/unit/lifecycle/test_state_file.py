@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 from support.fakes import NoThread
 
 from exporter.common.errors import ConfigurationError
-from exporter.lifecycle.pool_history import Memory
-from exporter.lifecycle.state_db import APPLICATION_ID, VERSION, StateFile
-from exporter.lifecycle.tracker import Ledger
-from exporter.self_metrics import Telemetry
+from exporter.lifecycle.pool_history import PoolHistory
+from exporter.lifecycle.state_db import APPLICATION_ID, VERSION, StateDb
+from exporter.lifecycle.tracker import Tracker
+from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import STATUSES, Workload
 
@@ -49,18 +49,18 @@ class Exporter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.telemetry = Telemetry()
+        self.self_metrics = SelfMetrics()
 
     def polls(self, *listings: Listing, key: PoolKey = KEY, start: float = 0.0) -> Throughput | None:
-        ledger = Ledger(self.telemetry, NoThread())
-        with ledger.kept_in(self.path, 1_700_000_000.0):
+        tracker = Tracker(self.self_metrics, NoThread())
+        with tracker.kept_in(self.path, 1_700_000_000.0):
             for index, listing in enumerate(listings):
-                asyncio.run(ledger.record(key, listing, start + 60.0 * index))
-            return ledger.throughput(key)
+                asyncio.run(tracker.record(key, listing, start + 60.0 * index))
+            return tracker.throughput(key)
 
     def writes(self, outcome: str) -> float | None:
         name = "modelarts_exporter_state_writes_total"
-        return self.telemetry.registry.get_sample_value(name, {"outcome": outcome})
+        return self.self_metrics.registry.get_sample_value(name, {"outcome": outcome})
 
 
 LISTINGS = st.lists(
@@ -82,10 +82,10 @@ def test_a_restart_loses_nothing_and_counts_nothing_twice(
 ) -> None:
     """Whatever is listed, and wherever the process ends: everything is as if it had never ended."""
     path.unlink(missing_ok=True)
-    memory = Memory()
-    file, _ = StateFile.opened(path, 0.0)
+    memory = PoolHistory()
+    file, _ = StateDb.opened(path, 0.0)
     news = None
-    through = Memory()
+    through = PoolHistory()
     for index, listing in enumerate(listings):
         through.take(listing, 60.0 * index)
         found = memory.take(listing, 60.0 * index)
@@ -93,7 +93,7 @@ def test_a_restart_loses_nothing_and_counts_nothing_twice(
         news = True
         if index in restarts:
             file.close()
-            file, pools = StateFile.opened(path, 0.0)
+            file, pools = StateDb.opened(path, 0.0)
             memory = pools[KEY]
     assert memory == through
     file.close()
@@ -104,10 +104,10 @@ def test_pools_are_kept_apart_and_forgotten(path: Path) -> None:
     exporter = Exporter(path)
     exporter.polls(Listing(()), Listing((job("a", "Queue"),)), key=OTHER)
     exporter.polls(Listing(()), Listing((job("a", "Running"),)))
-    ledger = Ledger(Telemetry(), NoThread())
-    with ledger.kept_in(path, 0.0):
-        assert set(ledger.pools) == {KEY, OTHER}
-        ledger.forget(OTHER)
+    tracker = Tracker(SelfMetrics(), NoThread())
+    with tracker.kept_in(path, 0.0):
+        assert set(tracker.pools) == {KEY, OTHER}
+        tracker.forget(OTHER)
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT pool FROM pools").fetchall() == [("pool-a",)]
         assert connection.execute("SELECT count(*) FROM workloads").fetchone() == (1,)
@@ -116,12 +116,12 @@ def test_pools_are_kept_apart_and_forgotten(path: Path) -> None:
 
 def test_nothing_is_kept_without_a_path() -> None:
     """Off by default: no file, no write, no failure."""
-    ledger = Ledger(telemetry := Telemetry(), NoThread())
-    with ledger.kept_in(None, 0.0):
-        asyncio.run(ledger.record(KEY, Listing(()), 0.0))
+    tracker = Tracker(self_metrics := SelfMetrics(), NoThread())
+    with tracker.kept_in(None, 0.0):
+        asyncio.run(tracker.record(KEY, Listing(()), 0.0))
     for outcome in ("ok", "failed"):
         name = "modelarts_exporter_state_writes_total"
-        assert telemetry.registry.get_sample_value(name, {"outcome": outcome}) == 0
+        assert self_metrics.registry.get_sample_value(name, {"outcome": outcome}) == 0
 
 
 def garbage(path: Path) -> None:
@@ -203,10 +203,10 @@ def test_one_pool_that_is_not_understood_costs_no_other(path: Path, statement: s
     for key in (KEY, OTHER):
         Exporter(path).polls(Listing(()), Listing((job("u", "Queue"),)), key=key)
     altered(path, statement)
-    ledger = Ledger(Telemetry(), NoThread())
-    with capture_logs() as logs, ledger.kept_in(path, 1_700_000_000.0):
-        assert ledger.throughput(KEY) is None
-        other = ledger.throughput(OTHER)
+    tracker = Tracker(SelfMetrics(), NoThread())
+    with capture_logs() as logs, tracker.kept_in(path, 1_700_000_000.0):
+        assert tracker.throughput(KEY) is None
+        other = tracker.throughput(OTHER)
     assert other is not None
     assert other.created[("train",)] == 1
     [warning] = logs
@@ -233,24 +233,24 @@ def test_an_empty_file_is_a_new_one(path: Path) -> None:
 
 def test_a_full_disk_stops_nothing_and_is_made_up_for(path: Path) -> None:
     """Counting goes on; a line at the first failure and at the end of it; then everything is in the file."""
-    ledger = Ledger(telemetry := Telemetry(), NoThread())
+    tracker = Tracker(self_metrics := SelfMetrics(), NoThread())
     many = Listing(tuple(job(f"u{index}", "Queue") for index in range(2000)))
-    with capture_logs() as logs, ledger.kept_in(path, 0.0):
-        keeping = ledger._keeping
+    with capture_logs() as logs, tracker.kept_in(path, 0.0):
+        keeping = tracker._persistence
         assert keeping is not None
         assert keeping._file is not None
         disk = keeping._file._connection
-        asyncio.run(ledger.record(KEY, Listing(()), 0.0))
+        asyncio.run(tracker.record(KEY, Listing(()), 0.0))
         disk.execute("PRAGMA max_page_count = 10")
         for moment in (60.0, 120.0):
-            _, counted = asyncio.run(ledger.record(KEY, many, moment))
+            _, counted = asyncio.run(tracker.record(KEY, many, moment))
             assert counted.created[("train",)] == 2000
         disk.execute("PRAGMA max_page_count = 100000")
-        _, passed = asyncio.run(ledger.record(KEY, many, 180.0))
+        _, passed = asyncio.run(tracker.record(KEY, many, 180.0))
     assert [line["log_level"] for line in logs] == ["error", "info"]
     name = "modelarts_exporter_state_writes_total"
-    assert telemetry.registry.get_sample_value(name, {"outcome": "failed"}) == 2
-    assert telemetry.registry.get_sample_value(name, {"outcome": "ok"}) == 2
+    assert self_metrics.registry.get_sample_value(name, {"outcome": "failed"}) == 2
+    assert self_metrics.registry.get_sample_value(name, {"outcome": "ok"}) == 2
     assert Exporter(path).polls(many) == passed
 
 
@@ -268,8 +268,8 @@ def test_a_file_that_cannot_be_opened_is_no_reason_to_stop(tmp_path: Path) -> No
 HOLDER = """
 import sys
 from pathlib import Path
-from exporter.lifecycle.state_db import StateFile
-held = StateFile.opened(Path(sys.argv[1]), 0.0)
+from exporter.lifecycle.state_db import StateDb
+held = StateDb.opened(Path(sys.argv[1]), 0.0)
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -283,10 +283,10 @@ async def test_two_exporters_do_not_share_a_file(path: Path) -> None:
     assert holder.stdout is not None
     assert await holder.stdout.readline() == b"held\n"
     with pytest.raises(ConfigurationError) as refused:
-        StateFile.opened(path, 0.0)
+        StateDb.opened(path, 0.0)
     assert str(refused.value).startswith(f"state.path: '{path}' is in use by another exporter")
     holder.kill()
     await holder.communicate()
-    file, pools = StateFile.opened(path, 0.0)
+    file, pools = StateDb.opened(path, 0.0)
     assert pools == {}
     file.close()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.lifecycle.pool_history import Memory
+from exporter.lifecycle.pool_history import PoolHistory
 from exporter.lifecycle.transitions import SKEW, UNSHOWN, Created, Event, Finished, Requeued, Started
 from exporter.snapshot.pool import Listing
 from exporter.snapshot.workload import FINISHED, STATUSES, WAITING, Workload
@@ -25,7 +25,7 @@ class Watched:
     """A pool that is listed once a minute, beginning empty."""
 
     def __init__(self, *listings: Listing) -> None:
-        self.memory = Memory()
+        self.memory = PoolHistory()
         self.now = NOW
         for listing in listings or (Listing(()),):
             self.memory.take(listing, self.now)

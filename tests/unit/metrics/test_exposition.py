@@ -23,7 +23,7 @@ from exporter.metrics.families.pool import FAMILIES
 from exporter.metrics.renderer import Renderer
 from exporter.metrics.summary import Choice
 from exporter.metrics.thresholds import Rule, Thresholds
-from exporter.self_metrics import Telemetry
+from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.counters import Throughput
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
@@ -76,16 +76,16 @@ class Scraped:
 
     def __init__(self, clock: FakeClock) -> None:
         self.store = SnapshotStore()
-        self.telemetry = Telemetry()
+        self.self_metrics = SelfMetrics()
         self.renderer = Renderer(
             self.store,
             clock=clock,
-            telemetry=self.telemetry,
+            self_metrics=self.self_metrics,
             worker=NoThread(),
             choice=Choice("all", 100, users=5),
             thresholds=Thresholds((Rule(None, {("train", "default"): 14400.0}),)),
         )
-        self.exposition = Exposition(self.renderer, self.telemetry.registry, clock=clock)
+        self.exposition = Exposition(self.renderer, self.self_metrics.registry, clock=clock)
 
     async def scrape(self, **wanted: Any) -> bytes:
         return b"".join(await self.exposition.scrape(**wanted))

@@ -10,7 +10,7 @@ from support.supply import CAPACITY, supply
 from exporter.metrics.groups import SECTIONS
 from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice
-from exporter.snapshot.pool import CatalogueEntry, Dated, Listing, PoolKey, PoolState
+from exporter.snapshot.pool import Expiring, Listing, PoolDescription, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts
 from exporter.snapshot.workload import Workload
 
@@ -33,7 +33,7 @@ def shown(known: PoolState, *, now: float = 0.0) -> str:
 
 def test_each_part_gets_old_by_itself() -> None:
     """A capacity that is too old goes, the listing stays; what is left is shown until its own end."""
-    known = replace(pool(), capacity=Dated(CAPACITY, 50.0), fitting=None)
+    known = replace(pool(), capacity=Expiring(CAPACITY, 50.0), fitting=None)
     assert "modelarts_pool_capacity_cpu_cores{" in shown(known, now=49.0)
     text = shown(known, now=50.0)
     assert "modelarts_pool_capacity" not in text
@@ -45,7 +45,7 @@ def test_each_part_gets_old_by_itself() -> None:
 
 def test_a_capacity_alone_is_shown_of_a_pool_that_cannot_be_read() -> None:
     """What the pool has is true also while its queue is unknown."""
-    text = shown(PoolState(KEY, capacity=Dated(CAPACITY, 50.0)))
+    text = shown(PoolState(KEY, capacity=Expiring(CAPACITY, 50.0)))
     assert f"modelarts_pool_up{{{IDENTITY}}} 0\n" in text
     assert "modelarts_pool_capacity_cpu_cores{" in text
 
@@ -54,20 +54,20 @@ def test_a_new_capacity_renders_its_own_text_and_no_other() -> None:
     """Ten thousand workloads are not rendered for it; nor is a capacity that has not changed."""
     first = render_pool(pool(), ALL)
     held = replace(CAPACITY, allocated=Amounts(6.0))
-    second = render_pool(replace(first.state, capacity=Dated(held, 200.0)), ALL, first)
+    second = render_pool(replace(first.state, capacity=Expiring(held, 200.0)), ALL, first)
     assert second.listing_chunks is first.listing_chunks
     for kept in ("catalogue", "free_cards", "fitting"):
         assert second.parts[kept].chunks is first.parts[kept].chunks
     allocated = second.parts["capacity"].chunks["modelarts_pool_allocated_cpu_cores"]
     assert allocated[0].plain.endswith(b" 6\n")
-    again = render_pool(replace(second.state, capacity=Dated(held, 300.0)), ALL, second)
+    again = render_pool(replace(second.state, capacity=Expiring(held, 300.0)), ALL, second)
     assert again.parts["capacity"].chunks is second.parts["capacity"].chunks
     assert again.parts["capacity"].fresh_until == 300.0
 
 
 def test_a_phase_nobody_has_documented_is_shown_beside_the_others() -> None:
     """The state set is open; a pool without a phase has none of it."""
-    phases = shown(PoolState(KEY, entry=Dated(CatalogueEntry("n", phase="Frozen"), 50.0)))
+    phases = shown(PoolState(KEY, entry=Expiring(PoolDescription("n", phase="Frozen"), 50.0)))
     assert f'modelarts_pool_phase{{{IDENTITY},phase="Frozen"}} 1\n' in phases
     assert phases.count("\nmodelarts_pool_phase{") == 6
-    assert "modelarts_pool_phase" not in shown(PoolState(KEY, entry=Dated(CatalogueEntry("n"), 50.0)))
+    assert "modelarts_pool_phase" not in shown(PoolState(KEY, entry=Expiring(PoolDescription("n"), 50.0)))

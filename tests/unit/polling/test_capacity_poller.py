@@ -41,7 +41,7 @@ def poller(cloud: Cloud, clock: FakeClock, *, watched: bool = True, nodes: bool 
         stale_after=300.0,
         worker=NoThread(),
         clock=clock,
-        telemetry=cloud.telemetry,
+        self_metrics=cloud.self_metrics,
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.polling.publish import refitted
-from exporter.snapshot.pool import Dated, Fitting, Listing, PoolKey, PoolState
+from exporter.snapshot.pool import Expiring, Fitting, Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, Capacity
 from exporter.snapshot.workload import TYPES, Workload
 
@@ -36,7 +36,7 @@ def pool(*workloads: Workload, free: float = 8.0) -> PoolState:
         PoolKey("r", "p", "pool-a"),
         listing=Listing(workloads),
         fresh_until=300.0,
-        capacity=Dated(capacity(32.0, 32.0 - free), 200.0),
+        capacity=Expiring(capacity(32.0, 32.0 - free), 200.0),
     )
 
 
@@ -80,9 +80,9 @@ def test_it_is_known_for_how_long_the_oldest_has_fitted() -> None:
     assert fitting(state, 70.0) == Fitting(
         {**dict.fromkeys(TYPES, 0), "train": 2}, {"u1": 10.0, "u2": 40.0}, 60.0
     )
-    full = refitted(replace(state, capacity=Dated(capacity(32.0, 30.0), 200.0)), 80.0)
+    full = refitted(replace(state, capacity=Expiring(capacity(32.0, 30.0), 200.0)), 80.0)
     assert fitting(full, 80.0).longest == 40.0  # u2 fits still
-    roomy = replace(full, capacity=Dated(capacity(32.0, 0.0), 200.0))
+    roomy = replace(full, capacity=Expiring(capacity(32.0, 0.0), 200.0))
     assert fitting(roomy, 90.0).since == {"u1": 90.0, "u2": 40.0}
 
 
@@ -100,7 +100,7 @@ def test_without_listing_or_capacity_nobody_knows() -> None:
     once = refitted(state, 10.0)
     assert once.fitting is not None
     assert once.fitting.fresh_until == 200.0
-    later = replace(once, capacity=Dated(capacity(32.0, 0.0), 900.0), fresh_until=900.0)
+    later = replace(once, capacity=Expiring(capacity(32.0, 0.0), 900.0), fresh_until=900.0)
     assert fitting(later, 250.0).since == {"u": 250.0}
 
 
@@ -120,7 +120,7 @@ def test_what_is_not_known_to_be_held_is_not_read_as_full(
 ) -> None:
     """No figure where it depends on an amount that is not known; where it does not, there is one."""
     total = Amounts(64.0, 64 * GIB, ((CARD, 32.0),))
-    state = replace(pool(workload), capacity=Dated(Capacity(total, allocated), 200.0))
+    state = replace(pool(workload), capacity=Expiring(Capacity(total, allocated), 200.0))
     assert (refitted(state, 0.0).fitting is not None) == known
 
 
@@ -130,14 +130,14 @@ def test_an_accelerator_that_may_be_among_the_others_is_not_said_to_be_missing(h
     total = Amounts(64.0, 64 * GIB, ((CARD, 8.0), ("other", 8.0)))
     allocated = Amounts(0.0, 0.0, ((CARD, 8.0), ("other", held)))
     odd = Workload(uid="u", status="Queue", accelerators=(("odd.com/card", 1.0),))
-    state = replace(pool(odd), capacity=Dated(Capacity(total, allocated), 200.0))
+    state = replace(pool(odd), capacity=Expiring(Capacity(total, allocated), 200.0))
     assert refitted(state, 0.0).fitting is None
     assert fitting(replace(state, listing=Listing((job("v", cards=1),)))).since == {}
 
 
 def test_cores_and_memory_every_pool_has() -> None:
     """Where the total is not told, or in no known form, it is not 0."""
-    state = replace(pool(job("u")), capacity=Dated(Capacity(Amounts(), Amounts()), 200.0))
+    state = replace(pool(job("u")), capacity=Expiring(Capacity(Amounts(), Amounts()), 200.0))
     assert refitted(state, 0.0).fitting is None
 
 

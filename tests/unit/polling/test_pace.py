@@ -8,9 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 from support.projects import FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 
-from exporter.api.rate_limit import Throttle
+from exporter.api.rate_limit import RateLimiter
 from exporter.polling.schedule import Pace
-from exporter.self_metrics import Telemetry
+from exporter.self_metrics import SelfMetrics
 
 if TYPE_CHECKING:
     from exporter.polling.project import ProjectPoller
@@ -28,12 +28,12 @@ class SlowCloud(Cloud):
     def __init__(self, clock: StepClock, *, requests_per_second: float, concurrency: int) -> None:
         super().__init__(clock, {})
         self.takes = 0.0
-        self._throttle = Throttle(
+        self._rate_limiter = RateLimiter(
             "p", requests_per_second=requests_per_second, concurrency=concurrency, clock=clock
         )
 
     async def listing(self, pool: str) -> Listing:
-        async with self._throttle.slot():
+        async with self._rate_limiter.slot():
             await self.clock.sleep(self.takes)
             return await super().listing(pool)
 
@@ -44,7 +44,7 @@ def ids(count: int) -> tuple[str, ...]:
 
 def told(poller: ProjectPoller, name: str) -> float | None:
     project = {"region": "r", "project_id": "p"}
-    return poller.telemetry.registry.get_sample_value(f"modelarts_exporter_{name}", project)
+    return poller.self_metrics.registry.get_sample_value(f"modelarts_exporter_{name}", project)
 
 
 def about_pace(logs: Any) -> list[Any]:
@@ -57,7 +57,7 @@ def pace(*, pools: int, requests_per_second: float = 10.0, interval: float = INT
         project_id="p",
         interval=interval,
         requests_per_second=requests_per_second,
-        telemetry=Telemetry(),
+        self_metrics=SelfMetrics(),
     )
     made.watch(pools)
     return made
@@ -151,8 +151,8 @@ def test_pools_that_go_take_their_excess_with_them() -> None:
         watched.watch(10)
         watched.watch(0)
     assert [entry["log_level"] for entry in logs] == ["warning", "info"]
-    assert not any("poll_interval" in name for name in samples(watched.telemetry))
+    assert not any("poll_interval" in name for name in samples(watched.self_metrics))
 
 
-def samples(telemetry: Telemetry) -> list[str]:
-    return [sample.name for family in telemetry.registry.collect() for sample in family.samples]
+def samples(self_metrics: SelfMetrics) -> list[str]:
+    return [sample.name for family in self_metrics.registry.collect() for sample in family.samples]

@@ -12,13 +12,13 @@ from support.fakes import LateWorker, NoThread
 
 from exporter.app.status import pool_views
 from exporter.common.errors import NotFound, PollError, RequestTimeout, Throttled
-from exporter.lifecycle.tracker import Ledger
+from exporter.lifecycle.tracker import Tracker
 from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice
 from exporter.polling.pool import PoolPoller
 from exporter.polling.suggest import near_misses
-from exporter.self_metrics import Telemetry
-from exporter.snapshot.pool import Dated, Listing, PoolKey, PoolState
+from exporter.self_metrics import SelfMetrics
+from exporter.snapshot.pool import Expiring, Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, Capacity
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
@@ -55,12 +55,12 @@ def poller(
         read=Cloud(*answers).read,
         names=lambda: names or {},
         store=SnapshotStore(),
-        ledger=Ledger(Telemetry(), NoThread()),
+        tracker=Tracker(SelfMetrics(), NoThread()),
         stale_after=300.0,
         estimates=False,
         worker=NoThread(),
         clock=clock,
-        telemetry=Telemetry(),
+        self_metrics=SelfMetrics(),
     )
 
 
@@ -86,7 +86,7 @@ async def test_what_fits_follows_the_listing(clock: FakeClock) -> None:
     waiting = Workload(uid="u", type="train", status="Queue", cpu_cores=8.0)
     polls = poller(clock, Listing((waiting,)), TIMEOUT, Listing(()))
     capacity = Capacity(Amounts(16.0), Amounts(8.0))
-    polls.store.publish(PoolState(KEY, capacity=Dated(capacity, clock.monotonic() + 300.0)))
+    polls.store.publish(PoolState(KEY, capacity=Expiring(capacity, clock.monotonic() + 300.0)))
     first = (await polls.poll()).fitting
     assert first is not None
     assert first.value.workloads["train"] == 1
@@ -98,7 +98,7 @@ async def test_what_fits_follows_the_listing(clock: FakeClock) -> None:
 
 async def test_a_capacity_that_comes_while_listings_are_compared_is_kept(clock: FakeClock) -> None:
     """They are compared off the event loop, and the poll goes on from what is known afterwards."""
-    capacity = Dated(Capacity(Amounts(16.0), Amounts(8.0)), clock.monotonic() + 300.0)
+    capacity = Expiring(Capacity(Amounts(16.0), Amounts(8.0)), clock.monotonic() + 300.0)
 
     class Meanwhile(NoThread):
         def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -106,7 +106,7 @@ async def test_a_capacity_that_comes_while_listings_are_compared_is_kept(clock: 
             return super().submit(work, *args, **kwargs)
 
     polls = poller(clock, Listing((Workload(uid="u", status="Creating"),)))
-    polls = replace(polls, ledger=Ledger(polls.telemetry, Meanwhile()))
+    polls = replace(polls, tracker=Tracker(polls.self_metrics, Meanwhile()))
     polls.watch()
     state = await polls.poll()
     assert state.capacity is capacity
@@ -117,7 +117,7 @@ async def test_what_fits_is_found_out_off_the_event_loop(clock: FakeClock) -> No
     """A capacity that is published while the worker is at it meets the new listing all the same."""
     waiting = Workload(uid="u", type="train", status="Queue", cpu_cores=8.0)
     polls = replace(poller(clock, Listing((waiting,))), worker=(worker := LateWorker()))
-    full, roomy = (Dated(Capacity(Amounts(16.0), Amounts(held)), 2_000.0) for held in (16.0, 8.0))
+    full, roomy = (Expiring(Capacity(Amounts(16.0), Amounts(held)), 2_000.0) for held in (16.0, 8.0))
     polls.store.publish(PoolState(KEY, capacity=full))
     poll = asyncio.ensure_future(polls.poll())
     await worker.asked()
@@ -214,7 +214,9 @@ async def test_durations_are_counted(clock: FakeClock) -> None:
     state = await polls.poll()
     assert state.outcome == "throttled"
     assert state.duration == 0.0
-    assert polls.telemetry.registry.get_sample_value("modelarts_exporter_poll_duration_seconds_count") == 1.0
+    assert (
+        polls.self_metrics.registry.get_sample_value("modelarts_exporter_poll_duration_seconds_count") == 1.0
+    )
 
 
 @pytest.mark.parametrize(

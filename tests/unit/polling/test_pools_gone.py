@@ -46,11 +46,11 @@ async def test_what_is_remembered_goes_only_when_its_pool_is_known_to_be_gone(
     clock = StepClock(until=until)
     poller = project(Cloud(clock, names), EVERYTHING)
     for pool in ("pool-a", "pool-gone"):
-        await poller.ledger.record(PoolKey("r", "p", pool), Listing(()), 0.0)
-    await poller.ledger.record(PoolKey("r", "other", "pool-a"), Listing(()), 0.0)
+        await poller.tracker.record(PoolKey("r", "p", pool), Listing(()), 0.0)
+    await poller.tracker.record(PoolKey("r", "other", "pool-a"), Listing(()), 0.0)
     await run(poller, clock)
-    assert {key.pool for key in poller.ledger.pools if key.project_id == "p"} == kept
-    assert PoolKey("r", "other", "pool-a") in poller.ledger.pools
+    assert {key.pool for key in poller.tracker.pools if key.project_id == "p"} == kept
+    assert PoolKey("r", "other", "pool-a") in poller.tracker.pools
 
 
 @pytest.mark.parametrize("mistake", [{}, {"pool-b": "B"}], ids=["empty", "short"])
@@ -70,11 +70,11 @@ async def test_a_pool_that_comes_back_goes_on_counting(mistake: dict[str, str]) 
     poller = project(cloud, EVERYTHING)
     key = PoolKey("r", "p", "pool-a")
     job = Workload(uid="u", type="train", status="Queue")
-    await poller.ledger.record(key, Listing(()), 0.0)
-    _, passed = await poller.ledger.record(key, Listing((job,)), 60.0)
+    await poller.tracker.record(key, Listing(()), 0.0)
+    _, passed = await poller.tracker.record(key, Listing((job,)), 60.0)
     await run(poller, clock)
     assert key not in poller.store.states
-    remembered = poller.ledger.throughput(key)
+    remembered = poller.tracker.throughput(key)
     assert remembered is not None
     assert remembered.created == passed.created
 
@@ -83,9 +83,9 @@ async def test_what_is_not_configured_any_more_is_forgotten_at_once() -> None:
     """Nobody's mistake: the configuration says so."""
     clock = StepClock(until=1.0)
     poller = project(Cloud(clock, {}), ("pool-a",))
-    await poller.ledger.record(PoolKey("r", "p", "pool-old"), Listing(()), 0.0)
+    await poller.tracker.record(PoolKey("r", "p", "pool-old"), Listing(()), 0.0)
     await run(poller, clock)
-    assert {key.pool for key in poller.ledger.pools} == {"pool-a"}
+    assert {key.pool for key in poller.tracker.pools} == {"pool-a"}
 
 
 async def test_what_got_through_before_the_start_is_shown_before_the_first_poll() -> None:
@@ -93,7 +93,7 @@ async def test_what_got_through_before_the_start_is_shown_before_the_first_poll(
     clock = FakeClock()
     poller = project(Cloud(clock, {}), ("pool-a",))
     key = PoolKey("r", "p", "pool-a")
-    _, passed = await poller.ledger.record(key, Listing(()), 0.0)
+    _, passed = await poller.tracker.record(key, Listing(()), 0.0)
     pool = poller._poller("pool-a")
     pool.watch()
     assert (state := poller.store.states[key]).outcome is None

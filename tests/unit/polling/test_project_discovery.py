@@ -37,7 +37,7 @@ async def test_discovered_pools_appear_and_vanish() -> None:
 def counted(poller: ProjectPoller) -> dict[str, float | None]:
     labels = {"region": "r", "project_id": "p"}
     names = ("pools", "pools_discovered_total", "pools_gone_total")
-    registry = poller.telemetry.registry
+    registry = poller.self_metrics.registry
     return {name: registry.get_sample_value(f"modelarts_exporter_{name}", labels) for name in names}
 
 
@@ -91,7 +91,7 @@ async def test_a_failed_look_keeps_what_was_discovered() -> None:
     await run(poller, clock)
     assert {key.pool for key in poller.store.states} == {"pool-a"}
     labels = {"region": "r", "project_id": "p"}
-    assert poller.telemetry.registry.get_sample_value("modelarts_exporter_discovery_up", labels) == 0.0
+    assert poller.self_metrics.registry.get_sample_value("modelarts_exporter_discovery_up", labels) == 0.0
 
 
 @pytest.mark.parametrize("told_before", [None, 1])
@@ -100,7 +100,7 @@ async def test_while_none_is_discovered_zero_pools_are_told(told_before: int | N
     clock = StepClock(until=1.0)
     poller = project(Cloud(clock, FORBIDDEN), EVERYTHING)
     if told_before:
-        poller.telemetry.pools.labels("r", "p").set(told_before)
+        poller.self_metrics.pools.labels("r", "p").set(told_before)
     await run(poller, clock)
     assert counted(poller)["pools"] == 0.0
 

@@ -9,7 +9,7 @@ from support.fakes import FakeClock
 from support.projects import EVERYTHING, FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 
 from exporter.polling.project import CATALOGUE_INTERVALS
-from exporter.snapshot.pool import CatalogueEntry, PoolKey, PoolState
+from exporter.snapshot.pool import PoolDescription, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ async def test_what_the_projects_list_says_gets_old_slowly() -> None:
     await run(poller, clock)
     entry = poller.store.states[PoolKey("r", "p", "pool-a")].entry
     assert entry is not None
-    assert entry.value == CatalogueEntry("A")
+    assert entry.value == PoolDescription("A")
     assert entry.fresh_until == start + 2 * CATALOGUE_INTERVALS * INTERVAL
 
 
@@ -100,4 +100,4 @@ async def test_once_tells_what_the_projects_list_says(pools: tuple[str, ...] | D
     round_ = await project(Cloud(FakeClock(), {"pool-a": "A"}), pools).once()
     [state] = round_.states
     assert state.entry is not None
-    assert state.entry.value == CatalogueEntry("A")
+    assert state.entry.value == PoolDescription("A")

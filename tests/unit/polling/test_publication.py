@@ -11,7 +11,7 @@ import pytest
 from support.fakes import LateWorker
 
 from exporter.polling.publish import published
-from exporter.snapshot.pool import Dated, Fitting, Listing, PoolKey, PoolState
+from exporter.snapshot.pool import Expiring, Fitting, Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, Capacity
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KEY = PoolKey("r", "p", "pool-a")
 UNTIL = 2_000.0
-FULL, ROOMY = (Dated(Capacity(Amounts(16.0, 0.0), Amounts(held, 0.0)), UNTIL) for held in (16.0, 8.0))
+FULL, ROOMY = (Expiring(Capacity(Amounts(16.0, 0.0), Amounts(held, 0.0)), UNTIL) for held in (16.0, 8.0))
 NOBODY, WAITING = Listing(()), Listing((Workload(uid="u", type="train", status="Queue", cpu_cores=8.0),))
 
 Change = partial[PoolState]
@@ -92,7 +92,7 @@ async def test_time_does_not_run_backwards_when_it_begins_again(clock: FakeClock
     await pool.worker.asked()
     clock.advance(5.0)
     fitting = Fitting({"train": 1}, {"u": clock.monotonic()}, 0.0)
-    pool.store.publish(replace(pool.state, capacity=ROOMY, fitting=Dated(fitting, UNTIL)))
+    pool.store.publish(replace(pool.state, capacity=ROOMY, fitting=Expiring(fitting, UNTIL)))
     await pool.end(late)
     assert pool.state.fitting is not None
     assert pool.state.fitting.value.longest == 0.0

@@ -10,7 +10,7 @@ import pytest
 from support.cloud import PROJECT, REGION, cloud_of, jobs
 from support.fakes import NoThread
 
-from exporter.lifecycle.tracker import Ledger
+from exporter.lifecycle.tracker import Tracker
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.project import ProjectPoller
 from exporter.polling.schedule import Pace
@@ -46,7 +46,7 @@ async def project_of(
             "stale_after": 300.0,
             "worker": NoThread(),
             "clock": clock,
-            "telemetry": cloud.telemetry,
+            "telemetry": cloud.self_metrics,
         }
         ids = tuple(pool.profile.id for pool in cloud.simulator.projects[PROJECT])
         yield (
@@ -55,13 +55,13 @@ async def project_of(
                 **common,
                 pools=ids,
                 workspace_id="0",
-                ledger=Ledger(cloud.telemetry, NoThread()),
+                tracker=Tracker(cloud.self_metrics, NoThread()),
                 pace=Pace(
                     region=REGION,
                     project_id=PROJECT,
                     interval=60.0,
                     requests_per_second=10.0,
-                    telemetry=cloud.telemetry,
+                    self_metrics=cloud.self_metrics,
                 ),
                 estimates=False,
                 cross_check=cross_check,

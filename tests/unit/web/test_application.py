@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from support.web.serving import OPENMETRICS, TEXT, FakeExposition, ask, services, serving
 
 from exporter.common.errors import ConfigurationError, Problem
-from exporter.web.config_watch import LiveWebConfig
+from exporter.web.config_watch import WebConfigWatcher
 from exporter.web.status import PoolView
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ async def test_configured_headers_rule(tmp_path: Path) -> None:
     file.write_text(
         "http_server_config: {headers: {Content-Security-Policy: sandbox, X-Frame-Options: deny}}"
     )
-    async with serving(config=LiveWebConfig(file)) as server:
+    async with serving(config=WebConfigWatcher(file)) as server:
         for path in ("/", "/metrics", "/none"):
             answer = await ask(server, path)
             assert answer.headers.getall("Content-Security-Policy") == ["sandbox"]
@@ -281,7 +281,7 @@ async def test_all_paths_are_behind_the_password(tmp_path: Path) -> None:
     file = tmp_path / "web.yml"
     # bcrypt of "fake", at the lowest cost
     file.write_text("basic_auth_users: {a: $2b$04$PPWL0VjjsfIGkPzMA26FF.Tr0jiqgKHAx8qm10toi8GXmWYYuul16}")
-    async with serving(config=LiveWebConfig(file)) as server:
+    async with serving(config=WebConfigWatcher(file)) as server:
         for path in ("/", "/metrics", "/-/healthy", "/-/ready", "/none"):
             assert (await ask(server, path)).status == 401
         allowed = {"Authorization": aiohttp.encode_basic_auth("a", "fake")}

@@ -20,7 +20,7 @@ import pytest
 import trustme
 
 from exporter.common.errors import ConfigurationError
-from exporter.web.config_watch import LiveWebConfig
+from exporter.web.config_watch import WebConfigWatcher
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -94,7 +94,7 @@ def promtool_accepts(file: Path, versions: str) -> bool:
 
 def problems(file: Path) -> list[str]:
     with pytest.raises(ConfigurationError) as raised:
-        LiveWebConfig(file)
+        WebConfigWatcher(file)
     assert "hush" not in repr(raised.value) + str(raised.value)
     return list(map(str, raised.value.problems))
 
@@ -102,7 +102,7 @@ def problems(file: Path) -> list[str]:
 @pytest.mark.parametrize("name", names("good"))
 def test_good_file_is_taken(placed: Path, name: str) -> None:
     """It can be served with."""
-    LiveWebConfig(place("good", name, placed))
+    WebConfigWatcher(place("good", name, placed))
 
 
 @pytest.mark.parametrize(("folder", "name"), [(f, n) for f in ("bad", "refused") for n in names(f)])

@@ -16,7 +16,7 @@ from support.web.certificates import Site
 from support.web.serving import FakeExposition, services, serving
 from support.web.wire import HEALTHY, HeldClock, connected, everything, told
 
-from exporter.web.config_watch import LiveWebConfig
+from exporter.web.config_watch import WebConfigWatcher
 from exporter.web.listener import connections
 from exporter.web.listener.connections import Limits, Phase
 
@@ -185,7 +185,7 @@ async def test_handshake_has_its_end(tmp_path: Path) -> None:
     """A client of the HTTPS port that says nothing is cut off after 10 s."""
     clock = HeldClock()
     async with (
-        serving(config=LiveWebConfig(Site(tmp_path).config), pace=clock) as server,
+        serving(config=WebConfigWatcher(Site(tmp_path).config), pace=clock) as server,
         connected(server) as (reader, writer),
     ):
         writer.write(b"\x16\x03\x01")
@@ -279,7 +279,7 @@ async def test_plain_http_at_the_https_port_is_no_news(
     """Plain HTTP, garbage or a hang-up instead of a handshake: the connection ends, nothing is logged."""
     caplog.set_level("INFO")
     with capture_logs() as logs:
-        async with serving(config=LiveWebConfig(Site(tmp_path).config)) as server:
+        async with serving(config=WebConfigWatcher(Site(tmp_path).config)) as server:
             for said in (HEALTHY, b"\0" * 100, b""):
                 async with connected(server) as (reader, writer):
                     writer.write(said)
@@ -293,7 +293,7 @@ async def test_tls_client_that_vanishes_leaves_nothing(tmp_path: Path) -> None:
     site = Site(tmp_path)
     trust = ssl.create_default_context()
     site.authority.configure_trust(trust)
-    async with serving(config=LiveWebConfig(site.config), limits=Limits(connections=1)) as server:
+    async with serving(config=WebConfigWatcher(site.config), limits=Limits(connections=1)) as server:
         for _ in range(3):
             reader, writer = await asyncio.open_connection(*server.addresses[0], ssl=trust)
             await until_accepted(reader, writer)

@@ -12,7 +12,7 @@ from support.fakes import FakeClock
 from support.web.serving import ask, serving
 
 from exporter.web.access import TokenBucket
-from exporter.web.config_watch import LiveWebConfig
+from exporter.web.config_watch import WebConfigWatcher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import pytest
 
 
-def written(folder: Path, text: str) -> LiveWebConfig:
+def written(folder: Path, text: str) -> WebConfigWatcher:
     (folder / "web.yml").write_text(text)
-    return LiveWebConfig(folder / "web.yml")
+    return WebConfigWatcher(folder / "web.yml")
 
 
 def bearing(user: str, password: str) -> dict[str, str]:

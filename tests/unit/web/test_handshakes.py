@@ -20,7 +20,7 @@ from support.web.certificates import MUTUAL, Site
 from support.web.serving import ask, serving
 from support.web.wire import HEALTHY, told
 
-from exporter.web.config_watch import LiveWebConfig
+from exporter.web.config_watch import WebConfigWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ async def test_client_certificate(site: Site, certificate: str, version: str) ->
     """RequireAndVerifyClientCert, in either version of TLS: only a valid one of the authority gets in."""
     issue, expected = CERTIFICATES[certificate]
     site.write(f"{MUTUAL}, min_version: {version}, max_version: {version}")
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         assert await status(server, client(site, issue(site))) == expected
 
 
@@ -77,7 +77,7 @@ async def test_client_certificate(site: Site, certificate: str, version: str) ->
 async def test_each_kind_of_name_gets_in(site: Site, name: str) -> None:
     """client_allowed_sans takes DNS names, addresses of both kinds and e-mail; another name is 403."""
     site.write(f"{MUTUAL}, client_allowed_sans: ['{name}']")
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         assert await status(server, client(site, site.clients.issue_cert("other.example", name))) == 200
         assert await status(server, client(site, site.clients.issue_cert("other.example"))) == 403
 
@@ -85,7 +85,7 @@ async def test_each_kind_of_name_gets_in(site: Site, name: str) -> None:
 async def test_uri_gets_in(site: Site, tmp_path: Path) -> None:
     """client_allowed_sans takes a URI, as SPIFFE gives to workloads."""
     site.write(f"{MUTUAL}, client_allowed_sans: ['spiffe://example.org/prometheus']")
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         for uri, expected in (("spiffe://example.org/prometheus", 200), ("spiffe://example.org/x", 403)):
             tls = client(site)
             tls.load_cert_chain(with_uri(site.clients, uri, tmp_path))
@@ -124,7 +124,7 @@ async def test_clients_refuse_a_server_out_of_its_time(
     issued = site.authority.issue_cert("127.0.0.1", not_before=not_before, not_after=not_after)
     issued.cert_chain_pems[0].write_to_path(str(site.cert))
     issued.private_key_pem.write_to_path(str(site.key))
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         with pytest.raises(aiohttp.ClientConnectorCertificateError):
             await ask(server, "/-/healthy", tls=client(site))
 
@@ -143,7 +143,7 @@ async def test_versions(site: Site, served: str, spoken: ssl.TLSVersion, agreed:
     site.write(served)
     tls = client(site)
     tls.minimum_version = tls.maximum_version = spoken
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         assert await version_of(server, tls) == agreed
 
 
@@ -154,7 +154,7 @@ async def test_old_versions(site: Site, spoken: ssl.TLSVersion) -> None:
     tls = client(site)
     tls.set_ciphers("ALL:@SECLEVEL=0")
     tls.minimum_version = tls.maximum_version = spoken
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         assert await version_of(server, tls) is None
 
 
@@ -193,7 +193,7 @@ async def test_cipher_suites(site: Site, more: str, offered: str, agreed: str | 
     site.write(SUITES + more)
     tls = client(site)
     tls.set_ciphers(offered)
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         try:
             _, writer = await asyncio.open_connection(*server.addresses[0], ssl=tls)
         except (ssl.SSLError, ConnectionError):
@@ -222,7 +222,7 @@ async def test_curves(site: Site, version: str, curve: str, offered: str, agreed
     issued = site.authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA)
     issued.cert_chain_pems[0].write_to_path(str(site.cert))
     issued.private_key_pem.write_to_path(str(site.key))
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         assert (await version_of(server, tls) is not None) is agreed
 
 
@@ -235,7 +235,7 @@ async def test_inline_certificate_is_served(site: Site, tmp_path: Path) -> None:
     site.config.write_text(
         "tls_server_config:\n  client_auth_type: RequireAndVerifyClientCert\n" + "\n".join(lines)
     )
-    config = LiveWebConfig(site.config)
+    config = WebConfigWatcher(site.config)
     assert "PRIVATE" not in repr(config.settings)
     async with serving(config=config) as server:
         assert await status(server, client(site, site.clients.issue_cert("p"))) == 200
@@ -259,7 +259,7 @@ async def test_no_session_outlives_its_authority(site: Site, exchanged: bool, re
             assert connection.session is not None
             return connection.session, bool(connection.session_reused)
 
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         address = server.addresses[0]
         session, _ = await asyncio.to_thread(answered, address, None)
         if not exchanged:
@@ -276,7 +276,7 @@ async def test_certificate_that_expires_on_a_kept_connection(site: Site) -> None
     end = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
     tls = client(site, site.clients.issue_cert("prometheus", not_after=end))
     clock = FakeClock(wall=dt.datetime.now(dt.UTC).timestamp())
-    async with serving(config=LiveWebConfig(site.config), clock=clock) as server:
+    async with serving(config=WebConfigWatcher(site.config), clock=clock) as server:
         reader, writer = await asyncio.open_connection(*server.addresses[0], ssl=tls)
         answers = []
         for _ in range(2):

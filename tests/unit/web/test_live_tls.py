@@ -13,7 +13,7 @@ from support.web.certificates import MUTUAL, Site
 from support.web.serving import ask, serving
 
 from exporter.common.errors import ConfigurationError
-from exporter.web.config_watch import LiveWebConfig
+from exporter.web.config_watch import WebConfigWatcher
 
 HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
 USER = f"basic_auth_users: {{a: {HASH}}}"
@@ -52,7 +52,7 @@ async def negotiated(server: Server, tls: ssl.SSLContext) -> tuple[str, str]:
 
 async def test_https_is_served(site: Site) -> None:
     """With a certificate and key the server speaks TLS 1.3 and says https in its address."""
-    config = LiveWebConfig(site.config)
+    config = WebConfigWatcher(site.config)
     async with serving(config=config) as server:
         assert server.urls[0].startswith("https://127.0.0.1:")
         version, _ = await negotiated(server, client(site.authority))
@@ -67,7 +67,7 @@ async def test_version_and_cipher_are_what_is_configured(site: Site) -> None:
         "max_version: TLS12, curve_preferences: [CurveP384], prefer_server_cipher_suites: false,"
         " cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]"
     )
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         assert await negotiated(server, client(site.authority)) == (
             "TLSv1.2",
             "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -77,7 +77,7 @@ async def test_version_and_cipher_are_what_is_configured(site: Site) -> None:
 async def test_client_certificate_is_asked_for(site: Site) -> None:
     """Without a certificate, or with a stranger's, nobody gets through; with the authority's, they do."""
     site.write(MUTUAL)
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         for certificate in (None, trustme.CA().issue_cert("prometheus")):
             with pytest.raises(aiohttp.ClientError):
                 await healthy(server, client(site.authority, certificate))
@@ -88,7 +88,7 @@ async def test_client_certificate_is_asked_for(site: Site) -> None:
 async def test_client_certificate_may_be_left_out(site: Site) -> None:
     """VerifyClientCertIfGiven: none is fine, a stranger's is not."""
     site.write("client_auth_type: VerifyClientCertIfGiven, client_ca_file: ca.pem")
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         assert await healthy(server, client(site.authority)) == 200
         with pytest.raises(aiohttp.ClientError):
             await healthy(server, client(site.authority, trustme.CA().issue_cert("a")))
@@ -112,13 +112,13 @@ async def test_only_allowed_names_get_in(site: Site, identity: str | None, statu
         " client_allowed_sans: [prometheus.example, '::1', scraper@example.com]"
     )
     certificate = site.clients.issue_cert(identity) if identity else None
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         assert await healthy(server, client(site.authority, certificate)) == status
 
 
 async def test_renewed_certificate_serves_the_next_connection(site: Site) -> None:
     """New files are used at once, even when nobody could connect with the old certificate any more."""
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         assert await healthy(server, client(site.authority)) == 200
         renewed = trustme.CA()
         site.renew(renewed)
@@ -130,7 +130,7 @@ async def test_renewed_certificate_serves_the_next_connection(site: Site) -> Non
 async def test_exchanged_client_authority_holds_at_once(site: Site) -> None:
     """A new client_ca_file lets the new authority's clients in and the old one's no more."""
     site.write(MUTUAL)
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         old = client(site.authority, site.clients.issue_cert("prometheus"))
         assert await healthy(server, old) == 200
         successor = trustme.CA()
@@ -155,7 +155,7 @@ async def test_sessions_are_not_resumed(site: Site) -> None:
             assert session is not None
             return answer, session.has_ticket
 
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         answer, ticket = await asyncio.to_thread(connect, server.addresses[0])
     assert answer == b"HTTP/1.0 200"
     assert not ticket
@@ -163,7 +163,7 @@ async def test_sessions_are_not_resumed(site: Site) -> None:
 
 async def test_bad_new_file_keeps_the_old_and_is_said_once(site: Site) -> None:
     """A certificate without its key: the old pair goes on, one warning; the key's arrival mends it."""
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         renewed = trustme.CA()
         issued = renewed.issue_cert("127.0.0.1")
         issued.cert_chain_pems[0].write_to_path(str(site.cert))
@@ -182,7 +182,7 @@ async def test_bad_new_file_keeps_the_old_and_is_said_once(site: Site) -> None:
 
 async def test_users_and_headers_follow_the_file(site: Site) -> None:
     """Users and headers that are written while the server runs hold for the next request."""
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         site.write(
             rest="http_server_config: {headers: {X-Frame-Options: deny}}\n"
             "basic_auth_users: {a: $2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG}\n"
@@ -197,7 +197,7 @@ async def test_broken_configuration_keeps_users(tmp_path: Path) -> None:
     """A file that becomes unreadable does not open the door."""
     file = tmp_path / "web.yml"
     file.write_text("basic_auth_users: {a: $2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG}")
-    async with serving(config=LiveWebConfig(file)) as server:
+    async with serving(config=WebConfigWatcher(file)) as server:
         for spoil in (lambda: file.write_text("basic_auth_users: ["), file.unlink):
             spoil()
             with capture_logs() as logs:
@@ -208,7 +208,7 @@ async def test_broken_configuration_keeps_users(tmp_path: Path) -> None:
 
 async def test_tls_settings_follow_the_file(site: Site) -> None:
     """Versions and the policy for client certificates hold for the next connection, without a restart."""
-    async with serving(config=LiveWebConfig(site.config)) as server:
+    async with serving(config=WebConfigWatcher(site.config)) as server:
         assert (await negotiated(server, client(site.authority)))[0] == "TLSv1.3"
         site.write("max_version: TLS12")
         assert (await negotiated(server, client(site.authority)))[0] == "TLSv1.2"
@@ -232,7 +232,7 @@ async def test_tls_settings_follow_the_file(site: Site) -> None:
 def test_door_is_not_opened_by_half_a_file(site: Site, less: str, taken: str) -> None:
     """What would let in strangers, as half a file may, waits for a reload; said once."""
     site.write(MUTUAL, USER)
-    config = LiveWebConfig(site.config)
+    config = WebConfigWatcher(site.config)
     before = config.settings
     site.config.write_text(less % (HASH if "users: {a" in less else MUTUAL) if less else "")
     with capture_logs() as logs:
@@ -251,7 +251,7 @@ def test_door_is_not_opened_by_half_a_file(site: Site, less: str, taken: str) ->
 
 def test_reload_says_what_is_wrong(site: Site) -> None:
     """An explicit reload raises the problems, and the old configuration holds."""
-    config = LiveWebConfig(site.config)
+    config = WebConfigWatcher(site.config)
     before = config.settings
     site.config.write_text("tsl: {}")
     with pytest.raises(ConfigurationError, match="tsl: unknown key"):
@@ -261,4 +261,4 @@ def test_reload_says_what_is_wrong(site: Site) -> None:
 
 def test_reload_without_a_file_is_nothing() -> None:
     """Without --web.config.file there is nothing to read."""
-    LiveWebConfig().reload()
+    WebConfigWatcher().reload()

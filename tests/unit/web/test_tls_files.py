@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 from support.web.certificates import MUTUAL, Site
 
 from exporter.common.errors import ConfigurationError
-from exporter.web.config_watch import LiveWebConfig
+from exporter.web.config_watch import WebConfigWatcher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ def test_unreadable_files_are_all_named(site: Site) -> None:
     for file in (site.cert, site.key, site.ca):
         file.unlink()
     with pytest.raises(ConfigurationError) as caught:
-        LiveWebConfig(site.config)
+        WebConfigWatcher(site.config)
     assert [str(problem) for problem in caught.value.problems] == [
         f"{site.config}: tls_server_config.{key}: {file} cannot be read: No such file or directory"
         for key, file in (("cert_file", site.cert), ("key_file", site.key), ("client_ca_file", site.ca))
@@ -53,7 +53,7 @@ def test_unusable_pair_is_a_problem(site: Site, spoilt: str) -> None:
         case _:
             site.key.write_bytes(encrypted(site.key.read_bytes()))
     with pytest.raises(ConfigurationError) as caught:
-        LiveWebConfig(site.config)
+        WebConfigWatcher(site.config)
     assert str(caught.value) == (
         f"{site.config}: tls_server_config.key_file: {site.cert} and {site.key} are no usable pair:"
         " a PEM certificate and its unencrypted PEM key are needed"
@@ -65,7 +65,7 @@ def test_authorities_without_a_certificate_are_a_problem(site: Site) -> None:
     site.write(MUTUAL)
     site.ca.write_text("nothing")
     with pytest.raises(ConfigurationError) as caught:
-        LiveWebConfig(site.config)
+        WebConfigWatcher(site.config)
     assert str(caught.value) == (
         f"{site.config}: tls_server_config.client_ca_file: {site.ca} holds no PEM certificate"
     )
