@@ -7,9 +7,11 @@ from fakes import FakeClock
 from hypothesis import settings
 
 # Machines are slow and busy; no test is about how long it takes.
-settings.register_profile("untimed", deadline=None)
-settings.register_profile("fuzz", parent=settings.get_profile("untimed"), max_examples=2_000)  # `make fuzz`
-settings.load_profile("untimed")
+settings.register_profile("search", deadline=None, print_blob=True)  # `make search`: new inputs in every run
+settings.register_profile("fuzz", parent=settings.get_profile("search"), max_examples=2_000)  # `make fuzz`
+# The same inputs in every run, so that no test is red by chance; --hypothesis-profile names another.
+settings.register_profile("repeatable", parent=settings.get_profile("search"), derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture
