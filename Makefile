@@ -2,9 +2,9 @@ PYTHON ?= python3
 LISTEN ?= 127.0.0.1:10310
 FUZZ_SECONDS ?= 60
 
-# What `make test` runs; `make check` always runs all of tests/.
+# The tests that `make test` runs. `make check` runs all of them.
 TESTS ?= tests
-# More for pytest in either: PYTEST="-x -k listing"
+# Options for pytest, in both: PYTEST="-x -k listing"
 PYTEST ?=
 
 # The development environment, and one with the exporter's own dependencies alone. Each is made again when its lock changes.
@@ -35,7 +35,7 @@ test: $(READY)  ## what to run before every commit; TESTS=tests/api for a part, 
 check: lint  ## what CI runs: linters, types, layers, every test
 	$(BIN)/pytest -n auto $(PYTEST) tests
 
-search: $(READY)  ## every test in a new random order, its generated inputs drawn anew (nightly)
+search: $(READY)  ## every test in a new random order, with new generated inputs (nightly)
 	$(BIN)/pytest -n auto --hypothesis-profile=search --randomly-seed=default $(PYTEST) tests
 
 lint: $(READY)  ## linters, types, layers
@@ -68,11 +68,11 @@ fuzz: $(READY)  ## look for inputs that break a reader; FUZZ_SECONDS=60 for each
 	@$(BIN)/pip install $(PIP_OPTIONS) --only-binary :all: -r requirements/fuzz.txt || true
 	@PYTHONPATH=tests $(BIN)/python -m fuzz --seconds=$(FUZZ_SECONDS) $(FUZZ)
 
-# pip-audit calls packages that PyPI does not know "skipped", which a mirror without advisories says of all of them:
-# hence --strict, and the question beforehand. In CI, where nobody reads a green log, unreachable advisories are an error.
-# AUDIT may name another service than PyPI: then pip-audit itself says whether it answers.
-ADVISORIES := import requests; requests.get("https://pypi.org/pypi/pip/json", timeout=10).raise_for_status()
-audit: $(READY)  ## ask PyPI for advisories on every locked package; skips where it cannot be asked; AUDIT for pip-audit
+# Mirrors of PyPI often have no advisories. pip-audit passes such packages with a warning, so it runs with --strict, and
+# only after PyPI has answered. If it has not, the audit is skipped; in CI, where nobody reads a green log, it fails.
+# AUDIT has options for pip-audit, such as another service or --ignore-vuln; PyPI is not asked first then.
+ADVISORIES := import requests; requests.get("https://pypi.org/pypi/pip/24.0/json", timeout=10).raise_for_status()
+audit: $(READY)  ## ask PyPI for advisories on every locked package; skipped where PyPI cannot be reached
 	@if problem=$$($(if $(AUDIT),true,$(BIN)/python -c '$(ADVISORIES)') 2>&1); then \
 		$(BIN)/pip-audit --strict --progress-spinner=off --disable-pip --require-hashes \
 			$(patsubst %,-r %,$(wildcard requirements/*.txt)) $(AUDIT); \
@@ -80,9 +80,9 @@ audit: $(READY)  ## ask PyPI for advisories on every locked package; skips where
 		echo "audit skipped, PyPI's advisories cannot be reached: $${problem##*Error: }"; test -z "$$CI"; \
 	fi
 
-SBOM := sbom.cdx.json
-sbom: $(READY) $(RUN_READY)  ## write sbom.cdx.json: what the image installs, with licences and dependencies (CycloneDX)
-	@$(BIN)/cyclonedx-py environment --sv 1.7 --output-reproducible --pyproject pyproject.toml -o $(SBOM) $(RUN_VENV)
+SBOM ?= -o sbom.cdx.json
+sbom: $(READY) $(RUN_READY)  ## write sbom.cdx.json: the image's packages, licences, dependencies (CycloneDX)
+	@$(BIN)/cyclonedx-py environment --sv 1.7 --output-reproducible --pyproject pyproject.toml $(SBOM) $(RUN_VENV)
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-emit-index-url --no-header
 lock:  ## choose the newest versions that pyproject.toml allows (needs uv)
@@ -90,7 +90,7 @@ lock:  ## choose the newest versions that pyproject.toml allows (needs uv)
 	$(LOCK) -c requirements/dev.txt pyproject.toml -o requirements/run.txt
 
 clean:  ## remove the environments and everything that tools left behind
-	rm -rf $(VENV) $(RUN_VENV) $(SBOM) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(RUN_VENV) sbom.cdx.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
 $(READY): requirements/dev.txt pyproject.toml
 	$(NEEDS_PYTHON)
@@ -100,8 +100,8 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-# An environment without pip takes half the time and space, and the inventory is of it. The Python's own pip fills it
-# from outside where there is one (Debian keeps it apart) that can; else one that is put in, and removed at the end.
+# An environment without pip is made in half the time and takes half the space. The pip of $(PYTHON) fills it from
+# outside. Where that is missing (on Debian it is a package of its own) or too old, pip is put in and removed at the end.
 $(RUN_READY): requirements/run.txt
 	$(NEEDS_PYTHON)
 	@echo "setting up $(RUN_VENV) (once)"

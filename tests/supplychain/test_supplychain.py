@@ -136,13 +136,14 @@ def _metadata(name: str) -> Path:
 
 
 def test_the_inventory_is_whole_and_the_same_each_time(run_environment: Path, tmp_path: Path) -> None:
-    """Every package with version and licence, the exporter with its dependencies; the same bytes twice.
+    """Every package with version and licence, the exporter with its dependencies; the same bytes again.
 
-    cyclonedx-py itself holds it against CycloneDX's schema.
+    Not validated here: `make sbom` does that itself, and it takes ten times as long.
     """
     texts = set()
     for seed in ("1", "2"):
-        made = _make("sbom", f"RUN_VENV={run_environment}", f"SBOM={tmp_path / seed}", PYTHONHASHSEED=seed)
+        options = f"--no-validate -o {tmp_path / seed}"
+        made = _make("sbom", f"RUN_VENV={run_environment}", f"SBOM={options}", PYTHONHASHSEED=seed)
         assert made.returncode == 0, made.stderr
         texts.add((tmp_path / seed).read_text(encoding="utf-8"))
     [text] = texts
