@@ -17,8 +17,8 @@ settings.register_profile("fuzz", parent=settings.get_profile("search"), max_exa
 # The same inputs in every run, so that no test is red by chance; --hypothesis-profile names another.
 settings.register_profile("repeatable", parent=settings.get_profile("search"), derandomize=True)
 settings.load_profile("repeatable")
-# Hypothesis also draws constants that it finds in loaded modules. Load all of them, so that its inputs do not depend on
-# which test imported what before.
+# Hypothesis also draws constants that it finds in loaded modules. Load all of them, so that its inputs do not
+# depend on which test imported what before.
 for module in pkgutil.walk_packages(exporter.__path__, "exporter."):
     if not module.name.endswith("__main__"):
         import_module(module.name)
