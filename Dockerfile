@@ -10,8 +10,8 @@ WORKDIR /src
 # pip works on the environment from outside: what is shipped holds the exporter and its packages, no installer.
 RUN python -m venv --without-pip /opt/modelarts-exporter
 # The packages change seldom, the exporter often: in this order a build repeats only what changed.
-COPY requirements.lock ./
-RUN pip --python /opt/modelarts-exporter install --no-compile --require-hashes --requirement requirements.lock
+COPY requirements/run.txt ./
+RUN pip --python /opt/modelarts-exporter install --no-compile --require-hashes --requirement run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
 # The bytecode counts as fresh whatever the files' times become on their way through layers and registries; the

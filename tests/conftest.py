@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
+
 import pytest
 from hypothesis import settings
 from support.fakes import FakeClock
 
+import exporter
+
 # Machines are slow and busy; no test is about how long it takes.
-settings.register_profile("untimed", deadline=None)
-settings.register_profile("fuzz", parent=settings.get_profile("untimed"), max_examples=2_000)  # `make fuzz`
-settings.load_profile("untimed")
+settings.register_profile("search", deadline=None, print_blob=True)  # `make search`: new inputs in every run
+settings.register_profile("fuzz", parent=settings.get_profile("search"), max_examples=2_000)  # `make fuzz`
+# The same inputs in every run, so that no test is red by chance; --hypothesis-profile names another.
+settings.register_profile("repeatable", parent=settings.get_profile("search"), derandomize=True)
+settings.load_profile("repeatable")
+# Hypothesis also draws constants that it finds in loaded modules. Load all of them, so that its inputs do not
+# depend on which test imported what before.
+for module in pkgutil.walk_packages(exporter.__path__, "exporter."):
+    if not module.name.endswith("__main__"):
+        import_module(module.name)
 
 
 @pytest.fixture
