@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fakes import NoThread
+from fixed_pool import FixedPool
 
 from exporter.api.client import Client
 from exporter.api.throttle import Throttle
 from exporter.credentials.authenticator import Authenticator
 from exporter.credentials.guard import Guard
 from exporter.credentials.key_files import configured_keys
-from exporter.simulator.identity import KeyPair
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.iam import KeyPair
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 from exporter.telemetry import Telemetry
 from exporter.transport import HttpTransport
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from fakes import FakeClock
-
-    from exporter.simulator.listing import ListingRules
+    from fixed_pool import ListingRules
 
 REGION = "cn-north-4"
 PROJECT = "0123456789abcdef0123456789abcdef"

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from alerting import DEPLOY, TOKEN, open_inbox, running_alertmanager
 from cloud import KEY, POOL, PROJECT, REGION
+from fixed_pool import FixedPool
 from programs import program
 from running import configured_prometheus, listening
 
 from exporter.clock import SystemClock
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 
 if TYPE_CHECKING:

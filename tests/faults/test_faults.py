@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cloud_faults import Oversized
 
-from exporter.simulator.faults import Oversized
 from faults.catalogue import CATALOGUE
 from faults.happenings import planted
 from faults.page import page, row

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cloud import PROJECT, REGION, cloud_of, jobs
 from fakes import NoThread
+from fixed_pool import FixedPool
 
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.pace import Pace
 from exporter.polling.project import ProjectPoller
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.pools import Profile
 from exporter.snapshot.store import SnapshotStore
 from exporter.throughput.ledger import Ledger
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from cloud import KEY, PROJECT, REGION, jobs
 from fakes import FakeClock, NoThread
+from fixed_pool import FixedPool
 
 from exporter.assembly import Fetching, serving
 from exporter.credentials.guard import Guard
 from exporter.settings.load import load
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator
 from exporter.snapshot.store import SnapshotStore
 from exporter.surroundings import Surroundings

@@ -8,12 +8,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from fixed_pool import FixedPool
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 from yarl import URL
 
-from exporter.simulator.identity import KeyPair
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.iam import KeyPair
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 
 if TYPE_CHECKING:

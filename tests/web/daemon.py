@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from cloud import KEY, POOL, PROJECT, REGION, jobs
 from fakes import NoThread
+from fixed_pool import FixedPool
 
 from exporter.clock import SystemClock
 from exporter.commands.run import run
 from exporter.credentials.guard import Guard
 from exporter.settings.load import load
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 from exporter.snapshot.store import SnapshotStore
 from exporter.surroundings import Surroundings
