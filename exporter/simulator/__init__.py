@@ -1,15 +1,15 @@
-"""A ModelArts to run without an account: behind `modelarts-exporter demo`, and the server of the tests.
+"""A simulated ModelArts: the cloud behind `modelarts-exporter demo`, and the server of the tests.
 
-The data's way, one module a station:
+    demand                 what users submit, and when                         -> Submission
+    cluster                queue and scheduler over `nodes`, in simulated time -> Job
+    pools                  a pool of the API; filters, order, pages            -> WorkloadPage
+    pool_endpoints         /v2/{project}/...; `answers` makes the JSON objects
+    credential_endpoints   IAM tokens, ECS metadata, CCE pod identity
+    server                 authenticates with `iam` and `signature`, calls the endpoints, sends `errors`
 
-    demand       what people submit, and when                      -> Submission
-    nodes        the cards, CPU and memory of a pool               -> Share
-    cluster      queue, gang scheduling, what happened             -> Job
-    lively       the cluster as a pool of the API; `pools` has the fixed one
-    workloads    a job as the API lists it (amounts: `spelling`)   -> JSON object
-    listing      filter, order, page
-    modelarts    the API's endpoints; `login` has those that hand out credentials
-    server       who may ask (`identity`, `signature`), what goes wrong (`faults`, `planting`)
+`jobs` has the values that `demand` makes and `cluster` updates. `demo` puts the demo's cloud together. Tests
+inject faults through `Simulator.intercept`.
 
-It imports nothing of the exporter but its `Clock`, so that the two cannot share a misunderstanding.
+The package imports nothing of the exporter but its `Clock`, so that the two cannot share a
+misunderstanding of the API.
 """

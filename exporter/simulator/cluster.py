@@ -1,7 +1,7 @@
-"""The queue of a simulated pool and its scheduler: told the time, it catches up. No I/O, no randomness.
+"""The queue and the scheduler of a simulated pool. No I/O, no randomness.
 
-Nothing happens between two events (a job arrives, is given up, ends, vanishes), so days pass in a fraction
-of a second.
+A discrete event simulation: `advance` runs the events that are due, such as an arrival or the end of a job.
+Nothing happens between two events, so days take a fraction of a second.
 """
 
 from __future__ import annotations
@@ -14,58 +14,62 @@ from itertools import count
 from math import isfinite
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from exporter.simulator.jobs import Job, Needs, Submission
+from exporter.simulator.answers import workload_object
+from exporter.simulator.jobs import Job, ResourceRequest, Submission
+from exporter.simulator.pools import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from exporter.simulator.nodes import Nodes, Room
+    from exporter.common.clock import Clock
+    from exporter.simulator.nodes import NodeResources, Nodes
+    from exporter.simulator.pools import Item, Profile, WorkloadQuery
 
-What = Literal["created", "started", "requeued", "finished", "vanished"]
-Due = Literal["arrive", "give up", "evict", "retry", "end", "vanish"]
+JobEventKind = Literal["created", "started", "requeued", "finished", "vanished"]
+_Due = Literal["arrive", "cancel", "evict", "retry", "end", "vanish"]
 
 
-class Happening(NamedTuple):
-    """What truly happened, to hold the exporter's counts against.
+class JobEvent(NamedTuple):
+    """What happened to a job. Tests compare the exporter's counters with these.
 
     Attributes:
         at: Unix seconds.
-        what: created; started: it got its resources; requeued: it lost them and waits again; finished: it
-            ended or was given up; vanished: it is not listed any more.
-        uid: to which job.
+        kind: created; started: it got its resources; requeued: it lost them and waits again; finished: it
+            ended or was cancelled; vanished: it is not listed any more.
+        uid: of the job.
     """
 
     at: float
-    what: What
+    kind: JobEventKind
     uid: str
 
 
 class Cluster:
     """A pool's nodes, its queue, and the jobs that the API lists.
 
-    The queue is served by priority, then age. A job gets all its nodes at once or none; a smaller one
-    behind it may go first (backfill), which is why large jobs wait long.
+    The queue is served by priority, then age. A job gets all its nodes at once or none (gang scheduling). A
+    smaller job behind it may start first (backfill), which is why large jobs wait long.
 
     Args:
-        nodes: what there is to give.
+        nodes: what there is to allocate.
         submissions: what arrives, by ascending creation time; may be endless.
-        retention: how long a finished job stays listed, in seconds.
-        remember: how many happenings are kept.
+        retention: seconds for which a finished job stays listed.
+        log_size: number of job events that are kept.
     """
 
     def __init__(
-        self, nodes: Nodes, submissions: Iterable[Submission], *, retention: float, remember: int = 10_000
+        self, nodes: Nodes, submissions: Iterable[Submission], *, retention: float, log_size: int = 10_000
     ) -> None:
         self._nodes = nodes
         self._submissions = iter(submissions)
         self._retention = retention
         self._jobs: dict[str, Job] = {}
         self._queue: list[tuple[int, float, str]] = []
-        # (when, a number that keeps equal moments in order, what is due, to whom)
-        self._agenda: list[tuple[float, int, Due, Submission]] = []
-        self._numbers = count()
-        self._log: deque[Happening] = deque(maxlen=remember)
-        self._expect_next()
+        # A heap of (moment, sequence number that keeps equal moments in order, what is due, for which job).
+        self._agenda: list[tuple[float, int, _Due, Submission]] = []
+        self._sequence = count()
+        self._log: deque[JobEvent] = deque(maxlen=log_size)
+        self._schedule_next_arrival()
 
     @property
     def jobs(self) -> Sequence[Job]:
@@ -78,24 +82,24 @@ class Cluster:
         return tuple(self._jobs[uid] for _, _, uid in self._queue)
 
     @property
-    def rooms(self) -> Sequence[Room]:
-        """What is free on each node."""
-        return self._nodes.rooms
+    def free(self) -> Sequence[NodeResources]:
+        """What is free, node by node."""
+        return self._nodes.free
 
     @property
-    def log(self) -> Sequence[Happening]:
-        """The newest happenings, oldest first."""
+    def log(self) -> Sequence[JobEvent]:
+        """The newest job events, oldest first."""
         return tuple(self._log)
 
     def advance(self, now: float) -> None:
-        """Let everything happen that was due up to now (Unix seconds)."""
+        """Run everything that is due up to now (Unix seconds)."""
         while self._agenda and self._agenda[0][0] <= now:
             at, _, due, submission = heappop(self._agenda)
             match due:
                 case "arrive":
                     self._arrive(submission)
-                case "give up":
-                    self._give_up(submission, at)
+                case "cancel":
+                    self._cancel(submission, at)
                 case "evict":
                     self._evict(submission, at)
                     self._serve_queue(at)
@@ -106,77 +110,112 @@ class Cluster:
                     self._serve_queue(at)
                 case "vanish":
                     del self._jobs[submission.uid]
-                    self._note(at, "vanished", submission.uid)
+                    self._record(at, "vanished", submission.uid)
 
-    def _note(self, at: float, what: What, uid: str) -> None:
-        self._log.append(Happening(at, what, uid))
+    def _record(self, at: float, kind: JobEventKind, uid: str) -> None:
+        self._log.append(JobEvent(at, kind, uid))
 
-    def _expect(self, at: float, due: Due, submission: Submission) -> None:
-        heappush(self._agenda, (at, next(self._numbers), due, submission))
+    def _schedule(self, at: float, due: _Due, submission: Submission) -> None:
+        heappush(self._agenda, (at, next(self._sequence), due, submission))
 
-    def _expect_next(self) -> None:
+    def _schedule_next_arrival(self) -> None:
         if (submission := next(self._submissions, None)) is not None:
-            self._expect(submission.created, "arrive", submission)
+            self._schedule(submission.created, "arrive", submission)
 
     def _arrive(self, submission: Submission) -> None:
-        self._expect_next()
+        self._schedule_next_arrival()
         self._jobs[submission.uid] = Job(submission)
-        self._note(submission.created, "created", submission.uid)
-        # Nothing became free, so of all who wait only the new one can start.
+        self._record(submission.created, "created", submission.uid)
+        # Nothing became free, so no other waiting job can start.
         if self._start(submission.uid, submission.created):
             return
-        insort(self._queue, submission.turn)
+        insort(self._queue, submission.queue_key)
         if isfinite(submission.patience):
-            self._expect(submission.created + submission.patience, "give up", submission)
+            self._schedule(submission.created + submission.patience, "cancel", submission)
 
-    def _give_up(self, submission: Submission, at: float) -> None:
+    def _cancel(self, submission: Submission, at: float) -> None:
         job = self._jobs.get(submission.uid)
         if job is not None and job.waiting:
-            del self._queue[bisect_left(self._queue, submission.turn)]
+            del self._queue[bisect_left(self._queue, submission.queue_key)]
             self._finish(submission.uid, at)
 
     def _start(self, uid: str, at: float) -> bool:
         job = self._jobs[uid]
-        shares = self._nodes.take(job.submission.needs)
-        if shares is None:
+        allocations = self._nodes.allocate(job.submission.request)
+        if allocations is None:
             return False
-        self._jobs[uid] = replace(job, started=at, shares=shares)
-        self._note(at, "started", uid)
-        eviction, length = job.submission.eviction, job.submission.length
-        if eviction is not None and eviction.after < length and job.held_until is None:
-            self._expect(at + eviction.after, "evict", job.submission)
+        self._jobs[uid] = replace(job, started=at, allocations=allocations)
+        self._record(at, "started", uid)
+        eviction, duration = job.submission.eviction, job.submission.duration
+        if eviction is not None and eviction.after < duration and job.backoff_until is None:
+            self._schedule(at + eviction.after, "evict", job.submission)
         else:
-            self._expect(at + length, "end", job.submission)
+            self._schedule(at + duration, "end", job.submission)
         return True
 
     def _evict(self, submission: Submission, at: float) -> None:
-        assert submission.eviction is not None  # noqa: S101  (else it would not be due)
-        self._nodes.give_back(submission.needs, self._jobs[submission.uid].shares)
-        held_until = at + submission.eviction.pause
-        self._jobs[submission.uid] = Job(submission, held_until=held_until)
-        insort(self._queue, submission.turn)
-        self._note(at, "requeued", submission.uid)
-        self._expect(held_until, "retry", submission)
+        assert submission.eviction is not None  # noqa: S101  (only such jobs are due for eviction)
+        self._nodes.release(submission.request, self._jobs[submission.uid].allocations)
+        backoff_until = at + submission.eviction.backoff
+        self._jobs[submission.uid] = Job(submission, backoff_until=backoff_until)
+        insort(self._queue, submission.queue_key)
+        self._record(at, "requeued", submission.uid)
+        self._schedule(backoff_until, "retry", submission)
 
     def _serve_queue(self, at: float) -> None:
-        # Room only shrinks while the queue is served, so what did not fit once will not fit later on.
-        refused: set[Needs] = set()
-        still: list[tuple[int, float, str]] = []
-        for turn in self._queue:
-            uid = turn[2]
+        # Free resources only shrink in this loop. A request that did not fit once will not fit later in it.
+        unfit: set[ResourceRequest] = set()
+        waiting: list[tuple[int, float, str]] = []
+        for key in self._queue:
+            uid = key[2]
             job = self._jobs[uid]
-            if job.held_until is not None and job.held_until > at:
-                still.append(turn)
+            if job.backoff_until is not None and job.backoff_until > at:
+                waiting.append(key)
                 continue
-            needs = job.submission.needs
-            if needs not in refused and self._start(uid, at):
+            request = job.submission.request
+            if request not in unfit and self._start(uid, at):
                 continue
-            refused.add(needs)
-            still.append(turn)
-        self._queue = still
+            unfit.add(request)
+            waiting.append(key)
+        self._queue = waiting
 
     def _finish(self, uid: str, at: float) -> None:
         job = self._jobs[uid] = replace(self._jobs[uid], finished=at)
-        self._nodes.give_back(job.submission.needs, job.shares)
-        self._note(at, "finished", uid)
-        self._expect(at + self._retention, "vanish", job.submission)
+        self._nodes.release(job.submission.request, job.allocations)
+        self._record(at, "finished", uid)
+        self._schedule(at + self._retention, "vanish", job.submission)
+
+
+class ClusterPool(Pool):
+    """A pool in which jobs come and go by the clock.
+
+    Args:
+        profile: what it is.
+        cluster: what runs in it; this pool advances it.
+        clock: the time.
+    """
+
+    def __init__(self, profile: Profile, cluster: Cluster, clock: Clock) -> None:
+        super().__init__(profile)
+        self.cluster = cluster
+        self._clock = clock
+
+    def select(self, query: WorkloadQuery) -> Sequence[Item]:
+        """See `Pool`."""
+        return query.select(self.workloads())
+
+    def free_by_node(self) -> Sequence[NodeResources]:
+        """See `Pool`."""
+        self.cluster.advance(self._clock.wall())
+        return self.cluster.free
+
+    def workloads(self) -> list[dict[str, object]]:
+        """Everything that is listed at this moment, oldest first."""
+        now = self._clock.wall()
+        self.cluster.advance(now)
+        positions = {job.submission.uid: place for place, job in enumerate(self.cluster.queue, start=1)}
+        pool, accelerator = self.profile.id, self.profile.accelerator
+        return [
+            workload_object(job, now, pool, accelerator, positions.get(job.submission.uid))
+            for job in self.cluster.jobs
+        ]

@@ -1,37 +1,45 @@
-"""The cloud of `modelarts-exporter demo`: three lively pools with a past."""
+"""The cloud of `modelarts-exporter demo`: three busy pools with a history, and the numbers that make them.
+
+The numbers are chosen so that each queue grows during the simulated day and drains in the night, while jobs
+of many nodes wait through both. `test_sim_demo.py` checks that.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from heapq import merge
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.demand import Pace, submissions
-from exporter.simulator.identity import User
-from exporter.simulator.jobs import Needs, Phase, Submission
-from exporter.simulator.lively import LivelyPool
+from exporter.simulator.cluster import Cluster, ClusterPool
+from exporter.simulator.demand import HOUR, DayCycle, Demand, JobClass, JobSize, submissions
+from exporter.simulator.iam import User
+from exporter.simulator.jobs import GIB, Phase, ResourceRequest, Submission
 from exporter.simulator.nodes import Nodes
-from exporter.simulator.scenery import GPU, INFERENCE, TRAINING
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator
 
 if TYPE_CHECKING:
     from exporter.common.clock import Clock
-    from exporter.simulator.demand import Demand
-    from exporter.simulator.pools import Profile
 
 REGION: Final = "cn-north-4"
 PROJECT: Final = "0d3f8a61c92b4e57a1f6c8e25b7d9042"
 
-_HOUR = 3600.0
-_PAST = 36 * _HOUR
-_RETENTION = 3 * _HOUR
-_STUCK_SINCE = 30 * _HOUR
-_STARTS_AFTER_NOON = 3 * _HOUR
-"""The demo starts at three in the simulated afternoon: the queues are long, and grow shorter in the night."""
+_HISTORY = 36 * HOUR
+_RETENTION = 3 * HOUR
+_STUCK_SINCE = 30 * HOUR
+_STARTS_AFTER_NOON = 3 * HOUR
+"""The demo starts at three in the simulated afternoon: the queues are long, and get shorter in the night."""
 
 _USER = User(name="exporter", password="demo", domain="demo")  # noqa: S106  (of a simulation)
+
+
+class DemoPool(NamedTuple):
+    """A pool of the demo and what is submitted to it."""
+
+    profile: Profile
+    demand: Demand
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,50 +49,50 @@ class DemoCloud:
     Attributes:
         simulator: to be served.
         region: its region.
-        project_id: its one project.
+        project_id: its only project.
         user: who may log in.
-        pools: the pools, also to be asked for what truly happened.
+        pools: the pools. Their clusters know what really happened.
     """
 
     simulator: Simulator
     region: str
     project_id: str
     user: User
-    pools: tuple[LivelyPool, ...]
+    pools: tuple[ClusterPool, ...]
 
 
 def demo_cloud(clock: Clock, seed: int = 4, speed: float = 15.0) -> DemoCloud:
     """Make the demo's cloud, with a day and a half of history.
 
     Args:
-        clock: the time; it is not sped up: creation times and waits are real ones.
+        clock: the time; it is not accelerated: creation times and waits are real ones.
         seed: equal seeds at equal times make equal clouds.
-        speed: how many times faster than in life people submit, jobs run and days pass.
+        speed: how many times faster than in reality users submit, jobs run and days pass.
     """
     now = clock.wall()
     pools = tuple(
-        _pool(profile, demand, clock, Random(f"{seed}/{profile.id}"), speed)  # noqa: S311  (no secret)
-        for profile, demand in (TRAINING, INFERENCE, GPU)
+        _cluster_pool(pool, clock, Random(f"{seed}/{pool.profile.id}"), speed)  # noqa: S311  (no secret)
+        for pool in (TRAINING, INFERENCE, GPU)
     )
     for pool in pools:
         pool.cluster.advance(now)
     return DemoCloud(Simulator(clock, {PROJECT: pools}, users=[_USER]), REGION, PROJECT, _USER, pools)
 
 
-def _pool(profile: Profile, demand: Demand, clock: Clock, rng: Random, speed: float) -> LivelyPool:
-    now = clock.wall()
-    pace = Pace(noon=now - _STARTS_AFTER_NOON / speed, speed=speed)
-    arriving = submissions(demand, pace, rng, now - _PAST)
-    if profile is TRAINING[0]:
-        arriving = merge(arriving, [_stuck(profile, now)], key=lambda submission: submission.created)
-    nodes = Nodes(profile.nodes, profile.whole_node)
-    return LivelyPool(profile, Cluster(nodes, arriving, retention=_RETENTION), clock)
+def _cluster_pool(pool: DemoPool, clock: Clock, rng: Random, speed: float) -> ClusterPool:
+    now, profile = clock.wall(), pool.profile
+    cycle = DayCycle(noon=now - _STARTS_AFTER_NOON / speed, speed=speed)
+    arrivals = submissions(pool.demand, cycle, rng, now - _HISTORY)
+    if pool is TRAINING:
+        arrivals = merge(arrivals, [_stuck_job(profile, now)], key=lambda submission: submission.created)
+    nodes = Nodes(profile.nodes, profile.node_capacity)
+    return ClusterPool(profile, Cluster(nodes, arrivals, retention=_RETENTION), clock)
 
 
-def _stuck(profile: Profile, now: float) -> Submission:
-    """A job of more nodes than its pool has: it waits for ever, at the head of the queue."""
+def _stuck_job(profile: Profile, now: float) -> Submission:
+    """A job of more nodes than its pool has: it waits forever, at the head of the queue."""
     job_uuid = "5f0c1d52-7e0b-4c9a-9a51-3f8f3c1d0b77"
-    whole = profile.whole_node
+    node = profile.node_capacity
     return Submission(
         uid="c3a9f2d4-41be-4d0e-8c36-9d2b6f1e7a58",
         job_uuid=job_uuid,
@@ -94,8 +102,199 @@ def _stuck(profile: Profile, now: float) -> Submission:
         user="li.wei",
         priority=3,
         created=round(now - _STUCK_SINCE, 3),
-        needs=Needs(profile.nodes + 4, profile.cards, whole.cpu, whole.memory),
-        phases=(Phase("Running", 24 * _HOUR),),
+        request=ResourceRequest(profile.nodes + 4, profile.cards, node.cpu, node.memory),
+        phases=(Phase("Running", 24 * HOUR),),
         flavor=profile.flavor,
         gvk="batch.volcano.sh/v1alpha1, Kind=Job",
     )
+
+
+_USERS = ("li.wei", "wang.fang", "zhang.min", "chen.jie", "liu.yang", "a.novak", "m.okafor", "s.petrov")
+_STOPPED_BY_USER = {"Terminated": 0.9, "Failed": 0.1}
+_DEPLOYMENT = "apps/v1, Kind=Deployment"
+
+_train = partial(
+    JobClass,
+    type="train",
+    outcomes={"Completed": 0.8, "Failed": 0.12, "Terminated": 0.08},
+    prefix="modelarts-job",
+    gvk="batch.volcano.sh/v1alpha1, Kind=Job",
+)
+_infer = partial(JobClass, type="infer", outcomes=_STOPPED_BY_USER, prefix="infer", gvk=_DEPLOYMENT)
+_x_infer = partial(JobClass, type="x-infer", outcomes=_STOPPED_BY_USER, prefix="x-infer", gvk=_DEPLOYMENT)
+_notebook = partial(
+    JobClass, type="notebook", outcomes=_STOPPED_BY_USER, prefix="notebook", gvk="apps/v1, Kind=StatefulSet"
+)
+
+TRAINING: Final = DemoPool(
+    Profile(
+        id="pool-llm-train-7c1e0a94b5d24f3e8a6d90c2f1b37e45",
+        name="llm-training",
+        flavor="modelarts.bm.npu.arm.8snt9b3.d",
+        # The name of ascend-1980 on the API's older pages.
+        accelerator="huawei.com/ascend-snt9",
+        nodes=16,
+    ),
+    Demand(
+        classes=(
+            _train(
+                per_day=170,
+                sizes={JobSize(1, 1): 5, JobSize(1, 2): 3, JobSize(1, 4): 2},
+                median_hours=1.2,
+                sigma=0.9,
+                names=("debug", "eval-ceval", "lora-7b", "tokenize", "profile-step"),
+                flavor="modelarts.pool.visual.{cards}xlarge",
+                cpu=20_000,
+                memory=180 * GIB,
+            ),
+            _train(
+                per_day=38,
+                sizes={JobSize(1, 8): 7, JobSize(2, 8): 3},
+                median_hours=3,
+                sigma=0.8,
+                names=("sft-13b", "dpo-13b", "distill", "reward-model"),
+                flavor="modelarts.pool.visual.{cards}xlarge",
+                cpu=22_000,
+                memory=180 * GIB,
+            ),
+            _train(
+                per_day=2.2,
+                sizes={JobSize(4, 8): 6, JobSize(6, 8): 3, JobSize(8, 8): 1},
+                median_hours=8,
+                sigma=0.6,
+                names=("pretrain-70b", "pretrain-moe", "continue-pretrain"),
+                flavor="modelarts.pool.visual.{cards}xlarge",
+                cpu=24_000,
+                memory=190 * GIB,
+            ),
+            _notebook(
+                per_day=4,
+                sizes={JobSize(1, 1): 1},
+                median_hours=6,
+                sigma=0.7,
+                names=("notebook", "lab"),
+                flavor="modelarts.pool.notebook.{cards}xlarge",
+                cpu=12_000,
+                memory=96 * GIB,
+            ),
+        ),
+        users=_USERS,
+        priorities={0: 20, 1: 50, 2: 22, 3: 8},
+    ),
+)
+
+INFERENCE: Final = DemoPool(
+    Profile(
+        id="pool-edge-infer-2f9b6d0813c94a7fb5e2d7a0c64e1938",
+        name="notebooks and inference",
+        flavor="modelarts.vm.npu.4snt3",
+        accelerator="huawei.com/ascend-310",
+        nodes=6,
+        cpu=64,
+        memory=256,
+    ),
+    Demand(
+        classes=(
+            _infer(
+                per_day=3,
+                sizes={JobSize(1, 1): 6, JobSize(1, 2): 3, JobSize(1, 4): 1},
+                median_hours=80,
+                sigma=0.7,
+                names=("ocr-service", "asr-gateway", "defect-detect"),
+                flavor="modelarts.kat1.{cards}xlarge",
+                cpu=500,
+                memory=6 * GIB + GIB // 2,
+            ),
+            _x_infer(
+                per_day=2.5,
+                sizes={JobSize(1, 8): 1, JobSize(2, 4): 1},
+                median_hours=10,
+                sigma=0.5,
+                names=("batch-predict", "video-index"),
+                flavor="modelarts.kat1.{cards}xlarge",
+                cpu=1073,
+                memory=32_000_000_000 // 8,
+            ),
+            _notebook(
+                per_day=122,
+                sizes={JobSize(1, 1): 8, JobSize(1, 2): 2},
+                median_hours=5,
+                sigma=0.8,
+                names=("notebook", "course-cv", "lab"),
+                flavor="modelarts.kat1.{cards}xlarge",
+                cpu=4_000,
+                memory=16 * GIB,
+            ),
+        ),
+        users=_USERS,
+        priorities={0: 60, 1: 30, 2: 10},
+    ),
+)
+
+GPU: Final = DemoPool(
+    Profile(
+        id="pool-gpu-research-94e7c35af01d4b62a8c9e61f0d27b5a3",
+        name="GPU 研究",
+        flavor="modelarts.bm.gpu.8v100",
+        accelerator="nvidia.com/gpu",
+        nodes=8,
+        cpu=96,
+        memory=768,
+    ),
+    Demand(
+        classes=(
+            _train(
+                per_day=100,
+                sizes={JobSize(1, 1): 4, JobSize(1, 2): 3, JobSize(1, 4): 2, JobSize(1, 8): 1},
+                median_hours=2,
+                sigma=0.9,
+                names=("resnet", "sd-finetune", "ablation", "hpo-trial"),
+                flavor="modelarts.p3.{cards}xlarge",
+                cpu=10_000,
+                memory=80_000_000_000,
+            ),
+            _train(
+                per_day=3,
+                sizes={JobSize(2, 8): 2, JobSize(4, 8): 1},
+                median_hours=5,
+                sigma=0.6,
+                names=("diffusion-large", "clip"),
+                flavor="modelarts.p3.{cards}xlarge",
+                cpu=12_000,
+                memory=90 * GIB,
+            ),
+            _x_infer(
+                per_day=1,
+                sizes={JobSize(1, 8): 1, JobSize(2, 4): 1},
+                median_hours=16,
+                sigma=0.5,
+                names=("llm-serving", "rerank"),
+                flavor="modelarts.p3.{cards}xlarge",
+                cpu=8_000,
+                memory=64 * GIB,
+            ),
+            _infer(
+                per_day=0.6,
+                sizes={JobSize(1, 1): 3, JobSize(1, 2): 1},
+                median_hours=72,
+                sigma=0.6,
+                names=("search-embed", "tts"),
+                flavor="modelarts.p3.{cards}xlarge",
+                cpu=8_000,
+                memory=64 * GIB,
+            ),
+            _notebook(
+                per_day=22,
+                sizes={JobSize(1, 1): 1},
+                median_hours=5,
+                sigma=0.8,
+                names=("notebook", "playground"),
+                flavor="modelarts.p3.{cards}xlarge",
+                cpu=8_000,
+                memory=64 * GIB,
+            ),
+        ),
+        users=_USERS,
+        priorities={0: 10, 1: 60, 2: 25, 3: 5},
+    ),
+)

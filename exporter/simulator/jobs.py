@@ -1,4 +1,4 @@
-"""Jobs of a simulated pool: what was asked for, and what became of it. Immutable, without I/O."""
+"""Jobs of a simulated pool: what was submitted, and what has become of it. Immutable values, no I/O."""
 
 from __future__ import annotations
 
@@ -6,17 +6,35 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, NamedTuple
 
-from exporter.simulator.spelling import Spelling
+GIB = 2**30
 
-PositionShown = Literal["shown", "unknown", "absent"]
-"""How the API gives a waiting job's position: the number, -1, or not at all."""
+PositionFormat = Literal["number", "unknown", "absent"]
+"""How the API reports the queue position of a waiting job: the number, -1, or no field."""
+
+CpuFormat = Literal["plain", "number", "milli", "unit"]
+"""8000 millicores as "8", 8, "8000m", "8 Cores"."""
+
+MemoryFormat = Literal["binary", "mebi", "decimal", "unit", "bytes"]
+"""64 GiB as "64Gi", "65536Mi", "68719476736" ("32G" only for whole billions), "64 GiB", "68719476736"."""
+
+CardFormat = Literal["plain", "number"]
+"""8 cards as "8", 8."""
 
 
-class Needs(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class QuantityFormats:
+    """How the API writes the quantities of one job. Every format is documented for some API of the family."""
+
+    cpu: CpuFormat = "plain"
+    memory: MemoryFormat = "binary"
+    cards: CardFormat = "plain"
+
+
+class ResourceRequest(NamedTuple):
     """What a job needs on each of its nodes, all at once.
 
     Attributes:
-        nodes: how many nodes.
+        nodes: number of nodes.
         cards: accelerator cards per node.
         cpu: millicores per node.
         memory: bytes per node.
@@ -29,25 +47,25 @@ class Needs(NamedTuple):
 
 
 class Phase(NamedTuple):
-    """A status that a job has for so many real seconds after its start."""
+    """A status that a job has for a while after its start. The duration is in real seconds."""
 
     status: str
     seconds: float
 
 
 class Eviction(NamedTuple):
-    """A job loses its resources once and goes back to the queue, from which it starts anew.
+    """A job loses its resources once. It goes back to the queue and starts from the beginning.
 
     Attributes:
-        after: seconds since its start; one that is over before is spared.
-        pause: seconds until the scheduler looks at it again.
+        after: seconds since its start. A job that ends earlier is not evicted.
+        backoff: seconds until the scheduler considers it again.
     """
 
     after: float
-    pause: float
+    backoff: float
 
 
-class Share(NamedTuple):
+class Allocation(NamedTuple):
     """What a job holds of one node.
 
     Attributes:
@@ -61,28 +79,28 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job as its user submitted it, and what will become of it once it has its resources.
+    """A job as its user submitted it, and its future once it has its resources.
 
-    The future is drawn here, beforehand, so that the cluster needs no randomness.
+    The future is drawn when the job is submitted. So the cluster needs no randomness.
 
     Attributes:
         uid: the Kubernetes uid.
-        job_uuid: the service's own id.
+        job_uuid: the service's own ID.
         name: the Kubernetes name.
-        job_name: the human name; not unique.
+        job_name: the name that the user gave; not unique.
         type: train, infer, notebook or x-infer.
         user: who submitted it.
         priority: 0 to 3; higher runs first.
         created: Unix seconds, whole milliseconds.
-        needs: resources.
+        request: resources.
         phases: the statuses from the start to the end.
         outcome: Completed, Terminated or Failed.
-        eviction: whether it is put back to the queue once; None for one that is not.
-        patience: seconds until the user gives up waiting; infinite for one who does not.
+        eviction: None for a job that is not evicted.
+        patience: seconds until the user cancels a job that still waits; infinite for never.
         flavor: the specification.
         gvk: the Kubernetes group, version and kind.
-        spelling: how its amounts are written.
-        position: how its place in the queue is told.
+        formats: how the API writes its quantities.
+        position: how the API reports its queue position.
     """
 
     uid: str
@@ -93,59 +111,59 @@ class Submission:
     user: str
     priority: int
     created: float
-    needs: Needs
+    request: ResourceRequest
     phases: tuple[Phase, ...]
     outcome: str = "Completed"
     eviction: Eviction | None = None
     patience: float = inf
     flavor: str = ""
     gvk: str = ""
-    spelling: Spelling = field(default_factory=Spelling)
-    position: PositionShown = "shown"
+    formats: QuantityFormats = field(default_factory=QuantityFormats)
+    position: PositionFormat = "number"
 
     @property
-    def turn(self) -> tuple[int, float, str]:
-        """Sorts the queue: higher priority first, then the older, then by uid."""
+    def queue_key(self) -> tuple[int, float, str]:
+        """Sorts the queue: higher priority first, then older, then by uid."""
         return (-self.priority, self.created, self.uid)
 
     @property
-    def length(self) -> float:
+    def duration(self) -> float:
         """Seconds from the start to the end."""
         return sum(phase.seconds for phase in self.phases)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A submission and what became of it so far.
+    """A submission and what has become of it so far.
 
     Attributes:
-        submission: what was asked for.
+        submission: what was submitted.
         started: when it got its resources, Unix seconds; None while it waits.
-        shares: what it holds, or held, of which nodes.
-        finished: when it ended or was given up; None before.
-        held_until: the scheduler does not look at it before; None for one that was not evicted.
+        allocations: what it holds, or held, of which nodes.
+        finished: when it ended or was cancelled; None before.
+        backoff_until: the scheduler does not consider it earlier; None for a job that was not evicted.
     """
 
     submission: Submission
     started: float | None = None
-    shares: tuple[Share, ...] = ()
+    allocations: tuple[Allocation, ...] = ()
     finished: float | None = None
-    held_until: float | None = None
+    backoff_until: float | None = None
 
     @property
     def waiting(self) -> bool:
-        """It is in the queue."""
+        """Whether it is in the queue."""
         return self.started is None and self.finished is None
 
-    def waited(self, now: float) -> float:
-        """Seconds since its creation that it was without resources, or before it last got some.
+    def pending_duration(self, now: float) -> float:
+        """Seconds from its creation until it last got resources, was cancelled, or until now.
 
-        For a waiting job the API says now - createTime (measured); nothing else is known of evicted ones.
+        Measured for a waiting job: the API reports now - createTime. For an evicted job this is a guess.
         """
         return _first(self.started, self.finished, now) - self.submission.created
 
-    def ran(self, now: float) -> float | None:
-        """Seconds since it first ran, or from then to its end; None for one that has not run."""
+    def running_duration(self, now: float) -> float | None:
+        """Seconds from its first Running phase until its end or now; None for a job that has not run."""
         if self.started is None:
             return None
         before = 0.0
@@ -157,7 +175,7 @@ class Job:
         return seconds if seconds >= 0 else None
 
     def status(self, now: float) -> str | None:
-        """Its status; None while it waits, because that depends on the others in the queue."""
+        """Its status; None while it waits, because that status depends on its queue position."""
         if self.finished is not None:
             return "Terminated" if self.started is None else self.submission.outcome
         if self.started is None:

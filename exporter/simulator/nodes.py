@@ -1,20 +1,20 @@
-"""The nodes of a simulated pool, and who gets what of them."""
+"""The nodes of a simulated pool, and what is free on them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.simulator.jobs import Needs, Share
+from exporter.simulator.jobs import Allocation, ResourceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Room(NamedTuple):
-    """What is free on one node.
+class NodeResources(NamedTuple):
+    """Cards, CPU and memory of one node: its capacity, or what is free.
 
     Attributes:
-        cards: a bit mask of the free cards; bit 0 is card 1.
+        cards: a bit mask; bit 0 is card 1.
         cpu: millicores.
         memory: bytes.
     """
@@ -23,57 +23,63 @@ class Room(NamedTuple):
     cpu: int
     memory: int
 
-    def holds(self, needs: Needs) -> bool:
-        """Whether one node's part of a job fits."""
-        return self.cards.bit_count() >= needs.cards and self.cpu >= needs.cpu and self.memory >= needs.memory
+    def fits(self, request: ResourceRequest) -> bool:
+        """Whether one node's part of a request fits."""
+        return (
+            self.cards.bit_count() >= request.cards
+            and self.cpu >= request.cpu
+            and self.memory >= request.memory
+        )
 
 
 class Nodes:
-    """Equal nodes and what is free on each; the one owner of that.
+    """Equal nodes. The only owner of what is free on each.
 
     Args:
-        count: how many.
-        whole: one of them when nothing runs on it.
+        number: number of nodes.
+        capacity: of one node.
     """
 
-    def __init__(self, count: int, whole: Room) -> None:
-        self._rooms = [whole] * count
+    def __init__(self, number: int, capacity: NodeResources) -> None:
+        self._free = [capacity] * number
 
     @property
-    def rooms(self) -> tuple[Room, ...]:
+    def free(self) -> tuple[NodeResources, ...]:
         """What is free now, node by node."""
-        return tuple(self._rooms)
+        return tuple(self._free)
 
-    def take(self, needs: Needs) -> tuple[Share, ...] | None:
-        """Give a job all its nodes at once, or nothing: None where it does not fit now.
+    def allocate(self, request: ResourceRequest) -> tuple[Allocation, ...] | None:
+        """Give a job all its nodes at once; None, and nothing given, if it does not fit now.
 
-        The fullest nodes that will do are taken, so that whole ones stay free for the large jobs.
+        Takes the nodes with the fewest free cards that fit. So whole nodes stay free for large jobs.
         """
-        fitting = [index for index, room in enumerate(self._rooms) if room.holds(needs)]
-        if len(fitting) < needs.nodes:
+        fitting = [index for index, free in enumerate(self._free) if free.fits(request)]
+        if len(fitting) < request.nodes:
             return None
-        fitting.sort(key=lambda index: self._rooms[index].cards.bit_count())
-        return tuple(self._take(index, needs) for index in fitting[: needs.nodes])
+        fitting.sort(key=lambda index: self._free[index].cards.bit_count())
+        return tuple(self._allocate_on(index, request) for index in fitting[: request.nodes])
 
-    def give_back(self, needs: Needs, shares: Iterable[Share]) -> None:
-        """The opposite of `take`."""
-        for share in shares:
-            room = self._rooms[share.node]
-            self._rooms[share.node] = Room(
-                room.cards | share.cards, room.cpu + needs.cpu, room.memory + needs.memory
+    def release(self, request: ResourceRequest, allocations: Iterable[Allocation]) -> None:
+        """Take back what `allocate` gave."""
+        for index, cards in allocations:
+            free = self._free[index]
+            self._free[index] = NodeResources(
+                free.cards | cards, free.cpu + request.cpu, free.memory + request.memory
             )
 
-    def _take(self, index: int, needs: Needs) -> Share:
-        room = self._rooms[index]
-        cards = lowest_bits(room.cards, needs.cards)
-        self._rooms[index] = Room(room.cards & ~cards, room.cpu - needs.cpu, room.memory - needs.memory)
-        return Share(index, cards)
+    def _allocate_on(self, index: int, request: ResourceRequest) -> Allocation:
+        free = self._free[index]
+        cards = _lowest_bits(free.cards, request.cards)
+        self._free[index] = NodeResources(
+            free.cards & ~cards, free.cpu - request.cpu, free.memory - request.memory
+        )
+        return Allocation(index, cards)
 
 
-def lowest_bits(mask: int, count: int) -> int:
-    """The lowest `count` set bits of a mask."""
+def _lowest_bits(mask: int, number: int) -> int:
+    """The lowest set bits of a mask."""
     chosen = 0
-    for _ in range(count):
+    for _ in range(number):
         bit = mask & -mask
         chosen |= bit
         mask &= ~bit

@@ -1,17 +1,26 @@
-"""What the API needs of a pool, and the pool whose workloads are given as a list."""
+"""A pool behind the API: what it is, and the listing of its workloads with filters, order and pages."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.simulator.listing import Item, ListingRules, Query, select
-from exporter.simulator.nodes import Room
-from exporter.simulator.spelling import GIB
+from exporter.simulator.jobs import GIB
+from exporter.simulator.nodes import NodeResources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+Item = object
+"""A workload as the API lists it: a JSON object. Tests also list things that are none."""
+
+MAX_PAGE_SIZE = 500
+_MAX_OFFSET = 2**31 - 1
+
+
+class BadQuery(ValueError):
+    """The query is not a documented one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +28,13 @@ class Profile:
     """A pool, apart from what runs in it.
 
     Attributes:
-        id: 36 to 63 characters; `metadata.name`, and what the API's paths call `pool_name`.
+        id: 36 to 63 characters; `metadata.name`, and `pool_name` in the API's paths.
         name: the display name; empty for none.
         workspace: the ID of its workspace.
         phase: Creating, Running, Abnormal, Deleting or Error.
         flavor: the specification of its nodes.
-        accelerator: the key of its cards.
-        nodes: how many.
+        accelerator: the resource name of its cards.
+        nodes: number of nodes.
         cards: per node.
         cpu: cores per node.
         memory: GiB per node.
@@ -43,84 +52,121 @@ class Profile:
     memory: int = 1536
 
     @property
-    def whole_node(self) -> Room:
-        """A node on which nothing runs."""
-        return Room((1 << self.cards) - 1, self.cpu * 1000, self.memory * GIB)
+    def node_capacity(self) -> NodeResources:
+        """What is free on a node on which nothing runs."""
+        return NodeResources((1 << self.cards) - 1, self.cpu * 1000, self.memory * GIB)
 
 
-class Pool(Protocol):
-    """A pool behind the API's endpoints."""
+@dataclass(frozen=True, slots=True)
+class WorkloadQuery:
+    """The query of the listing endpoint.
 
-    @property
-    def profile(self) -> Profile:
-        """What it is."""
-        ...
+    Attributes:
+        type: only this type; empty for all.
+        status: only this status; empty for all.
+        hosts: only what runs on one of these addresses; a listing by host has no pages.
+        sort: by createTime; otherwise in the pool's own order.
+        ascend: oldest first; only with `sort`.
+        offset: where the page begins.
+        limit: maximum number of items, 1 to 500.
+    """
 
-    @property
-    def rules(self) -> ListingRules:
-        """How its listing behaves where the documentation leaves that open."""
-        ...
+    type: str = ""
+    status: str = ""
+    hosts: frozenset[str] = frozenset()
+    sort: bool = False
+    ascend: bool = False
+    offset: int = 0
+    limit: int = MAX_PAGE_SIZE
 
-    def select(self, query: Query) -> Sequence[Item]:
-        """The workloads of a query at this moment, in its order, all pages."""
-        ...
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> WorkloadQuery:
+        """Read a URL's query.
 
-    def rooms(self) -> Sequence[Room]:
-        """What is free on each node at this moment."""
-        ...
+        Raises:
+            BadQuery: a value that is not documented.
+        """
+        if query.get("sort", "") not in {"", "create_time"}:
+            raise BadQuery("sort")
+        if query.get("ascend", "") not in {"", "true", "false"}:
+            raise BadQuery("ascend")
+        return cls(
+            type=query.get("type", ""),
+            status=query.get("status", ""),
+            hosts=frozenset(filter(None, query.get("hostip", "").split(","))),
+            sort=bool(query.get("sort")),
+            ascend=query.get("ascend") == "true",
+            offset=_number("offset", query.get("offset", ""), _MAX_OFFSET),
+            limit=_number("limit", query.get("limit", ""), MAX_PAGE_SIZE) or MAX_PAGE_SIZE,
+        )
+
+    def select(self, items: Iterable[Item]) -> list[Item]:
+        """The items that match, in the query's order, all pages. Items of equal createTime stay in order."""
+        selected = [item for item in items if self._matches(item)]
+        if self.sort:
+            selected.sort(key=_created, reverse=not self.ascend)
+        return selected
+
+    def page(self, selected: Sequence[Item]) -> Sequence[Item]:
+        """The query's page of what `select` returned."""
+        return selected if self.hosts else selected[self.offset : self.offset + self.limit]
+
+    def _matches(self, item: Item) -> bool:
+        fields = item if isinstance(item, dict) else {}
+        if self.type and fields.get("type") != self.type:
+            return False
+        if self.status and fields.get("status") != self.status:
+            return False
+        return not self.hosts or not self.hosts.isdisjoint(str(fields.get("hostIps", "")).split(","))
 
 
-class FixedPool:
-    """A pool with exactly the workloads that it was given; for tests.
+class WorkloadPage(NamedTuple):
+    """One page of a listing.
+
+    Attributes:
+        items: the workloads of the page.
+        total: how many workloads match on all pages; None if the answer does not say it.
+    """
+
+    items: Sequence[Item]
+    total: int | None
+
+
+class Pool(ABC):
+    """A pool behind the API's endpoints.
 
     Args:
         profile: what it is.
-        workloads: as the API shall list them; may be set anew at any time.
-        rules: how the listing behaves; may be set anew.
-        free: what is free on each node; may be set anew. Nothing is taken if not given.
-        before_page: called before each answer to a listing request, e.g. to change the workloads
-            between two pages; may be set anew.
     """
 
-    def __init__(
-        self,
-        profile: Profile,
-        workloads: Iterable[Item] = (),
-        *,
-        rules: ListingRules | None = None,
-        free: Iterable[Room] | None = None,
-        before_page: Callable[[FixedPool, Query], None] | None = None,
-    ) -> None:
+    def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        self.rules = rules or ListingRules()
-        self.free = (profile.whole_node,) * profile.nodes if free is None else tuple(free)
-        self.before_page = before_page
-        self._ties = Random(0)  # noqa: S311  (no secret: the order of ties)
-        self._selections: dict[Query, Sequence[Item]] = {}
-        self.workloads = tuple(workloads)
 
-    @property
-    def workloads(self) -> tuple[Item, ...]:
-        """What is listed."""
-        return self._workloads
+    @abstractmethod
+    def select(self, query: WorkloadQuery) -> Sequence[Item]:
+        """The workloads that match at this moment, in the query's order, all pages."""
 
-    @workloads.setter
-    def workloads(self, workloads: Iterable[Item]) -> None:
-        self._workloads = tuple(workloads)
-        self._selections.clear()
+    @abstractmethod
+    def free_by_node(self) -> Sequence[NodeResources]:
+        """What is free on each node at this moment."""
 
-    def select(self, query: Query) -> Sequence[Item]:
-        """See `Pool`."""
-        if self.before_page is not None:
-            self.before_page(self, query)
-        if self.rules.shuffled_ties:
-            return select(self._workloads, query, self._ties)
-        # A test's listing of many pages would otherwise sort everything for each of them.
-        key = query.selection
-        if key not in self._selections:
-            self._selections[key] = select(self._workloads, key)
-        return self._selections[key]
+    def page(self, query: WorkloadQuery) -> WorkloadPage:
+        """The answer of the listing endpoint."""
+        selected = self.select(query)
+        return WorkloadPage(query.page(selected), len(selected))
 
-    def rooms(self) -> Sequence[Room]:
-        """See `Pool`."""
-        return self.free
+
+def _created(item: Item) -> float:
+    created = item.get("createTime") if isinstance(item, dict) else None
+    try:
+        return float(created)  # type: ignore[arg-type]  # whatever it is, the errors are caught
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _number(name: str, text: str, maximum: int) -> int:
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit()) or int(text) > maximum:
+        raise BadQuery(name)
+    return int(text)

@@ -11,15 +11,14 @@ from email.utils import formatdate
 from random import Random
 from typing import TYPE_CHECKING
 
+import msgspec
 from aiohttp import web
 
-from exporter.simulator.faults import Scene
-from exporter.simulator.identity import Identity, KeyPair, User
-from exporter.simulator.login import Login
-from exporter.simulator.modelarts import ModelArts, reply
-from exporter.simulator.planting import Faults
-from exporter.simulator.refusals import Refusal, by_gateway
-from exporter.simulator.signature import Arrived
+from exporter.simulator.credential_endpoints import CredentialEndpoints
+from exporter.simulator.errors import ApiError, gateway_error
+from exporter.simulator.iam import Iam, KeyPair, User
+from exporter.simulator.pool_endpoints import PoolEndpoints
+from exporter.simulator.signature import ReceivedRequest
 
 if TYPE_CHECKING:
     import ssl
@@ -30,13 +29,13 @@ if TYPE_CHECKING:
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_REMEMBERED = 10_000
-_LARGEST_BODY = 2**20
+_MAX_RECORDED = 10_000
+_MAX_BODY = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """A request that arrived.
+class RecordedRequest:
+    """A request that was received.
 
     Attributes:
         method: GET, POST, PUT.
@@ -44,8 +43,8 @@ class Recorded:
         query: as on the wire.
         headers: their names in lower case, no values.
         at: Unix seconds.
-        endpoint: the route's name; empty where there is none.
-        pool: the pool's ID in the path; empty where there is none.
+        endpoint: the name of the route, e.g. workloads; empty for an unknown path.
+        pool: the pool's ID in the path; empty if there is none.
     """
 
     method: str
@@ -57,21 +56,45 @@ class Recorded:
     pool: str
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request whose answer an interceptor makes.
+
+    Attributes:
+        request: the request.
+        recorded: its endpoint and pool.
+        respond: makes the regular answer, authentication included.
+        clock: the time of the simulated cloud.
+        stopping: is set when the server stops.
+    """
+
+    request: web.Request
+    recorded: RecordedRequest
+    respond: Callable[[], Awaitable[web.Response]]
+    clock: Clock
+    stopping: asyncio.Event
+
+
+Interceptor = Callable[[Exchange], Awaitable[web.StreamResponse]]
+"""Answers in place of the server, as a gateway or a network failure does. May raise ConnectionError."""
+
+
 class Simulator:
     """A ModelArts with its gateway, IAM and metadata service.
 
     Args:
         clock: the time.
         projects: the pools of each project, by project ID.
-        keys: access keys that are trusted.
+        keys: access keys that are valid.
         users: who may log in for a token.
 
     Attributes:
         projects: may be changed at any time: pools come and go.
-        identity: keys, tokens, locks.
-        login: the endpoints that hand out credentials.
-        faults: what goes wrong.
-        requests: what arrived, oldest first; the newest 10,000.
+        iam: access keys, tokens, lockout.
+        credential_endpoints: the endpoints that hand out credentials.
+        intercept: answers every request in place of the server; None for regular answers. Tests set it to
+            inject faults.
+        requests: the received requests, oldest first; the newest 10,000.
     """
 
     def __init__(
@@ -83,16 +106,16 @@ class Simulator:
         users: Iterable[User] = (),
     ) -> None:
         self.projects = dict(projects)
-        self.identity = Identity(clock, Random(0), keys, users)  # noqa: S311  (guards a simulation)
-        self.login = Login(clock, self.identity)
-        self.faults = Faults()
-        self.requests: deque[Recorded] = deque(maxlen=_REMEMBERED)
+        self.iam = Iam(clock, Random(0), keys, users)  # noqa: S311  (protects a simulation)
+        self.credential_endpoints = CredentialEndpoints(clock, self.iam)
+        self.intercept: Interceptor | None = None
+        self.requests: deque[RecordedRequest] = deque(maxlen=_MAX_RECORDED)
         self._clock = clock
-        self._modelarts = ModelArts(clock, self.projects)
+        self._pool_endpoints = PoolEndpoints(clock, self.projects)
         self._request_ids = Random(1)  # noqa: S311  (likewise)
 
     def application(self) -> web.Application:
-        """The server's application; one for each time it is served."""
+        """The server's application. Each server needs its own."""
         stopping = asyncio.Event()
 
         async def stop(_: web.Application) -> None:
@@ -102,9 +125,9 @@ class Simulator:
         async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
             return await self._answer(request, handler, stopping)
 
-        application = web.Application(middlewares=[answer], client_max_size=_LARGEST_BODY)
-        application.add_routes([*self._modelarts.routes(), *self.login.routes()])
-        application.on_response_prepare.append(self._stamp)
+        application = web.Application(middlewares=[answer], client_max_size=_MAX_BODY)
+        application.add_routes([*self._pool_endpoints.routes(), *self.credential_endpoints.routes()])
+        application.on_response_prepare.append(self._set_headers)
         application.on_shutdown.append(stop)
         return application
 
@@ -116,17 +139,16 @@ class Simulator:
         async def respond() -> web.Response:
             return await self._respond(request, handler, recorded)
 
-        fault = self.faults.meet(recorded.endpoint, recorded.pool)
-        if fault is None:
+        if self.intercept is None:
             return await respond()
         try:
-            return await fault.play(Scene(request, respond, self._clock, stopping))
-        except ConnectionError:  # the client has had enough of it, and is gone
+            return await self.intercept(Exchange(request, recorded, respond, self._clock, stopping))
+        except ConnectionError:  # the client has closed the connection
             return web.Response()
 
-    def _record(self, request: web.Request) -> Recorded:
+    def _record(self, request: web.Request) -> RecordedRequest:
         path, _, query = request.raw_path.partition("?")
-        recorded = Recorded(
+        recorded = RecordedRequest(
             request.method,
             path,
             query,
@@ -138,35 +160,37 @@ class Simulator:
         self.requests.append(recorded)
         return recorded
 
-    async def _respond(self, request: web.Request, handler: Handler, recorded: Recorded) -> web.Response:
+    async def _respond(
+        self, request: web.Request, handler: Handler, recorded: RecordedRequest
+    ) -> web.Response:
         try:
             if "project" in request.match_info:
-                self.identity.authenticate(await _arrived(request))
+                self.iam.authenticate(await _received(request))
             answer = await handler(request)
-        except Refusal as refusal:
-            return self._refuse(refusal)
+        except ApiError as error:
+            return self._error_answer(error)
         except web.HTTPException as error:
             if recorded.endpoint:
                 raise
             message = "The API does not exist or has not been published in the environment"
-            return self._refuse(by_gateway(error.status, "0101", message))
-        assert isinstance(answer, web.Response)  # noqa: S101  (all handlers make whole answers)
+            return self._error_answer(gateway_error(error.status, "0101", message))
+        assert isinstance(answer, web.Response)  # noqa: S101  (no handler streams)
         return answer
 
-    def _refuse(self, refusal: Refusal) -> web.Response:
+    def _error_answer(self, error: ApiError) -> web.Response:
         request_id = self._request_id()
-        body = refusal.body
+        body = error.body
         if "request_id" in body:
             body = {**body, "request_id": request_id}
-        answer = reply(body, refusal.status)
-        answer.headers["X-Request-Id"] = request_id
-        return answer
+        return web.json_bytes_response(
+            body, dumps=msgspec.json.encode, status=error.status, headers={"X-Request-Id": request_id}
+        )
 
     def _request_id(self) -> str:
         return f"{self._request_ids.getrandbits(128):032x}"
 
-    async def _stamp(self, _: web.Request, answer: web.StreamResponse) -> None:
-        # aiohttp would take the machine's clock, not the one of this cloud.
+    async def _set_headers(self, _: web.Request, answer: web.StreamResponse) -> None:
+        # aiohttp would take the time of the machine's clock, not of this cloud's.
         answer.headers["Date"] = formatdate(self._clock.wall(), usegmt=True)
         answer.headers.setdefault("X-Request-Id", self._request_id())
 
@@ -183,7 +207,7 @@ async def serve(simulator: Simulator, port: int = 0, tls: ssl.SSLContext | None 
     Yields:
         The base URL, without a slash at the end.
     """
-    # The faults that never answer end when the application shuts down, so nothing is waited for.
+    # An interceptor that never answers ends when `stopping` is set. So a short timeout is enough.
     runner = web.AppRunner(simulator.application(), access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
@@ -194,6 +218,6 @@ async def serve(simulator: Simulator, port: int = 0, tls: ssl.SSLContext | None 
         await runner.cleanup()
 
 
-async def _arrived(request: web.Request) -> Arrived:
+async def _received(request: web.Request) -> ReceivedRequest:
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Arrived(request.method, request.raw_path, headers, await request.read())
+    return ReceivedRequest(request.method, request.raw_path, headers, await request.read())

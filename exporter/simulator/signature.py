@@ -1,6 +1,6 @@
-"""SDK-HMAC-SHA256 recomputed from what arrived on the wire, after Huawei's guide to signing.
+"""Checks AK/SK signatures: SDK-HMAC-SHA256 of the request as received, after Huawei's guide to signing.
 
-Written apart from `exporter.credentials`: a mistake there must not be repeated here.
+Shares no code with `exporter.credentials`, so that a mistake there is not repeated here.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
-from exporter.simulator.refusals import not_authenticated
+from exporter.simulator.errors import unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ALGORITHM: Final = "SDK-HMAC-SHA256"
-LARGEST_SKEW: Final = 15 * 60.0
-"""Seconds that `X-Sdk-Date` may be off."""
+MAX_CLOCK_SKEW: Final = 15 * 60.0
+"""Seconds that `X-Sdk-Date` may differ from the server's clock."""
 
 _AUTHORIZATION = re.compile(
     rf"{ALGORITHM} Access=(?P<ak>[^,\s]+), SignedHeaders=(?P<names>[a-z0-9;-]+), "
@@ -29,13 +29,13 @@ _AUTHORIZATION = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
-    """A request as it came over the wire.
+class ReceivedRequest:
+    """A request as received on the wire.
 
     Attributes:
         method: GET, POST, PUT.
-        target: path and query, as they stood in the request line.
-        headers: names in lower case.
+        target: path and query as in the request line.
+        headers: values by name in lower case.
         body: bytes.
     """
 
@@ -46,64 +46,73 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What an Authorization header says.
+class Authorization:
+    """The content of an Authorization header.
 
     Attributes:
-        ak: which key.
-        names: the signed headers.
+        ak: the access key.
+        signed_headers: names of the signed headers.
         signature: in hex.
     """
 
     ak: str
-    names: tuple[str, ...]
+    signed_headers: tuple[str, ...]
     signature: str
 
 
-def claim(authorization: str) -> Claim:
+def parse_authorization(header: str) -> Authorization:
     """Read an Authorization header.
 
     Raises:
-        Refusal: it has not the documented form.
+        ApiError: 401, it does not have the documented form.
     """
-    if (match := _AUTHORIZATION.fullmatch(authorization)) is None:
-        raise not_authenticated("invalid Authorization header")
-    return Claim(match["ak"], tuple(match["names"].split(";")), match["hex"])
+    if (match := _AUTHORIZATION.fullmatch(header)) is None:
+        raise unauthenticated("invalid Authorization header")
+    return Authorization(match["ak"], tuple(match["names"].split(";")), match["hex"])
 
 
-def verify(arrived: Arrived, claimed: Claim, sk: str, now: float) -> None:
+def verify_signature(request: ReceivedRequest, authorization: Authorization, sk: str, now: float) -> None:
     """Check a request's signature.
 
+    Args:
+        request: what was received.
+        authorization: its Authorization header.
+        sk: the secret of the access key.
+        now: Unix seconds.
+
     Raises:
-        Refusal: it does not hold.
+        ApiError: 401, the signature is not valid.
     """
-    date = arrived.headers.get("x-sdk-date", "")
-    if "x-sdk-date" not in claimed.names or "host" not in claimed.names or not date:
-        raise not_authenticated("host and x-sdk-date must be signed")
-    if abs(_moment(date) - now) > LARGEST_SKEW:
-        raise not_authenticated("the signature has expired, check the clock")
-    text = f"{ALGORITHM}\n{date}\n{sha256(_canonical(arrived, claimed.names)).hexdigest()}"
-    expected = hmac.new(sk.encode(), text.encode(), sha256).hexdigest()
-    if not hmac.compare_digest(expected, claimed.signature):
-        raise not_authenticated("verify aksk signature fail")
+    date, signed_headers = request.headers.get("x-sdk-date", ""), authorization.signed_headers
+    if "x-sdk-date" not in signed_headers or "host" not in signed_headers or not date:
+        raise unauthenticated("host and x-sdk-date must be signed")
+    if abs(_parse_date(date) - now) > MAX_CLOCK_SKEW:
+        raise unauthenticated("the signature has expired, check the clock")
+    canonical = sha256(_canonical_request(request, signed_headers)).hexdigest()
+    string_to_sign = f"{ALGORITHM}\n{date}\n{canonical}"
+    expected = hmac.new(sk.encode(), string_to_sign.encode(), sha256).hexdigest()
+    if not hmac.compare_digest(expected, authorization.signature):
+        raise unauthenticated("verify aksk signature fail")
 
 
-def _canonical(arrived: Arrived, names: tuple[str, ...]) -> bytes:
-    path, _, query = arrived.target.partition("?")
+def _canonical_request(request: ReceivedRequest, signed_headers: tuple[str, ...]) -> bytes:
+    path, _, query = request.target.partition("?")
     if query != _canonical_query(query):
-        raise not_authenticated("the query is not sorted and encoded as it was signed")
-    if list(names) != sorted(set(names)) or not arrived.headers.keys() >= set(names):
-        raise not_authenticated("SignedHeaders is not sorted, or names a header that is not there")
+        raise unauthenticated("the query is not sorted and encoded as it was signed")
+    if list(signed_headers) != sorted(set(signed_headers)) or not request.headers.keys() >= set(
+        signed_headers
+    ):
+        raise unauthenticated("SignedHeaders is not sorted, or names a header that is not there")
     lines = [
-        arrived.method,
+        request.method,
         "/".join(_encode(unquote(segment)) for segment in path.rstrip("/").split("/")) + "/",
         query,
-        *(f"{name}:{arrived.headers[name]}" for name in names),
+        *(f"{name}:{request.headers[name]}" for name in signed_headers),
         "",
-        ";".join(names),
-        sha256(arrived.body).hexdigest(),
+        ";".join(signed_headers),
+        sha256(request.body).hexdigest(),
     ]
-    # aiohttp keeps header bytes that are no UTF-8 as surrogates.
+    # aiohttp keeps header bytes that are not UTF-8 as surrogates.
     return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 
@@ -116,12 +125,12 @@ def _canonical_query(query: str) -> str:
 
 
 def _encode(text: str) -> str:
-    # quote() never touches letters, digits and `_.-~`, which is just the documented set.
+    # quote() leaves letters, digits and `_.-~` as they are: exactly the documented set.
     return quote(text, safe="")
 
 
-def _moment(date: str) -> float:
+def _parse_date(date: str) -> float:
     try:
         return datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:
-        raise not_authenticated("invalid x-sdk-date") from None
+        raise unauthenticated("invalid x-sdk-date") from None

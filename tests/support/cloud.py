@@ -12,17 +12,18 @@ from exporter.credentials.authenticator import Authenticator
 from exporter.credentials.key_files import configured_keys
 from exporter.credentials.lockout import Lockout
 from exporter.self_metrics import SelfMetrics
-from exporter.simulator.identity import KeyPair
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.iam import KeyPair
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 from exporter.transport.http import HttpTransport
 from support.fakes import NoThread
+from support.fixed_pool import FixedPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from exporter.simulator.listing import ListingRules
     from support.fakes import FakeClock
+    from support.fixed_pool import ListingRules
 
 REGION = "cn-north-4"
 PROJECT = "0123456789abcdef0123456789abcdef"

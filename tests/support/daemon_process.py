@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from exporter.common.clock import SystemClock
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 from support.cloud import KEY, PROJECT, REGION, jobs
+from support.fixed_pool import FixedPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

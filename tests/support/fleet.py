@@ -14,11 +14,12 @@ from exporter.credentials.lockout import Lockout
 from exporter.lifecycle.tracker import Tracker
 from exporter.self_metrics import SelfMetrics
 from exporter.settings.load import load
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator
 from exporter.snapshot.store import SnapshotStore
 from support.cloud import KEY, PROJECT, REGION, jobs
 from support.fakes import FakeClock, NoThread
+from support.fixed_pool import FixedPool
 
 if TYPE_CHECKING:
     from exporter.polling.round import Round

@@ -12,9 +12,10 @@ from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 from yarl import URL
 
-from exporter.simulator.identity import KeyPair
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.iam import KeyPair
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
+from support.fixed_pool import FixedPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping

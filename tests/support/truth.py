@@ -8,19 +8,18 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.demand import Demand, Kind, Pace, Shape, submissions
-from exporter.simulator.lively import LivelyPool
+from exporter.simulator.cluster import Cluster, ClusterPool
+from exporter.simulator.demand import DayCycle, Demand, JobClass, JobSize, submissions
+from exporter.simulator.jobs import GIB
 from exporter.simulator.nodes import Nodes
 from exporter.simulator.pools import Profile
-from exporter.simulator.spelling import GIB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from exporter.simulator.cluster import Happening
+    from exporter.simulator.cluster import JobEvent
     from exporter.simulator.jobs import Submission
-    from exporter.simulator.listing import Item, Query
+    from exporter.simulator.pools import Item, WorkloadQuery
     from support.fakes import FakeClock
 
 POOL = "pool-truth-0123456789abcdef0123456789abcdef"
@@ -30,12 +29,12 @@ BOUNDS = [60 * minutes for minutes in (1, 5, 15, 30, 60, 120, 240, 480, 720)] + 
     86400 * days for days in (1, 2, 3, 7, 14, 30)
 ]
 
-_SHORT = Kind(
+_SHORT = JobClass(
     type="train",
     per_day=6_000,
-    shapes={Shape(1, 1): 5, Shape(1, 4): 2, Shape(2, 8): 1},
-    hours=0.1,
-    spread=0.9,
+    sizes={JobSize(1, 1): 5, JobSize(1, 4): 2, JobSize(2, 8): 1},
+    median_hours=0.1,
+    sigma=0.9,
     outcomes={"Completed": 0.7, "Failed": 0.2, "Terminated": 0.1},
     names=("job",),
     prefix="modelarts-job",
@@ -45,13 +44,16 @@ _SHORT = Kind(
     memory=GIB,
 )
 DEMAND = Demand(
-    kinds=(_SHORT, Kind(**{**{name: getattr(_SHORT, name) for name in Kind.__slots__}, "type": "notebook"})),
+    classes=(
+        _SHORT,
+        JobClass(**{**{name: getattr(_SHORT, name) for name in JobClass.__slots__}, "type": "notebook"}),
+    ),
     users=("somebody",),
     priorities={0: 1, 1: 2, 3: 1},
 )
 
 
-class SteppedPool(LivelyPool):
+class SteppedPool(ClusterPool):
     """A lively pool whose time moves on by a step with every listing, however fast it is listed.
 
     Args:
@@ -66,9 +68,9 @@ class SteppedPool(LivelyPool):
         self._step = step
         self._submitted: dict[str, Submission] = {}
         now = clock.wall()
-        arriving = submissions(DEMAND, Pace(noon=now, speed=1.0), self._random, now - HOUR)
-        nodes = Nodes(profile.nodes, profile.whole_node)
-        cluster = Cluster(nodes, self._noted(arriving), retention=HOUR / 2, remember=100_000)
+        arriving = submissions(DEMAND, DayCycle(noon=now, speed=1.0), self._random, now - HOUR)
+        nodes = Nodes(profile.nodes, profile.node_capacity)
+        cluster = Cluster(nodes, self._noted(arriving), retention=HOUR / 2, log_size=100_000)
         super().__init__(profile, cluster, clock)
         self._own_clock = clock
         self.stopped = False
@@ -84,7 +86,7 @@ class SteppedPool(LivelyPool):
             self._submitted[one.uid] = one
             yield one
 
-    def select(self, query: Query) -> Sequence[Item]:
+    def select(self, query: WorkloadQuery) -> Sequence[Item]:
         if query.offset == 0:
             if not self.stopped and self.listed_first is not None:
                 self._own_clock.advance(self._step)
@@ -96,11 +98,11 @@ class SteppedPool(LivelyPool):
         return selected
 
     @property
-    def happened(self) -> list[Happening]:
+    def happened(self) -> list[JobEvent]:
         """What the exporter could know of: everything since its first look."""
         since = self.listed_first
         return [
-            one for one in self.cluster.log if since is not None and one.at > since and one.what in COUNTED
+            one for one in self.cluster.log if since is not None and one.at > since and one.kind in COUNTED
         ]
 
     def truth(self) -> Truth:
@@ -109,7 +111,7 @@ class SteppedPool(LivelyPool):
         return truth_of(self.cluster.log, self._submitted, self.listed_first)
 
 
-def truth_of(log: Iterable[Happening], submitted: Mapping[str, Submission], since: float) -> Truth:
+def truth_of(log: Iterable[JobEvent], submitted: Mapping[str, Submission], since: float) -> Truth:
     """The metrics that a log makes.
 
     Args:

@@ -7,10 +7,9 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from support import cloud_faults
 from support.cloud import KEY
 from support.daemon_process import A, B, C, running, up
-
-from exporter.simulator import faults
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +91,7 @@ async def test_a_failing_pool_is_down_alone_and_keeps_its_data(tmp_path: Path) -
     """One pool answers HTML: it is down, its last figures stay, the other one does not notice."""
     async with running(tmp_path) as daemon:
         await daemon.shows(up(A, 1), up(B, 1))
-        daemon.simulator.faults.plant(faults.html(), pool=A)
+        cloud_faults.plant(daemon.simulator, cloud_faults.html(), pool=A)
         text = await daemon.shows(up(A, 0), up(B, 1))
         assert f'pool="{A}",type="train",status="Queue"}} 3\n' in text
         assert re.search(rf'polls_total\{{.*pool="{A}",outcome="bad_response"\}} [1-9]', text)
@@ -102,7 +101,7 @@ async def test_old_data_goes_and_the_pool_stays_down(tmp_path: Path) -> None:
     """Not read for stale_after, a pool has no workload series any more, but modelarts_pool_up 0."""
     async with running(tmp_path, stale_after="300ms") as daemon:
         await daemon.shows(up(A, 1))
-        daemon.simulator.faults.plant(faults.html(), endpoint="workloads")
+        cloud_faults.plant(daemon.simulator, cloud_faults.html(), endpoint="workloads")
         text = await daemon.lacks("modelarts_pool_workloads{")
         assert "modelarts_workload_" not in text
         assert re.search(up(A, 0), text, re.MULTILINE)
@@ -112,7 +111,7 @@ async def test_old_data_goes_and_the_pool_stays_down(tmp_path: Path) -> None:
 async def test_ready_after_every_pool_was_tried_and_healthy_without_the_cloud(tmp_path: Path) -> None:
     """A dead cloud makes the exporter neither unhealthy nor unready."""
     async with running(tmp_path) as daemon:
-        daemon.simulator.faults.plant(faults.Reset())
+        cloud_faults.plant(daemon.simulator, cloud_faults.Reset())
         while True:
             async with daemon.session.get(f"{daemon.url}/-/ready") as answer:
                 if answer.status == 200:
@@ -136,7 +135,7 @@ async def test_sigterm_ends_it_with_status_0(tmp_path: Path) -> None:
     """In the middle of polling too."""
     async with running(tmp_path) as daemon:
         await daemon.shows(up(A, 1))
-        daemon.simulator.faults.plant(faults.Silence())
+        cloud_faults.plant(daemon.simulator, cloud_faults.Silence())
         daemon.process.send_signal(signal.SIGTERM)
         _, errors = await daemon.process.communicate()
         assert daemon.process.returncode == 0
@@ -146,7 +145,7 @@ async def test_sigterm_ends_it_with_status_0(tmp_path: Path) -> None:
 async def test_a_region_without_capacities_loses_these_and_nothing_else(tmp_path: Path) -> None:
     """404: the pools are up, their queues are there, and a metric tells."""
     async with running(tmp_path) as daemon:
-        daemon.simulator.faults.plant(faults.html(404), endpoint="runtime")
+        cloud_faults.plant(daemon.simulator, cloud_faults.html(404), endpoint="runtime")
         daemon.write([A, B], capacity={"interval": "100ms"})
         assert (await daemon.reload())[0] == 200
         await daemon.shows(up(A, 1), up(B, 1), r"modelarts_exporter_capacity_up\{.*\} 0\.0")

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.cloud_faults import Oversized
 from tools.faults.catalogue import CATALOGUE
 from tools.faults.happenings import planted
 from tools.faults.page import page, row
 from tools.faults.watching import measured
 from tools.faults.world import A
-
-from exporter.simulator.faults import Oversized
 
 if TYPE_CHECKING:
     from tools.faults.fault import Fault

@@ -8,10 +8,11 @@ import sys
 
 from prometheus_client.parser import text_string_to_metric_families
 from support.cloud import KEY, PROJECT, REGION, jobs
+from support.fixed_pool import FixedPool
 
 from exporter.common.clock import SystemClock
-from exporter.simulator.nodes import Room
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.nodes import NodeResources
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 
 CARD = "huawei.com/ascend-1980"
@@ -22,8 +23,8 @@ EIGHT = jobs(1, resourceRequirement={"cpu": "8", "memory": "64Gi", CARD: "8"})
 def pool(name: str, *free_cards: int) -> FixedPool:
     """A pool of four nodes of eight cards, with so many of them free on each."""
     profile = Profile(f"pool-{name}-0123456789abcdef0123456789abcdef")
-    whole = profile.whole_node
-    rooms = [Room((1 << cards) - 1, whole.cpu // 2, whole.memory // 2) for cards in free_cards]
+    whole = profile.node_capacity
+    rooms = [NodeResources((1 << cards) - 1, whole.cpu // 2, whole.memory // 2) for cards in free_cards]
     return FixedPool(profile, EIGHT, free=rooms)
 
 

@@ -14,8 +14,8 @@ from tools.soak.run import Run
 from tools.soak.watch import Watch
 from tools.soak.world import World
 
-from exporter.simulator.cluster import Happening
-from exporter.simulator.listing import Query
+from exporter.simulator.cluster import JobEvent
+from exporter.simulator.pools import WorkloadQuery
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,13 +55,13 @@ def test_a_journal_knows_what_was_lost_and_what_was_invented() -> None:
     journal = Journal()
     journal.take_up(
         [
-            Happening(1.0, "created", "stays"),
-            Happening(2.0, "created", "goes before"),
-            Happening(3.0, "created", "goes meanwhile"),
-            Happening(9.0, "vanished", "goes before"),
-            Happening(15.0, "created", "comes meanwhile"),
-            Happening(16.0, "vanished", "goes meanwhile"),
-            Happening(25.0, "created", "comes later"),
+            JobEvent(1.0, "created", "stays"),
+            JobEvent(2.0, "created", "goes before"),
+            JobEvent(3.0, "created", "goes meanwhile"),
+            JobEvent(9.0, "vanished", "goes before"),
+            JobEvent(15.0, "created", "comes meanwhile"),
+            JobEvent(16.0, "vanished", "goes meanwhile"),
+            JobEvent(25.0, "created", "comes later"),
         ]
     )
     span = Span(10.0, 20.0, earliest=10.0)
@@ -86,7 +86,7 @@ def test_a_watch_finds_what_is_wrong() -> None:
     watch = Watch(world, clock, stale_after=10.0, grace=-1.0)
     pool = world.staying[0]
     [uid, *_] = [item["uid"] for item in pool.workloads()]
-    pool.select(Query(sort=True, ascend=True))
+    pool.select(WorkloadQuery(sort=True, ascend=True))
     name, now = pool.profile.id, clock.wall()
     empty = f'modelarts_pool_workloads{{pool="{name}",type="train",status="Queue"}} 0\n'
     watch.compare(SUCCESS % (name, now, name) + empty, now)

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from support.alerting import DEPLOY, TOKEN, open_inbox, running_alertmanager
 from support.cloud import KEY, POOL, PROJECT, REGION
+from support.fixed_pool import FixedPool
 from support.programs import program
 from support.running import configured_prometheus, listening
 
 from exporter.common.clock import SystemClock
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.cloud import jobs
+from support.fixed_pool import FixedPool
 from support.secrecy.canaries import AK, PASSWORD, PROXY_PASSWORD, SECURITY_TOKEN, SK, WEB_PASSWORD, found_in
 from support.secrecy.driving import (
     FORMS,
@@ -31,10 +32,10 @@ from support.secrecy.driving import (
 from support.secrecy.echo import STATUSES, Echo, echoing
 
 from exporter.common.clock import SystemClock
-from exporter.simulator.identity import KeyPair, User
-from exporter.simulator.login import METADATA_TOKEN as SIMULATED_METADATA_TOKEN
-from exporter.simulator.login import POD_TOKEN as SIMULATED_POD_TOKEN
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.credential_endpoints import METADATA_TOKEN as SIMULATED_METADATA_TOKEN
+from exporter.simulator.credential_endpoints import POD_TOKEN as SIMULATED_POD_TOKEN
+from exporter.simulator.iam import KeyPair, User
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ async def test_a_daemon_that_is_well_shows_no_secret(tmp_path: Path, form: Form)
             answers = await served.every_path()
             served.process.terminate()
             log = await served.log()
-    temporary = simulator.identity.temporary_key()
+    temporary = simulator.iam.temporary_key()
     secrets = {
         **WEB_SECRETS,
         "temporary AK": temporary.ak,

@@ -66,7 +66,7 @@ def _watch(
         for _ in range(_SETTLING):
             memory.take(last, pool.clock.wall())
         counted[interval] += _counts(memory.throughput)
-    truth.update(happening.what for happening in pool.cluster.log if happening.at > start)
+    truth.update(event.kind for event in pool.cluster.log if event.at > start)
 
 
 def _counts(throughput: Throughput) -> Counter[str]:

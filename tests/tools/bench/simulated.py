@@ -10,11 +10,10 @@ import msgspec
 from support.fakes import FakeClock
 
 from exporter.api.workloads import decode_page
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.demand import HOUR, Pace, Shape, submissions
-from exporter.simulator.lively import LivelyPool
+from exporter.simulator.cluster import Cluster, ClusterPool
+from exporter.simulator.demand import HOUR, DayCycle, JobSize, submissions
+from exporter.simulator.demo import GPU, INFERENCE, TRAINING
 from exporter.simulator.nodes import Nodes
-from exporter.simulator.scenery import GPU, INFERENCE, TRAINING
 from exporter.snapshot.pool import Listing
 
 if TYPE_CHECKING:
@@ -24,10 +23,14 @@ _PAST = 36 * HOUR
 _REMEMBERED = 1_000_000
 
 _ALIKE = (
-    replace(GPU[0], nodes=4),
+    replace(GPU.profile, nodes=4),
     replace(
-        GPU[1],
-        kinds=(replace(GPU[1].kinds[0], shapes={Shape(1, 1): 1}, per_day=430, hours=1.5, spread=0.4),),
+        GPU.demand,
+        classes=(
+            replace(
+                GPU.demand.classes[0], sizes={JobSize(1, 1): 1}, per_day=430, median_hours=1.5, sigma=0.4
+            ),
+        ),
         priorities={1: 1},
     ),
 )
@@ -49,13 +52,13 @@ class SimulatedPool:
         now = self.clock.wall()
         arriving = submissions(
             demand,
-            Pace(noon=now, speed=speed),
+            DayCycle(noon=now, speed=speed),
             Random(f"4/{profile.id}"),  # noqa: S311  (the same in every run)
             now - _PAST / speed,
         )
-        nodes = Nodes(profile.nodes, profile.whole_node)
-        self.cluster = Cluster(nodes, arriving, retention=retention, remember=_REMEMBERED)
-        self._pool = LivelyPool(profile, self.cluster, self.clock)
+        nodes = Nodes(profile.nodes, profile.node_capacity)
+        self.cluster = Cluster(nodes, arriving, retention=retention, log_size=_REMEMBERED)
+        self._pool = ClusterPool(profile, self.cluster, self.clock)
 
     def listing(self) -> Listing:
         """What the exporter would read now."""

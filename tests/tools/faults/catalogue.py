@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import trustme
+from support import cloud_faults
 
-from exporter.simulator import faults
 from tools.faults import happenings
 from tools.faults.fault import PROJECT, RETRIED, Fault
 from tools.faults.happenings import certified, planted
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TROUBLE = b'{"error_code":"ModelArts.50005001","error_msg":"Internal error."}'
 
 
-def _listing(fault: faults.Fault) -> Happening:
+def _listing(fault: cloud_faults.CloudFault) -> Happening:
     return planted(fault, endpoint="workloads", pool=A)
 
 
@@ -38,10 +38,10 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
             most=RETRIED,
             minutes=60,
         ),
-        _unreachable("connections reset", planted(faults.Reset())),
+        _unreachable("connections reset", planted(cloud_faults.Reset())),
         Fault(
             name="no answer",
-            happens=planted(faults.Silence()),
+            happens=planted(cloud_faults.Silence()),
             hits=PROJECT,
             outcomes=("timeout",),
             most=RETRIED,
@@ -49,7 +49,7 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             name="answers stall in the body",
-            happens=planted(faults.StalledBody()),
+            happens=planted(cloud_faults.StalledBody()),
             hits=PROJECT,
             outcomes=("timeout",),
             most=RETRIED,
@@ -57,13 +57,13 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             name="answers drip, a byte every 3 s",
-            happens=planted(faults.Drip()),
+            happens=planted(cloud_faults.Drip()),
             hits=PROJECT,
             outcomes=("timeout",),
             most=RETRIED,
             well_within=120,
         ),
-        _unreachable("answers cut off", planted(faults.CutConnection())),
+        _unreachable("answers cut off", planted(cloud_faults.CutConnection())),
         _unreachable("the name is not resolved", happenings.unresolved),
         Fault(
             name="certificate of an unknown authority",
@@ -92,34 +92,47 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
     "What the cloud answers": (
         Fault(
             name="500",
-            happens=_listing(faults.Answer(500, _TROUBLE)),
+            happens=_listing(cloud_faults.Answer(500, _TROUBLE)),
             outcomes=("server_error",),
             most=RETRIED,
         ),
         Fault(
             name="503 with a web page",
-            happens=_listing(faults.html(503)),
+            happens=_listing(cloud_faults.html(503)),
             outcomes=("server_error",),
             most=RETRIED,
         ),
-        Fault(name="403", happens=_listing(faults.forbidden()), outcomes=("forbidden",)),
-        Fault(name="404 by a gateway", happens=_listing(faults.html(404)), outcomes=("not_found",)),
-        Fault(name="302 to a login page", happens=_listing(faults.login_page()), outcomes=("bad_response",)),
-        Fault(name="200 with a web page", happens=_listing(faults.html()), outcomes=("bad_response",)),
-        Fault(name="200 with nothing", happens=_listing(faults.empty_body()), outcomes=("bad_response",)),
-        Fault(name="JSON cut off", happens=_listing(faults.CutJson()), outcomes=("bad_response",)),
+        Fault(name="403", happens=_listing(cloud_faults.forbidden()), outcomes=("forbidden",)),
+        Fault(name="404 by a gateway", happens=_listing(cloud_faults.html(404)), outcomes=("not_found",)),
         Fault(
-            name="`items: null`", happens=_listing(faults.Edited({"items": None})), outcomes=("bad_response",)
+            name="302 to a login page",
+            happens=_listing(cloud_faults.login_page()),
+            outcomes=("bad_response",),
+        ),
+        Fault(name="200 with a web page", happens=_listing(cloud_faults.html()), outcomes=("bad_response",)),
+        Fault(
+            name="200 with nothing", happens=_listing(cloud_faults.empty_body()), outcomes=("bad_response",)
+        ),
+        Fault(name="JSON cut off", happens=_listing(cloud_faults.CutJson()), outcomes=("bad_response",)),
+        Fault(
+            name="`items: null`",
+            happens=_listing(cloud_faults.Edited({"items": None})),
+            outcomes=("bad_response",),
         ),
         Fault(
-            name="200,000 nested arrays", happens=_listing(faults.nested(200_000)), outcomes=("bad_response",)
+            name="200,000 nested arrays",
+            happens=_listing(cloud_faults.nested(200_000)),
+            outcomes=("bad_response",),
         ),
         Fault(
-            name="4 GB", happens=_listing(faults.Oversized(4 * 10**9)), outcomes=("bad_response",), minutes=3
+            name="4 GB",
+            happens=_listing(cloud_faults.Oversized(4 * 10**9)),
+            outcomes=("bad_response",),
+            minutes=3,
         ),
         Fault(
             name="4 GB, packed",
-            happens=_listing(faults.Oversized(4 * 10**9, gzip=True)),
+            happens=_listing(cloud_faults.Oversized(4 * 10**9, gzip=True)),
             outcomes=("bad_response",),
             minutes=3,
         ),
@@ -127,7 +140,7 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
     "Too many requests": (
         Fault(
             name="429 without Retry-After",
-            happens=planted(faults.too_many_requests()),
+            happens=planted(cloud_faults.too_many_requests()),
             hits=PROJECT,
             outcomes=("throttled",),
             most=RETRIED,
@@ -135,7 +148,7 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             name="429, Retry-After in seconds (120)",
-            happens=planted(faults.too_many_requests("120")),
+            happens=planted(cloud_faults.too_many_requests("120")),
             hits=PROJECT,
             outcomes=("throttled",),
             well_within=180,
@@ -149,7 +162,7 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             name="429, Retry-After: -5",
-            happens=planted(faults.too_many_requests("-5")),
+            happens=planted(cloud_faults.too_many_requests("-5")),
             hits=PROJECT,
             outcomes=("throttled",),
             most=RETRIED,
@@ -157,7 +170,7 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             name="429, Retry-After: soon",
-            happens=planted(faults.too_many_requests("soon")),
+            happens=planted(cloud_faults.too_many_requests("soon")),
             hits=PROJECT,
             outcomes=("throttled",),
             most=RETRIED,
@@ -165,7 +178,7 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             name="429, Retry-After: 0",
-            happens=planted(faults.too_many_requests("0")),
+            happens=planted(cloud_faults.too_many_requests("0")),
             hits=PROJECT,
             outcomes=("throttled",),
             most=RETRIED,
@@ -181,7 +194,7 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             name="429, Retry-After of a year",
-            happens=planted(faults.too_many_requests("31536000")),
+            happens=planted(cloud_faults.too_many_requests("31536000")),
             hits=PROJECT,
             outcomes=("throttled",),
             well_within=3600,
@@ -254,7 +267,7 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
     "Pools and their listings": (
         Fault(
             name="a page fails in the middle of a listing",
-            happens=_listing(faults.BehindFirstPage(faults.Answer(500, _TROUBLE))),
+            happens=_listing(cloud_faults.BehindFirstPage(cloud_faults.Answer(500, _TROUBLE))),
             outcomes=("server_error",),
             most=RETRIED,
             workloads=1200,
@@ -276,7 +289,7 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             name="the project's list of pools fails, with discovery",
-            happens=planted(faults.Answer(500, _TROUBLE), endpoint="pools"),
+            happens=planted(cloud_faults.Answer(500, _TROUBLE), endpoint="pools"),
             hits=PROJECT,
             shown="well",
             discover=True,

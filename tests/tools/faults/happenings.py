@@ -8,33 +8,32 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
+from support import cloud_faults
 from support.cloud import jobs
+from support.fixed_pool import FixedPool, ListingRules
 from support.virtual_time import stand_still
 
-from exporter.simulator import faults
-from exporter.simulator.identity import FAILURES_ALLOWED, KeyPair
-from exporter.simulator.listing import ListingRules
-from exporter.simulator.pools import FixedPool, Profile
-from exporter.simulator.refusals import Refusal
-from exporter.simulator.signature import ALGORITHM, Arrived
+from exporter.simulator.errors import ApiError
+from exporter.simulator.iam import FAILURES_ALLOWED, KeyPair
+from exporter.simulator.pools import Profile
+from exporter.simulator.signature import ALGORITHM, ReceivedRequest
 from tools.faults.world import KEY, MODELARTS, NEW_KEY, PROJECT, A, B, World, served_by
 
 if TYPE_CHECKING:
     import trustme
-
-    from exporter.simulator.faults import Fault
+    from support.cloud_faults import CloudFault
 
 Happening = Callable[[World], AbstractAsyncContextManager[None]]
 
 
-def planted(fault: Fault, **where: Any) -> Happening:
-    """Requests to the project's cloud meet a fault; `where` as in `Faults.plant`, everything if not given."""
+def planted(fault: CloudFault, **where: Any) -> Happening:
+    """Requests to the project's cloud meet a fault; `where` as in `cloud_faults.plant`, all by default."""
 
     @asynccontextmanager
     async def happen(world: World) -> AsyncIterator[None]:
-        world.simulator.faults.plant(fault, **where)
+        cloud_faults.plant(world.simulator, fault, **where)
         yield
-        world.simulator.faults.clear()
+        cloud_faults.clear(world.simulator)
 
     return happen
 
@@ -45,7 +44,7 @@ def retry_at(seconds: float) -> Happening:
     @asynccontextmanager
     async def happen(world: World) -> AsyncIterator[None]:
         moment = formatdate(world.machine.wall() + seconds, usegmt=True)
-        async with planted(faults.too_many_requests(moment))(world):
+        async with planted(cloud_faults.too_many_requests(moment))(world):
             yield
 
     return happen
@@ -94,16 +93,16 @@ def certified(authority: Callable[[], trustme.CA], name: str, **options: Any) ->
 @asynccontextmanager
 async def revoked(world: World) -> AsyncIterator[None]:
     """The key is disabled, and enabled again."""
-    world.simulator.identity.distrust(KEY.ak)
+    world.simulator.iam.delete_key(KEY.ak)
     yield
-    world.simulator.identity.trust(KEY)
+    world.simulator.iam.add_key(KEY)
 
 
 @asynccontextmanager
 async def other_secret(world: World) -> AsyncIterator[None]:
     """The key has another secret in the cloud; the files follow later."""
     renewed = KeyPair(KEY.ak, NEW_KEY.sk)
-    world.simulator.identity.trust(renewed)
+    world.simulator.iam.add_key(renewed)
     yield
     world.hand_out(renewed)
 
@@ -111,18 +110,18 @@ async def other_secret(world: World) -> AsyncIterator[None]:
 @asynccontextmanager
 async def expired(world: World) -> AsyncIterator[None]:
     """The key ends; a new one is put into the files later."""
-    world.simulator.identity.trust(replace(KEY, expires_at=world.machine.wall()))
+    world.simulator.iam.add_key(replace(KEY, expires_at=world.machine.wall()))
     yield
-    world.simulator.identity.trust(NEW_KEY)
+    world.simulator.iam.add_key(NEW_KEY)
     world.hand_out(NEW_KEY)
 
 
 @asynccontextmanager
 async def rotated(world: World) -> AsyncIterator[None]:
     """A new key is put into the files, and the old one is deleted at once."""
-    world.simulator.identity.trust(NEW_KEY)
+    world.simulator.iam.add_key(NEW_KEY)
     world.hand_out(NEW_KEY)
-    world.simulator.identity.distrust(KEY.ak)
+    world.simulator.iam.delete_key(KEY.ak)
     yield
 
 
@@ -131,15 +130,15 @@ async def locked(world: World) -> AsyncIterator[None]:
     """Somebody else uses the key with a wrong secret until it is locked; five minutes later it is not."""
     claim = f"{ALGORITHM} Access={KEY.ak}, SignedHeaders=host;x-sdk-date, Signature={64 * '0'}"
     for _ in range(FAILURES_ALLOWED + 1):
-        with suppress(Refusal):
-            world.simulator.identity.authenticate(Arrived("GET", "/", {"authorization": claim}, b""))
+        with suppress(ApiError):
+            world.simulator.iam.authenticate(ReceivedRequest("GET", "/", {"authorization": claim}, b""))
     yield
 
 
 @asynccontextmanager
 async def no_tokens(world: World) -> AsyncIterator[None]:
     """Every token has ended, and IAM is down."""
-    world.simulator.identity.end_tokens()
+    world.simulator.iam.revoke_tokens()
     await world.issuer.close()
     yield
     await world.issuer.open()
@@ -164,7 +163,7 @@ async def no_metadata(world: World) -> AsyncIterator[None]:
 @asynccontextmanager
 async def no_agency(world: World) -> AsyncIterator[None]:
     """The machine's temporary key is not accepted any more, and the metadata service is away."""
-    world.simulator.identity.end_temporary_key()
+    world.simulator.iam.revoke_temporary_key()
     await world.metadata.close()
     yield
     await world.metadata.open()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from exporter.simulator.identity import Attempt
+    from exporter.simulator.iam import AuthAttempt
     from tools.faults.daemon import Scrape, Watched
     from tools.faults.fault import Fault
     from tools.faults.world import World
@@ -108,7 +108,7 @@ class _Watch:
         assert not self._unwell(before, POOLS), "not even well without the fault"
         sent = await self._sent()
         async with self.fault.happens(self.world):
-            attempts = len(self.world.simulator.identity.attempts)
+            attempts = len(self.world.simulator.iam.attempts)
             for minute in range(1, self.fault.minutes + 1):
                 await self.clock.sleep(MINUTE)
                 await self._check(minute, before)
@@ -118,7 +118,7 @@ class _Watch:
         if not self.fault.minutes:
             await self.clock.sleep(minutes * MINUTE - self.found.recovery)
             self.found.requests = await self._sent() - sent
-        self.found.refused = _refused_in_a_row(list(self.world.simulator.identity.attempts)[attempts:])
+        self.found.refused = _refused_in_a_row(list(self.world.simulator.iam.attempts)[attempts:])
         return self.found
 
     async def _check(self, minute: int, before: Scrape) -> None:
@@ -208,12 +208,12 @@ def _ended(pool: str, before: Scrape, now: Scrape) -> set[str]:
     }
 
 
-def _refused_in_a_row(attempts: Iterable[Attempt]) -> int:
+def _refused_in_a_row(attempts: Iterable[AuthAttempt]) -> int:
     """The most refusals of one credential in a row within 5 minutes."""
     rows: dict[str, list[float]] = defaultdict(list)
     most = 0
     for attempt in attempts:
-        row = rows[attempt.who]
+        row = rows[attempt.principal]
         if attempt.accepted:
             row.clear()
             continue

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import trustme
 from support.cloud import jobs
+from support.fixed_pool import FixedPool
 
-from exporter.simulator.identity import KeyPair, User
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.iam import KeyPair, User
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator
 from tools.faults.network import Entrance, Network
 

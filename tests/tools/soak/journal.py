@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from support.truth import Truth
 
-    from exporter.simulator.cluster import Happening
+    from exporter.simulator.cluster import JobEvent
     from exporter.simulator.jobs import Submission
 
 _PAGE = 500
@@ -65,26 +65,26 @@ class Journal:
         since: the moment of the first listing that was read; None where that is not known.
     """
 
-    happenings: list[Happening] = field(default_factory=list)
+    happenings: list[JobEvent] = field(default_factory=list)
     submitted: dict[str, Submission] = field(default_factory=dict)
     living: dict[str, float] = field(default_factory=dict)
     gone: deque[tuple[str, float, float]] = field(default_factory=lambda: deque(maxlen=_GONE))
     listings: deque[Listed] = field(default_factory=lambda: deque(maxlen=_LISTINGS))
     since: float | None = None
 
-    def take_up(self, log: Sequence[Happening]) -> None:
+    def take_up(self, log: Sequence[JobEvent]) -> None:
         """Note what is new in the cluster's log."""
         last = self.happenings[-1] if self.happenings else None
-        new: list[Happening] = []
+        new: list[JobEvent] = []
         for happening in reversed(log):
             if happening is last:
                 break
             new.append(happening)
         for happening in reversed(new):
             self.happenings.append(happening)
-            if happening.what == "created":
+            if happening.kind == "created":
                 self.living[happening.uid] = happening.at
-            elif happening.what == "vanished":
+            elif happening.kind == "vanished":
                 self.gone.append((happening.uid, self.living.pop(happening.uid), happening.at))
 
     def listed(self, at: float, statuses: Counter[tuple[str, str]]) -> None:

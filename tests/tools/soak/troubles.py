@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from exporter.simulator.faults import (
+from support.cloud_faults import (
     CutConnection,
     CutJson,
     Edited,
@@ -16,13 +16,16 @@ from exporter.simulator.faults import (
     Reset,
     Silence,
     StalledBody,
+    clear,
     empty_body,
     forbidden,
     html,
     login_page,
     nested,
+    plant,
     too_many_requests,
 )
+
 from exporter.simulator.server import serve
 
 if TYPE_CHECKING:
@@ -30,14 +33,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from random import Random
 
-    from exporter.simulator.faults import Fault
+    from support.cloud_faults import CloudFault
+
     from exporter.simulator.server import Simulator
     from tools.soak.process import Subject
     from tools.soak.world import World
 
 _OVER_THE_CAP = 65 * 2**20
 
-FAULTS: Mapping[str, Fault] = {
+FAULTS: Mapping[str, CloudFault] = {
     "reset": Reset(),
     "silence": Silence(),
     "stalled body": StalledBody(),
@@ -103,29 +107,29 @@ class Trouble(NamedTuple):
 
 def troubles(world: World, cloud: Cloud, subject: Subject, rng: Random) -> Iterator[Trouble]:
     """All kinds in another order each time round, for ever."""
-    identity, faults = world.simulator.identity, world.simulator.faults
+    simulator, iam = world.simulator, world.simulator.iam
 
     @asynccontextmanager
-    async def planted(fault: Fault) -> AsyncIterator[None]:
+    async def planted(fault: CloudFault) -> AsyncIterator[None]:
         endpoint = rng.choice(_ENDPOINTS)
         pool = rng.choice((None, rng.choice(sorted(world.pools))))
-        faults.plant(fault, endpoint=endpoint, pool=pool, skip=rng.choice((0, 0, 1)))
+        plant(simulator, fault, endpoint=endpoint, pool=pool, skip=rng.choice((0, 0, 1)))
         try:
             yield
         finally:
-            faults.clear()
+            clear(simulator)
 
     @asynccontextmanager
     async def revoked() -> AsyncIterator[None]:
-        identity.distrust(world.key.ak)
+        iam.delete_key(world.key.ak)
         try:
             yield
         finally:
-            identity.trust(world.key)
+            iam.add_key(world.key)
 
     @asynccontextmanager
     async def tokens_ended() -> AsyncIterator[None]:
-        identity.end_tokens()
+        iam.revoke_tokens()
         yield
 
     @asynccontextmanager

@@ -9,21 +9,20 @@ from random import Random
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.demand import DAY, HOUR, Demand, Kind, Pace, Shape, submissions
-from exporter.simulator.identity import KeyPair, User
-from exporter.simulator.lively import LivelyPool
+from exporter.simulator.cluster import Cluster, ClusterPool
+from exporter.simulator.demand import DAY, HOUR, DayCycle, Demand, JobClass, JobSize, submissions
+from exporter.simulator.iam import KeyPair, User
+from exporter.simulator.jobs import GIB
 from exporter.simulator.nodes import Nodes
 from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator
-from exporter.simulator.spelling import GIB
 from tools.soak.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from exporter.simulator.jobs import Phase, Submission
-    from exporter.simulator.listing import Item, Query
+    from exporter.simulator.pools import Item, WorkloadQuery
     from tools.soak.clock import FastClock
 
 STAYING = "0123456789abcdef0123456789abcdef"
@@ -45,12 +44,12 @@ _PRIORITY_HOLDS = 3 * HOUR
 
 
 def _demand(per_day: float) -> Demand:
-    train = Kind(
+    train = JobClass(
         type="train",
         per_day=per_day,
-        shapes={Shape(1, 1): 6, Shape(1, 4): 2, Shape(2, 8): 1},
-        hours=0.6,
-        spread=0.9,
+        sizes={JobSize(1, 1): 6, JobSize(1, 4): 2, JobSize(2, 8): 1},
+        median_hours=0.6,
+        sigma=0.9,
         outcomes={"Completed": 0.75, "Failed": 0.15, "Terminated": 0.1},
         names=("job",),
         prefix="modelarts-job",
@@ -59,8 +58,10 @@ def _demand(per_day: float) -> Demand:
         cpu=20_000,
         memory=180 * GIB,
     )
-    notebook = replace(train, type="notebook", per_day=per_day / 10, shapes={Shape(1, 1): 1}, hours=3.0)
-    infer = replace(train, type="infer", per_day=per_day / 20, shapes={Shape(1, 2): 1}, hours=8.0)
+    notebook = replace(
+        train, type="notebook", per_day=per_day / 10, sizes={JobSize(1, 1): 1}, median_hours=3.0
+    )
+    infer = replace(train, type="infer", per_day=per_day / 20, sizes={JobSize(1, 2): 1}, median_hours=8.0)
     return Demand((train, notebook, infer), users=("somebody",), priorities={0: 1, 1: 3, 2: 2, 3: 1})
 
 
@@ -80,7 +81,7 @@ class _Held:
         raise NotImplementedError
 
 
-class JournalledPool(LivelyPool):
+class JournalledPool(ClusterPool):
     """A lively pool with a journal.
 
     Args:
@@ -107,8 +108,8 @@ class JournalledPool(LivelyPool):
         self._fresh = count()
         now = clock.wall()
         rng = Random(seed)  # noqa: S311  (no secret)
-        arriving = submissions(_demand(per_day), Pace(noon=now, speed=1.0), rng, now - _RETENTION - DAY)
-        nodes = Nodes(profile.nodes, profile.whole_node)
+        arriving = submissions(_demand(per_day), DayCycle(noon=now, speed=1.0), rng, now - _RETENTION - DAY)
+        nodes = Nodes(profile.nodes, profile.node_capacity)
         cluster = Cluster(nodes, self._noted(arriving, profile.name), retention=_RETENTION)
         super().__init__(profile, cluster, self._held)
         # Its past takes its time, for which no request should have to wait.
@@ -129,7 +130,7 @@ class JournalledPool(LivelyPool):
             self.journal.submitted[one.uid] = new
             yield new
 
-    def select(self, query: Query) -> Sequence[Item]:
+    def select(self, query: WorkloadQuery) -> Sequence[Item]:
         """See `exporter.simulator.pools.Pool`."""
         # The pages of the very first listing are of one moment: the journal's counting begins there.
         first = query.offset > 0 and self.journal.since is None
@@ -203,8 +204,8 @@ class World:
     def rotate_key(self) -> KeyPair:
         """Trust a new key in place of the one in use."""
         before, self.key = self.key, self._new_key()
-        self.simulator.identity.trust(self.key)
-        self.simulator.identity.distrust(before.ak)
+        self.simulator.iam.add_key(self.key)
+        self.simulator.iam.delete_key(before.ak)
         return self.key
 
     def _new_key(self) -> KeyPair:

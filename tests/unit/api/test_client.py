@@ -6,8 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support import cloud_faults
 from support.cloud import POOL, cloud_of, jobs
 from support.fakes import LateWorker
+from support.fixed_pool import ListingRules
 
 from exporter.api.client import ATTEMPTS
 from exporter.api.schema import PAGE_LIMIT
@@ -23,18 +25,16 @@ from exporter.common.errors import (
     Throttled,
     Unauthorized,
 )
-from exporter.simulator import faults
-from exporter.simulator.listing import ListingRules
 from exporter.transport.http import MAX_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from support.cloud_faults import CloudFault
     from support.fakes import FakeClock
+    from support.fixed_pool import FixedPool
 
     from exporter.api.client import Client
-    from exporter.simulator.faults import Fault
-    from exporter.simulator.pools import FixedPool
 
 
 async def test_a_listing_of_several_pages(clock: FakeClock) -> None:
@@ -80,40 +80,40 @@ async def test_a_page_index_instead_of_an_item_index_is_a_short_listing(clock: F
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
-        (faults.login_page(), BadResponse),
-        (faults.html(), BadResponse),
-        (faults.empty_body(), BadResponse),
-        (faults.CutJson(), BadResponse),
-        (faults.nested(), BadResponse),
-        (faults.Edited({"items": None}), BadResponse),
-        (faults.Edited({"kind": "PoolList"}), BadResponse),
-        (faults.Oversized(MAX_BODY, gzip=True), BadResponse),
-        (faults.CutConnection(), ConnectionFailed),
-        (faults.Reset(), ConnectionFailed),
-        (faults.forbidden(), Forbidden),
-        (faults.html(502), ServerError),
-        (faults.too_many_requests(), Throttled),
+        (cloud_faults.login_page(), BadResponse),
+        (cloud_faults.html(), BadResponse),
+        (cloud_faults.empty_body(), BadResponse),
+        (cloud_faults.CutJson(), BadResponse),
+        (cloud_faults.nested(), BadResponse),
+        (cloud_faults.Edited({"items": None}), BadResponse),
+        (cloud_faults.Edited({"kind": "PoolList"}), BadResponse),
+        (cloud_faults.Oversized(MAX_BODY, gzip=True), BadResponse),
+        (cloud_faults.CutConnection(), ConnectionFailed),
+        (cloud_faults.Reset(), ConnectionFailed),
+        (cloud_faults.forbidden(), Forbidden),
+        (cloud_faults.html(502), ServerError),
+        (cloud_faults.too_many_requests(), Throttled),
     ],
     ids=str,
 )
 async def test_no_fault_passes_for_an_empty_queue(
-    clock: FakeClock, fault: Fault, kind: type[PollError]
+    clock: FakeClock, fault: CloudFault, kind: type[PollError]
 ) -> None:
     """Whatever comes instead of the answer is an error of its kind, and the next poll is well again."""
     async with cloud_of(clock, jobs(3)) as cloud:
-        cloud.simulator.faults.plant(fault)
+        cloud_faults.plant(cloud.simulator, fault)
         with pytest.raises(kind):
             await cloud.client.listing(POOL)
-        cloud.simulator.faults.clear()
+        cloud_faults.clear(cloud.simulator)
         clock.advance(3600.0)
         assert len((await cloud.client.listing(POOL)).workloads) == 3
 
 
-@pytest.mark.parametrize("fault", [faults.Silence(), faults.StalledBody()], ids=str)
-async def test_the_timeout_covers_the_body(clock: FakeClock, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [cloud_faults.Silence(), cloud_faults.StalledBody()], ids=str)
+async def test_the_timeout_covers_the_body(clock: FakeClock, fault: CloudFault) -> None:
     """An answer that never begins and one that never ends are both given up."""
     async with cloud_of(clock, jobs(3), timeout=0.05) as cloud:
-        cloud.simulator.faults.plant(fault)
+        cloud_faults.plant(cloud.simulator, fault)
         with pytest.raises(RequestTimeout, match=r"no whole answer from .* within 0\.05 s"):
             await cloud.client.listing(POOL)
         assert cloud.sample("api_requests_total", endpoint="workloads", code="timeout") == ATTEMPTS
@@ -122,26 +122,28 @@ async def test_the_timeout_covers_the_body(clock: FakeClock, fault: Fault) -> No
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (faults.html(503), "server_error"),
-        (faults.CutConnection(), "connection"),
-        (faults.too_many_requests("2"), "throttled"),
+        (cloud_faults.html(503), "server_error"),
+        (cloud_faults.CutConnection(), "connection"),
+        (cloud_faults.too_many_requests("2"), "throttled"),
     ],
     ids=str,
 )
-async def test_a_passing_fault_is_retried(clock: FakeClock, fault: Fault, reason: str) -> None:
+async def test_a_passing_fault_is_retried(clock: FakeClock, fault: CloudFault, reason: str) -> None:
     """One bad answer costs a pause and a retry, not the poll."""
     async with cloud_of(clock, jobs(3)) as cloud:
-        cloud.simulator.faults.plant(fault, times=1)
+        cloud_faults.plant(cloud.simulator, fault, times=1)
         assert len((await cloud.client.listing(POOL)).workloads) == 3
         assert cloud.requests() == 2
         assert cloud.sample("api_retries_total", reason=reason) == 1.0
 
 
-@pytest.mark.parametrize("fault", [faults.forbidden(), faults.login_page(), faults.html(404)], ids=str)
-async def test_what_will_not_pass_is_not_retried(clock: FakeClock, fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [cloud_faults.forbidden(), cloud_faults.login_page(), cloud_faults.html(404)], ids=str
+)
+async def test_what_will_not_pass_is_not_retried(clock: FakeClock, fault: CloudFault) -> None:
     """A missing permission, a redirect or a missing pool is the same a second later."""
     async with cloud_of(clock) as cloud:
-        cloud.simulator.faults.plant(fault)
+        cloud_faults.plant(cloud.simulator, fault)
         with pytest.raises(PollError):
             await cloud.client.listing(POOL)
         assert cloud.requests() == 1
@@ -150,7 +152,7 @@ async def test_what_will_not_pass_is_not_retried(clock: FakeClock, fault: Fault)
 async def test_retry_after_is_honoured(clock: FakeClock) -> None:
     """A pause as short as a request is waited out; a longer one ends the poll and holds up the next one."""
     async with cloud_of(clock, jobs(1)) as cloud:
-        cloud.simulator.faults.plant(faults.too_many_requests("60"), times=1)
+        cloud_faults.plant(cloud.simulator, cloud_faults.too_many_requests("60"), times=1)
         before = clock.monotonic()
         with pytest.raises(Throttled):
             await cloud.client.listing(POOL)
@@ -162,7 +164,7 @@ async def test_retry_after_is_honoured(clock: FakeClock) -> None:
 async def test_a_limit_in_the_message_is_kept_to(clock: FakeClock) -> None:
     """After `limit:200,time:5 minute` the project is asked once in 1.5 s at most."""
     async with cloud_of(clock, jobs(1)) as cloud:
-        cloud.simulator.faults.plant(faults.too_many_requests(limit=200, minutes=5), times=1)
+        cloud_faults.plant(cloud.simulator, cloud_faults.too_many_requests(limit=200, minutes=5), times=1)
         await cloud.client.listing(POOL)
         before = clock.monotonic()
         for _ in range(4):
@@ -206,7 +208,7 @@ async def test_the_projects_pools_have_display_names(clock: FakeClock) -> None:
             POOL: "Training"
         }
         assert await cloud.client.pools("another workspace") == {}
-        cloud.simulator.faults.plant(faults.Edited({"items": None}), endpoint="pools")
+        cloud_faults.plant(cloud.simulator, cloud_faults.Edited({"items": None}), endpoint="pools")
         with pytest.raises(BadResponse, match="no readable JSON list of pools"):
             await cloud.client.pools("0")
 
@@ -235,7 +237,7 @@ async def test_no_answer_is_understood_on_the_event_loop(
 ) -> None:
     """Not even that it cannot be: a long answer takes a second, and the worker has it."""
     async with cloud_of(clock) as cloud:
-        cloud.simulator.faults.plant(faults.html())
+        cloud_faults.plant(cloud.simulator, cloud_faults.html())
         cloud.client.worker = worker = LateWorker()
         answer = asyncio.ensure_future(ask(cloud.client))
         asked = asyncio.ensure_future(worker.asked())

@@ -16,8 +16,8 @@ from exporter.credentials.iam import IamLogin
 from exporter.credentials.key_files import configured_keys
 from exporter.credentials.lockout import Lockout
 from exporter.credentials.renewal import RenewedSource
-from exporter.simulator.refusals import Refusal
-from exporter.simulator.signature import Arrived, claim, verify
+from exporter.simulator.errors import ApiError
+from exporter.simulator.signature import ReceivedRequest, parse_authorization, verify_signature
 from exporter.transport.http import Request, Response
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ class Cloud:
 
     def signed(self, asked: Asked) -> bool:
         """Whether a key of ours signed this, as the simulated cloud sees it; the date is not looked at."""
-        arrived = Arrived(asked.method, asked.target, asked.headers, asked.body)
+        arrived = ReceivedRequest(asked.method, asked.target, asked.headers, asked.body)
         date = asked.headers.get("x-sdk-date", "19700101T000000Z")
         now = datetime.strptime(date, "%Y%m%dT%H%M%S%z").timestamp()
         try:
-            claimed = claim(asked.headers.get("authorization", ""))
-            verify(arrived, claimed, self.secrets.get(claimed.ak, ""), now)
-        except Refusal:
+            claimed = parse_authorization(asked.headers.get("authorization", ""))
+            verify_signature(arrived, claimed, self.secrets.get(claimed.ak, ""), now)
+        except ApiError:
             return False
         return True
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
+from support import cloud_faults
 from support.cloud import POOL, PROJECT, REGION, cloud_of, jobs
 from support.fakes import LateWorker, NoThread
 
 from exporter.api.optional_endpoint import HOUR
 from exporter.common.errors import RequestTimeout
 from exporter.polling.capacity import CapacityPoller
-from exporter.simulator import faults
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, Capacity, FreeCards
 from exporter.snapshot.store import SnapshotStore
@@ -114,7 +114,7 @@ async def test_without_pools_nothing_is_told(clock: FakeClock) -> None:
 async def test_a_region_without_the_endpoint_is_asked_once_an_hour(clock: FakeClock) -> None:
     """404: it is said once, nothing else suffers, and after an hour it is tried again."""
     async with cloud_of(clock, jobs(1)) as cloud:
-        cloud.simulator.faults.plant(faults.html(404), endpoint="runtime")
+        cloud_faults.plant(cloud.simulator, cloud_faults.html(404), endpoint="runtime")
         capacities = poller(cloud, clock)
         with capture_logs() as logs:
             for _ in range(60):
@@ -123,20 +123,24 @@ async def test_a_region_without_the_endpoint_is_asked_once_an_hour(clock: FakeCl
         assert (cloud.requests("runtime"), capacity_up(cloud)) == (1, 0.0)
         assert [line["outcome"] for line in logs] == ["not_found"]
         assert capacities.store.states[KEY] == PoolState(KEY)
-        cloud.simulator.faults.clear()
+        cloud_faults.clear(cloud.simulator)
         await capacities.poll()
         assert (cloud.requests("runtime"), capacity_up(cloud)) == (2, 1.0)
         assert capacities.store.states[KEY].capacity is not None
 
 
-@pytest.mark.parametrize("fault", [faults.forbidden(), faults.html(), faults.html(503)], ids=str)
-async def test_a_failure_is_visible_and_keeps_what_was_known(clock: FakeClock, fault: faults.Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [cloud_faults.forbidden(), cloud_faults.html(), cloud_faults.html(503)], ids=str
+)
+async def test_a_failure_is_visible_and_keeps_what_was_known(
+    clock: FakeClock, fault: cloud_faults.CloudFault
+) -> None:
     """The last capacity stays until it is too old; the pool's own outcome does not change."""
     async with cloud_of(clock) as cloud:
         capacities = poller(cloud, clock)
         await capacities.poll()
         before = capacities.store.states[KEY]
-        cloud.simulator.faults.plant(fault, endpoint="runtime")
+        cloud_faults.plant(cloud.simulator, fault, endpoint="runtime")
         with capture_logs() as logs:
             await capacities.poll()
             await capacities.poll()
@@ -159,7 +163,7 @@ async def test_a_slow_pace_does_not_make_capacities_stale(clock: FakeClock) -> N
 async def test_free_cards_node_by_node(clock: FakeClock) -> None:
     """One request a pool, several where it has many nodes; the pool that most are free on is told."""
     async with cloud_of(clock) as cloud:
-        whole = cloud.pool.profile.whole_node
+        whole = cloud.pool.profile.node_capacity
         cloud.pool.free = (*(whole._replace(cards=0b11),) * 700, whole._replace(cards=0b1111_0111))
         capacities = poller(cloud, clock, nodes=True)
         await capacities.poll()
@@ -182,14 +186,14 @@ async def test_nodes_are_asked_for_only_where_wanted(clock: FakeClock) -> None:
 async def test_a_region_without_nodes_still_has_capacities(clock: FakeClock) -> None:
     """404: told once and left alone for an hour, for all pools of the project."""
     async with cloud_of(clock) as cloud:
-        cloud.simulator.faults.plant(faults.html(404), endpoint="nodes")
+        cloud_faults.plant(cloud.simulator, cloud_faults.html(404), endpoint="nodes")
         capacities = poller(cloud, clock, nodes=True)
         capacities.store.publish(PoolState(KEY._replace(pool="pool-other")))
         await capacities.poll()
         await capacities.poll()
         assert (cloud.requests("nodes"), cloud.requests("runtime"), capacity_up(cloud)) == (1, 2, 0.0)
         assert capacities.store.states[KEY].capacity is not None
-        cloud.simulator.faults.clear()
+        cloud_faults.clear(cloud.simulator)
         clock.advance(HOUR)
         await capacities.poll()
         assert cloud.requests("nodes") == 3

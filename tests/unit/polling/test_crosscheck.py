@@ -12,30 +12,30 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
+from support import cloud_faults
 from support.cloud import POOL, PROJECT, REGION, cloud_of, jobs
 from support.fakes import FakeClock, NoThread
+from support.fixed_pool import ListingRules
 
 from exporter.api.pagination import read_listing
 from exporter.api.statistics import decode_statistics
 from exporter.api.workloads import decode_page
 from exporter.common.errors import Forbidden, PollError
 from exporter.polling.cross_check import REST, CheckedReader, When, missing
-from exporter.simulator import faults
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.describing import statistics_object
-from exporter.simulator.jobs import Needs, Phase, Submission
-from exporter.simulator.listing import ListingRules, Query, page
-from exporter.simulator.lively import LivelyPool
+from exporter.simulator.answers import statistics_object
+from exporter.simulator.cluster import Cluster, ClusterPool
+from exporter.simulator.jobs import Phase, ResourceRequest, Submission
 from exporter.simulator.nodes import Nodes
-from exporter.simulator.pools import Profile
+from exporter.simulator.pools import Profile, WorkloadQuery
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from support.fixed_pool import FixedPool
+
     from exporter.api.workloads import Page
-    from exporter.simulator.pools import FixedPool
 
 INTERVAL = 60.0
 PAGE = 50
@@ -45,7 +45,7 @@ ARRIVAL = 2.0
 """Seconds between two jobs: thirty come and go between two polls."""
 
 
-def busy(clock: FakeClock, rng: Random, retention: float, polls: int) -> LivelyPool:
+def busy(clock: FakeClock, rng: Random, retention: float, polls: int) -> ClusterPool:
     """A pool with a queue, in which jobs of seconds to hours come, end, are given up and vanish."""
     profile = Profile("pool-busy-0123456789abcdef0123456789abcdef")
     start = clock.wall() - PAST
@@ -59,15 +59,15 @@ def busy(clock: FakeClock, rng: Random, retention: float, polls: int) -> LivelyP
             user="u",
             priority=rng.randrange(4),
             created=round(start + index * ARRIVAL + rng.uniform(0, 1), 3),
-            needs=Needs(1, rng.choice([1, 2, 4, 8]), 1000, 2**30),
+            request=ResourceRequest(1, rng.choice([1, 2, 4, 8]), 1000, 2**30),
             phases=(Phase("Creating", rng.uniform(1, 20)), Phase("Running", rng.expovariate(1 / 120))),
             outcome=rng.choice(["Completed", "Failed"]),
             patience=rng.choice([30.0, 600.0, float("inf")]),
         )
         for index in range(int((PAST + 1.5 * polls * INTERVAL) / ARRIVAL))
     )
-    nodes = Nodes(profile.nodes * 2, profile.whole_node)
-    return LivelyPool(profile, Cluster(nodes, submissions, retention=retention), clock)
+    nodes = Nodes(profile.nodes * 2, profile.node_capacity)
+    return ClusterPool(profile, Cluster(nodes, submissions, retention=retention), clock)
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Busy:
     """Reads a busy pool page by page, while time goes on; some workloads may be hidden from the listing."""
 
     clock: FakeClock
-    pool: LivelyPool
+    pool: ClusterPool
     rng: Random
     hides: int = 0
     last: Listing | None = None
@@ -93,13 +93,13 @@ class Busy:
 
     async def fetch(self, offset: int) -> Page:
         self.clock.advance(self.rng.uniform(0.05, 0.5))
-        query = Query(sort=True, ascend=True, offset=offset, limit=PAGE)
+        query = WorkloadQuery(sort=True, ascend=True, offset=offset, limit=PAGE)
         listed = [
             item
             for item in self.pool.select(query)
             if isinstance(item, dict) and int(str(item["uid"])[1:]) % 100 >= self.hides
         ]
-        items = page(listed, query, ListingRules())
+        items = query.page(listed)
         body = msgspec.json.encode({"kind": "WorkloadList", "items": items, "total": len(listed)})
         return decode_page(body, where="GET x", now=self.clock.wall())
 
@@ -107,7 +107,7 @@ class Busy:
         return await read_listing(self.fetch, limit=PAGE)
 
     async def counts(self) -> Mapping[tuple[str, str], int]:
-        body = msgspec.json.encode(statistics_object(self.pool.select(Query())))
+        body = msgspec.json.encode(statistics_object(self.pool.select(WorkloadQuery())))
         self.clock.advance(self.rng.uniform(0.05, 3.0))
         return decode_statistics(body, where="GET x")
 
@@ -171,7 +171,7 @@ async def test_pages_cut_short_are_found_out_over_the_wire(clock: FakeClock) -> 
     """No total, and 100 workloads a page of those asked for: the listing ends early and believes itself."""
     everything = jobs(1200)
 
-    def cut(pool: FixedPool, query: Query) -> None:
+    def cut(pool: FixedPool, query: WorkloadQuery) -> None:
         pool.workloads = everything[:100] if query.sort else everything
 
     async with cloud_of(clock, everything, rules=ListingRules(total=False)) as cloud:
@@ -249,7 +249,7 @@ async def test_a_count_that_cannot_be_had_costs_nothing() -> None:
 async def test_a_count_that_does_not_come_is_left_alone_for_a_while(clock: FakeClock) -> None:
     """Asked for once, without retries, then for ten polls not at all; it is said when it comes again."""
     async with cloud_of(clock, jobs(3)) as cloud:
-        cloud.simulator.faults.plant(faults.html(503), endpoint="statistics")
+        cloud_faults.plant(cloud.simulator, cloud_faults.html(503), endpoint="statistics")
         reader = CheckedReader(
             key=KEY,
             worker=NoThread(),
@@ -261,7 +261,7 @@ async def test_a_count_that_does_not_come_is_left_alone_for_a_while(clock: FakeC
         with capture_logs() as logs:
             listings = [await reader.read() for _ in range(2 * REST)]
             assert (len(listings[-1].workloads), cloud.requests("statistics")) == (3, 2)
-            cloud.simulator.faults.clear()
+            cloud_faults.clear(cloud.simulator)
             for _ in range(REST):
                 await reader.read()
         assert [(line["log_level"], line["pool"]) for line in logs] == [("warning", POOL), ("info", POOL)]

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.cloud import PROJECT, REGION, cloud_of, jobs
 from support.fakes import NoThread
+from support.fixed_pool import FixedPool
 
 from exporter.lifecycle.tracker import Tracker
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.project import ProjectPoller
 from exporter.polling.schedule import Pace
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.pools import Profile
 from exporter.snapshot.store import SnapshotStore
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.fixed_pool import FixedPool, ListingRules
 from support.sim_client import KEY, POOL, PROJECT, WORKLOADS, connect, simulator_of, workload
 
 from exporter.simulator.demo import demo_cloud
-from exporter.simulator.listing import ListingRules, Query
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.pools import Profile, WorkloadQuery
 
 if TYPE_CHECKING:
     from support.fakes import FakeClock
@@ -107,9 +107,9 @@ async def test_a_fixed_pool_behaves_as_it_is_told(clock: FakeClock) -> None:
 async def test_a_fixed_pool_can_change_between_two_pages(clock: FakeClock) -> None:
     """The hook runs before each page and sees its query; items may be anything."""
     simulator, pool = simulator_of(clock, [workload(number) for number in range(4)])
-    queries: list[Query] = []
+    queries: list[WorkloadQuery] = []
 
-    def drop_first(changing: FixedPool, query: Query) -> None:
+    def drop_first(changing: FixedPool, query: WorkloadQuery) -> None:
         queries.append(query)
         if query.offset:
             changing.workloads = (*changing.workloads[1:], None)
@@ -159,7 +159,7 @@ async def test_discovery_lists_the_pools_of_a_workspace(clock: FakeClock) -> Non
 async def test_nodes_and_runtime_metrics_agree_with_the_jobs(clock: FakeClock) -> None:
     """Cards taken on the nodes, page by page, are the allocated ones and those of the running jobs."""
     cloud = demo_cloud(clock)
-    cloud.simulator.identity.trust(KEY)
+    cloud.simulator.iam.add_key(KEY)
     pool = cloud.pools[0]
     nodes: list[Any] = []
     async with connect(cloud.simulator, clock) as client:
@@ -173,7 +173,10 @@ async def test_nodes_and_runtime_metrics_agree_with_the_jobs(clock: FakeClock) -
             if not (cursor := {"continue": page["metadata"].get("continue")})["continue"]:
                 break
     held = sum(
-        share.cards.bit_count() for job in pool.cluster.jobs if job.finished is None for share in job.shares
+        allocation.cards.bit_count()
+        for job in pool.cluster.jobs
+        if job.finished is None
+        for allocation in job.allocations
     )
     occupied = [node["metadata"]["annotations"]["os.modelarts/npu-topology-placement"] for node in nodes]
     table = metrics["items"][0]["table"]

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.simulator.cluster import Cluster
-from exporter.simulator.jobs import Eviction, Job, Needs, Phase, Submission
-from exporter.simulator.nodes import Nodes, Room
+from exporter.simulator.jobs import Eviction, Job, Phase, ResourceRequest, Submission
+from exporter.simulator.nodes import NodeResources, Nodes
 
-WHOLE = Room(cards=0b1111, cpu=8000, memory=64)
+WHOLE = NodeResources(cards=0b1111, cpu=8000, memory=64)
 NODES = 3
 
 
-def submission(number: int, *, created: float, needs: Needs, **fields: object) -> Submission:
+def submission(number: int, *, created: float, request: ResourceRequest, **fields: object) -> Submission:
     return Submission(
         **{  # type: ignore[arg-type]
             "uid": f"uid-{number:03d}",
@@ -28,7 +28,7 @@ def submission(number: int, *, created: float, needs: Needs, **fields: object) -
             **fields,
         },
         created=created,
-        needs=needs,
+        request=request,
     )
 
 
@@ -40,14 +40,14 @@ def arrivals(draw: st.DrawFn) -> list[Submission]:
     for number in range(draw(st.integers(1, 40))):
         now += draw(st.sampled_from([0.0, 0.5, 3.0, 20.0]))
         shape = st.builds(
-            Needs, st.integers(1, 4), st.integers(0, 5), st.integers(0, 9000), st.integers(0, 70)
+            ResourceRequest, st.integers(1, 4), st.integers(0, 5), st.integers(0, 9000), st.integers(0, 70)
         )
         seconds = st.floats(0.25, 60)
         arriving.append(
             submission(
                 number,
                 created=now,
-                needs=draw(shape),
+                request=draw(shape),
                 priority=draw(st.integers(0, 3)),
                 phases=(Phase("Creating", draw(seconds)), Phase("Running", draw(seconds))),
                 outcome=draw(st.sampled_from(["Completed", "Failed", "Terminated"])),
@@ -65,18 +65,18 @@ def holding(jobs: list[Job] | tuple[Job, ...]) -> list[Job]:
     return [job for job in jobs if job.started is not None and job.finished is None]
 
 
-def free_by_counting(jobs: list[Job]) -> list[Room]:
+def free_by_counting(jobs: list[Job]) -> list[NodeResources]:
     """What must be free, computed from the jobs alone; fails where a card is given twice."""
-    rooms = [WHOLE] * NODES
+    free = [WHOLE] * NODES
     for job in holding(jobs):
-        for share in job.shares:
-            room = rooms[share.node]
-            assert share.cards & ~room.cards == 0, "a card that is not there, or is taken"
-            needs = job.submission.needs
-            rooms[share.node] = Room(
-                room.cards & ~share.cards, room.cpu - needs.cpu, room.memory - needs.memory
+        for allocation in job.allocations:
+            node = free[allocation.node]
+            assert allocation.cards & ~node.cards == 0, "a card that is not there, or is taken"
+            request = job.submission.request
+            free[allocation.node] = NodeResources(
+                node.cards & ~allocation.cards, node.cpu - request.cpu, node.memory - request.memory
             )
-    return rooms
+    return free
 
 
 @given(arrivals(), st.floats(0.1, 30))
@@ -87,13 +87,14 @@ def test_a_cluster_never_gives_more_than_it_has_and_a_job_all_or_nothing(
     cluster = cluster_of(arriving)
     for tick in range(60):
         cluster.advance(tick * step)
-        rooms = free_by_counting(list(cluster.jobs))
-        assert list(cluster.rooms) == rooms
-        assert all(room.cpu >= 0 and room.memory >= 0 for room in rooms)
+        free = free_by_counting(list(cluster.jobs))
+        assert list(cluster.free) == free
+        assert all(node.cpu >= 0 and node.memory >= 0 for node in free)
         for job in holding(list(cluster.jobs)):
-            needs = job.submission.needs
-            assert len({share.node for share in job.shares}) == len(job.shares) == needs.nodes
-            assert {share.cards.bit_count() for share in job.shares} == {needs.cards}
+            request = job.submission.request
+            nodes = {allocation.node for allocation in job.allocations}
+            assert len(nodes) == len(job.allocations) == request.nodes
+            assert {allocation.cards.bit_count() for allocation in job.allocations} == {request.cards}
 
 
 @given(arrivals(), st.floats(0.1, 30))
@@ -106,8 +107,8 @@ def test_the_queue_is_in_order_and_nobody_in_it_could_start(arriving: list[Submi
         assert queue == sorted(queue, key=lambda one: (-one.priority, one.created, one.uid))
         assert {one.uid for one in queue} == {job.submission.uid for job in cluster.jobs if job.waiting}
         for waiting in queue:
-            fitting = [room for room in cluster.rooms if room.holds(waiting.needs)]
-            assert len(fitting) < waiting.needs.nodes
+            fitting = [node for node in cluster.free if node.fits(waiting.request)]
+            assert len(fitting) < waiting.request.nodes
 
 
 @given(arrivals())
@@ -115,18 +116,18 @@ def test_every_wait_is_start_minus_creation_and_the_log_says_so(arriving: list[S
     """The log of what happened agrees with the jobs and with their drawn futures."""
     cluster = cluster_of(arriving, retention=inf)
     cluster.advance(1e9)
-    moments = {(happening.uid, happening.what): happening.at for happening in cluster.log}
-    assert [happening.at for happening in cluster.log] == sorted(happening.at for happening in cluster.log)
+    moments = {(event.uid, event.kind): event.at for event in cluster.log}
+    assert [event.at for event in cluster.log] == sorted(event.at for event in cluster.log)
     for job in cluster.jobs:
         asked = job.submission
         assert moments[asked.uid, "created"] == asked.created
         assert moments.get((asked.uid, "started")) == job.started
         assert moments.get((asked.uid, "finished")) == job.finished
         if job.started is not None:
-            assert job.waited(1e9) == job.started - asked.created
-            assert job.finished == job.started + asked.length
+            assert job.pending_duration(1e9) == job.started - asked.created
+            assert job.finished == job.started + asked.duration
         elif job.finished is not None:
-            assert job.waited(1e9) == pytest.approx(asked.patience)
+            assert job.pending_duration(1e9) == pytest.approx(asked.patience)
 
 
 @given(arrivals(), st.lists(st.floats(0, 300), max_size=20))
@@ -144,12 +145,12 @@ def test_looking_does_not_change_what_happens(arriving: list[Submission], looks:
 
 def test_smaller_jobs_pass_a_large_one_that_has_to_wait() -> None:
     """What fits goes first, whatever waits before it; the large job starts when all its nodes are free."""
-    small, large = Needs(1, 4, 0, 0), Needs(3, 4, 0, 0)
+    small, large = ResourceRequest(1, 4, 0, 0), ResourceRequest(3, 4, 0, 0)
     cluster = cluster_of(
         [
-            submission(0, created=0, needs=small),
-            submission(1, created=1, needs=large, priority=3),
-            submission(2, created=2, needs=small),
+            submission(0, created=0, request=small),
+            submission(1, created=1, request=large, priority=3),
+            submission(2, created=2, request=small),
         ]
     )
     cluster.advance(5)
@@ -162,12 +163,14 @@ def test_smaller_jobs_pass_a_large_one_that_has_to_wait() -> None:
 def test_a_job_goes_through_its_phases_and_vanishes() -> None:
     """Its status is that of the moment; a finished job stays listed for the retention, then it is gone."""
     phases = (Phase("Creating", 5), Phase("Running", 20), Phase("Terminating", 5))
-    asked = submission(0, created=100, needs=Needs(1, 1, 1, 1), phases=phases, outcome="Terminated")
+    asked = submission(
+        0, created=100, request=ResourceRequest(1, 1, 1, 1), phases=phases, outcome="Terminated"
+    )
     cluster = cluster_of([asked], retention=10)
     seen = []
     for moment in (99, 100, 106, 124, 126, 131, 141):
         cluster.advance(moment)
-        seen.append([(job.status(moment), job.ran(moment)) for job in cluster.jobs])
+        seen.append([(job.status(moment), job.running_duration(moment)) for job in cluster.jobs])
     assert seen == [
         [],
         [("Creating", None)],
@@ -177,28 +180,30 @@ def test_a_job_goes_through_its_phases_and_vanishes() -> None:
         [("Terminated", 25)],
         [],
     ]
-    assert [happening.what for happening in cluster.log] == ["created", "started", "finished", "vanished"]
+    assert [event.kind for event in cluster.log] == ["created", "started", "finished", "vanished"]
 
 
 def test_the_log_is_bounded() -> None:
-    """Only the newest happenings are kept."""
-    arriving = [submission(number, created=number, needs=Needs(1, 0, 0, 0)) for number in range(20)]
-    cluster = Cluster(Nodes(NODES, WHOLE), arriving, retention=0, remember=7)
+    """Only the newest events are kept."""
+    arriving = [
+        submission(number, created=number, request=ResourceRequest(1, 0, 0, 0)) for number in range(20)
+    ]
+    cluster = Cluster(Nodes(NODES, WHOLE), arriving, retention=0, log_size=7)
     cluster.advance(1000)
     assert len(cluster.log) == 7
-    assert cluster.log[-1].what == "vanished"
+    assert cluster.log[-1].kind == "vanished"
 
 
 def test_an_evicted_job_waits_again_and_starts_anew() -> None:
     """It gives its nodes to others, is not looked at for a while, and then has its whole length before it."""
-    whole = Needs(3, 4, 0, 0)
-    evicted = submission(0, created=0, needs=whole, priority=3, eviction=Eviction(after=5, pause=4))
-    cluster = cluster_of([evicted, submission(1, created=1, needs=whole)])
+    whole = ResourceRequest(3, 4, 0, 0)
+    evicted = submission(0, created=0, request=whole, priority=3, eviction=Eviction(after=5, backoff=4))
+    cluster = cluster_of([evicted, submission(1, created=1, request=whole)])
     seen = []
     for moment in (4, 6, 10, 18, 30, 31):
         cluster.advance(moment)
         job = next(job for job in cluster.jobs if job.submission is evicted)
-        seen.append((job.waiting, job.status(moment), job.ran(moment)))
+        seen.append((job.waiting, job.status(moment), job.running_duration(moment)))
     assert seen == [
         (False, "Running", 2),
         (True, None, None),
@@ -207,7 +212,7 @@ def test_an_evicted_job_waits_again_and_starts_anew() -> None:
         (False, "Completed", 10),
         (False, "Completed", 10),
     ]
-    assert [(happening.at, happening.what) for happening in cluster.log if happening.uid == evicted.uid] == [
+    assert [(event.at, event.kind) for event in cluster.log if event.uid == evicted.uid] == [
         (0, "created"),
         (0, "started"),
         (5, "requeued"),
@@ -218,7 +223,9 @@ def test_an_evicted_job_waits_again_and_starts_anew() -> None:
 
 def test_an_evicted_job_is_held_back_though_there_is_room() -> None:
     """The scheduler looks at it only after the pause; nobody else is kept waiting by that."""
-    evicted = submission(0, created=0, needs=Needs(1, 4, 0, 0), eviction=Eviction(after=5, pause=4))
+    evicted = submission(
+        0, created=0, request=ResourceRequest(1, 4, 0, 0), eviction=Eviction(after=5, backoff=4)
+    )
     cluster = cluster_of([evicted])
     cluster.advance(8.9)
     assert [job.submission.uid for job in cluster.queue] == [evicted.uid]

@@ -54,7 +54,7 @@ def test_exactly_one_job_is_stuck_for_ever(clock: FakeClock) -> None:
         (pool, job)
         for pool in cloud.pools
         for job in pool.cluster.queue
-        if job.submission.needs.nodes > pool.profile.nodes
+        if job.submission.request.nodes > pool.profile.nodes
     ]
     [(_, job)] = stuck
     uid = job.submission.uid
@@ -75,7 +75,7 @@ def test_queues_build_up_in_the_day_and_drain_in_the_night(seed: int) -> None:
     for step in range(24 * 12):
         clock.advance(DAY / 24 / SPEED)
         for pool in cloud.pools:
-            pool.rooms()
+            pool.free_by_node()
         # The demo starts at 15:00.
         by_hour[(15 + step + 1) % 24].append(sum(len(pool.cluster.queue) for pool in cloud.pools))
     afternoon = mean(mean(by_hour[hour]) for hour in range(14, 19))
@@ -92,8 +92,10 @@ def test_some_jobs_wait_for_hours_and_start_all_the_same(seed: int) -> None:
     for _ in range(20):
         clock.advance(2 * HOUR)
         for pool in cloud.pools:
-            pool.rooms()
-            waits = (job.waited(clock.wall()) for job in pool.cluster.jobs if job.started is not None)
+            pool.free_by_node()
+            waits = (
+                job.pending_duration(clock.wall()) for job in pool.cluster.jobs if job.started is not None
+            )
             longest = max(longest, *waits)
     assert longest > 2 * HOUR
 
@@ -142,7 +144,7 @@ def test_a_running_job_tells_where_it_runs(clock: FakeClock) -> None:
 async def test_the_demo_answers_its_own_user(clock: FakeClock) -> None:
     """The user, project and pools that the demo hands out fit together."""
     cloud = demo_cloud(clock)
-    token = cloud.simulator.identity.log_in(cloud.user.domain, cloud.user.name, cloud.user.password)
+    token = cloud.simulator.iam.log_in(cloud.user.domain, cloud.user.name, cloud.user.password)
     headers = {"X-Auth-Token": token.value}
     async with connect(cloud.simulator, clock) as client:
         for pool in cloud.pools:

@@ -10,21 +10,23 @@ import aiohttp
 import pytest
 import trustme
 from aiohttp import web
+from support import cloud_faults
 from support.sim_client import POOL, PROJECT, connect, simulator_of, workload
 
-from exporter.simulator import faults
 from exporter.simulator.server import serve
 
 if TYPE_CHECKING:
     from support.fakes import FakeClock
 
+    from exporter.simulator.server import Exchange
+
 POOLS = f"/v2/{PROJECT}/pools"
 
 
-async def met(clock: FakeClock, fault: faults.Fault) -> tuple[aiohttp.ClientResponse, bytes]:
+async def met(clock: FakeClock, fault: cloud_faults.CloudFault) -> tuple[aiohttp.ClientResponse, bytes]:
     """The whole answer of a request that meets a fault."""
     simulator, _ = simulator_of(clock, [workload(number) for number in range(50)])
-    simulator.faults.plant(fault)
+    cloud_faults.plant(simulator, fault)
     async with connect(simulator, clock) as client, client.get() as answer:
         return answer, await answer.read()
 
@@ -32,17 +34,17 @@ async def met(clock: FakeClock, fault: faults.Fault) -> tuple[aiohttp.ClientResp
 @pytest.mark.parametrize(
     ("fault", "status", "content_type", "beginning"),
     [
-        (faults.html(), 200, "text/html", b"<!doctype html>"),
-        (faults.html(502), 502, "text/html", b"<!doctype html>"),
-        (faults.login_page(), 302, "text/html", b"<html>"),
-        (faults.empty_body(), 200, "application/json", b""),
-        (faults.forbidden(), 403, "application/json", b'{"error_code":"ModelArts.0108"'),
-        (faults.Answer(503, b"busy"), 503, "application/json", b"busy"),
-        (faults.nested(1000), 200, "application/json", b'{"kind":"WorkloadList","items":[[[['),
+        (cloud_faults.html(), 200, "text/html", b"<!doctype html>"),
+        (cloud_faults.html(502), 502, "text/html", b"<!doctype html>"),
+        (cloud_faults.login_page(), 302, "text/html", b"<html>"),
+        (cloud_faults.empty_body(), 200, "application/json", b""),
+        (cloud_faults.forbidden(), 403, "application/json", b'{"error_code":"ModelArts.0108"'),
+        (cloud_faults.Answer(503, b"busy"), 503, "application/json", b"busy"),
+        (cloud_faults.nested(1000), 200, "application/json", b'{"kind":"WorkloadList","items":[[[['),
     ],
 )
 async def test_another_answer_comes_instead(
-    clock: FakeClock, fault: faults.Answer, status: int, content_type: str, beginning: bytes
+    clock: FakeClock, fault: cloud_faults.Answer, status: int, content_type: str, beginning: bytes
 ) -> None:
     """Status, type and body are those of the fault, not those of the listing."""
     answer, body = await met(clock, fault)
@@ -54,7 +56,7 @@ async def test_another_answer_comes_instead(
 @pytest.mark.parametrize("retry_after", [None, "7"])
 async def test_throttling_tells_its_limit(clock: FakeClock, retry_after: str | None) -> None:
     """429 with limit and window in the text, and Retry-After where it is given."""
-    answer, body = await met(clock, faults.too_many_requests(retry_after, limit=30, minutes=1))
+    answer, body = await met(clock, cloud_faults.too_many_requests(retry_after, limit=30, minutes=1))
     assert answer.status == 429
     assert answer.headers.get("Retry-After") == retry_after
     assert b"APIGW.0308" in body
@@ -63,7 +65,7 @@ async def test_throttling_tells_its_limit(clock: FakeClock, retry_after: str | N
 
 async def test_an_edited_answer_is_the_right_one_but_for_some_keys(clock: FakeClock) -> None:
     """Items may be null, the kind another."""
-    _, body = await met(clock, faults.Edited({"items": None, "kind": "PodList"}))
+    _, body = await met(clock, cloud_faults.Edited({"items": None, "kind": "PodList"}))
     assert json.loads(body) == {
         "kind": "PodList",
         "apiVersion": "v1",
@@ -75,7 +77,7 @@ async def test_an_edited_answer_is_the_right_one_but_for_some_keys(clock: FakeCl
 
 async def test_cut_json_is_proper_http(clock: FakeClock) -> None:
     """The length fits the body, the body is no JSON."""
-    answer, body = await met(clock, faults.CutJson(0.9))
+    answer, body = await met(clock, cloud_faults.CutJson(0.9))
     assert int(answer.headers["Content-Length"]) == len(body) > 0
     with pytest.raises(json.JSONDecodeError):
         json.loads(body)
@@ -84,26 +86,26 @@ async def test_cut_json_is_proper_http(clock: FakeClock) -> None:
 async def test_a_cut_connection_leaves_the_body_short(clock: FakeClock) -> None:
     """The headers promise more than comes."""
     with pytest.raises(aiohttp.ClientPayloadError):
-        await met(clock, faults.CutConnection())
+        await met(clock, cloud_faults.CutConnection())
 
 
 async def test_a_reset_connection_gives_no_answer(clock: FakeClock) -> None:
     """The client sees a reset, not an end."""
     with pytest.raises(aiohttp.ClientOSError, match="reset"):
-        await met(clock, faults.Reset())
+        await met(clock, cloud_faults.Reset())
 
 
 async def test_a_stalled_body_ends_only_with_the_server(clock: FakeClock) -> None:
     """Headers and a part of the body come; the rest does not, until the server stops."""
     simulator, _ = simulator_of(clock, [workload(number) for number in range(50)])
-    simulator.faults.plant(faults.StalledBody())
+    cloud_faults.plant(simulator, cloud_faults.StalledBody())
     async with connect(simulator, clock) as client:
         answer = await client.get()
         assert answer.status == 200
         begun = await answer.content.readany()
         rest = asyncio.ensure_future(answer.read())
         # Another request goes through meanwhile, so there was time for the rest.
-        simulator.faults.clear()
+        cloud_faults.clear(simulator)
         await client.json()
         assert not rest.done()
     assert 0 < len(begun) < int(answer.headers["Content-Length"])
@@ -117,11 +119,11 @@ async def test_silence_ends_only_with_the_server(clock: FakeClock) -> None:
     met_it = asyncio.Event()
 
     class Noticed:
-        async def play(self, scene: faults.Scene) -> web.StreamResponse:
+        async def answer(self, exchange: Exchange) -> web.StreamResponse:
             met_it.set()
-            return await faults.Silence().play(scene)
+            return await cloud_faults.Silence().answer(exchange)
 
-    simulator.faults.plant(Noticed(), times=1)
+    cloud_faults.plant(simulator, Noticed(), times=1)
     async with aiohttp.ClientSession() as session:
         async with serve(simulator) as base:
             waiting = asyncio.ensure_future(session.get(base + POOLS))
@@ -135,7 +137,7 @@ async def test_silence_ends_only_with_the_server(clock: FakeClock) -> None:
 
 async def test_a_delay_is_waited_for_on_the_clock(clock: FakeClock) -> None:
     """The right answer comes after it."""
-    answer, _ = await met(clock, faults.Delay(40.0))
+    answer, _ = await met(clock, cloud_faults.Delay(40.0))
     assert answer.status == 200
     assert clock.slept == [40.0]
 
@@ -143,7 +145,7 @@ async def test_a_delay_is_waited_for_on_the_clock(clock: FakeClock) -> None:
 async def test_answers_can_be_compressed(clock: FakeClock) -> None:
     """Gzip on the wire, the listing within."""
     simulator, _ = simulator_of(clock, [workload(1)])
-    simulator.faults.plant(faults.Gzipped())
+    cloud_faults.plant(simulator, cloud_faults.Gzipped())
     async with (
         serve(simulator) as base,
         aiohttp.ClientSession(auto_decompress=False) as session,
@@ -160,7 +162,7 @@ async def test_answers_can_be_compressed(clock: FakeClock) -> None:
 @pytest.mark.parametrize("packed", [False, True])
 async def test_an_oversized_body_is_as_large_as_asked(clock: FakeClock, packed: bool) -> None:
     """Plain or as a gzip bomb, a listing at its end."""
-    answer, body = await met(clock, faults.Oversized(3 * 2**20, gzip=packed))
+    answer, body = await met(clock, cloud_faults.Oversized(3 * 2**20, gzip=packed))
     assert len(body) > 3 * 2**20
     assert json.loads(body)["items"] == []
     assert answer.headers.get("Content-Encoding") == ("gzip" if packed else None)
@@ -169,7 +171,7 @@ async def test_an_oversized_body_is_as_large_as_asked(clock: FakeClock, packed: 
 async def test_a_client_may_leave_an_oversized_body(clock: FakeClock) -> None:
     """The server goes on answering others."""
     simulator, _ = simulator_of(clock)
-    simulator.faults.plant(faults.Oversized(2**30), times=1)
+    cloud_faults.plant(simulator, cloud_faults.Oversized(2**30), times=1)
     async with connect(simulator, clock) as client:
         async with client.get() as answer:
             await answer.content.readexactly(2**20)
@@ -180,9 +182,9 @@ async def test_a_client_may_leave_an_oversized_body(clock: FakeClock) -> None:
 async def test_faults_meet_the_requests_that_they_were_planted_for(clock: FakeClock) -> None:
     """By endpoint and pool, after some requests and for some; the first planted goes first."""
     simulator, _ = simulator_of(clock)
-    simulator.faults.plant(faults.Answer(500), endpoint="workloads", pool=POOL, skip=1, times=2)
-    simulator.faults.plant(faults.Answer(502), endpoint="workloads", times=1)
-    simulator.faults.plant(faults.Answer(503), pool="pool-another")
+    cloud_faults.plant(simulator, cloud_faults.Answer(500), endpoint="workloads", pool=POOL, skip=1, times=2)
+    cloud_faults.plant(simulator, cloud_faults.Answer(502), endpoint="workloads", times=1)
+    cloud_faults.plant(simulator, cloud_faults.Answer(503), pool="pool-another")
     async with connect(simulator, clock) as client:
         seen = []
         for path in (None, None, None, None, POOLS, None):

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from support.sim_client import PROJECT, WORKLOADS, Client, connect, simulator_of
 
-from exporter.simulator.identity import KeyPair, User
-from exporter.simulator.login import POD_TOKEN
+from exporter.simulator.credential_endpoints import POD_TOKEN
+from exporter.simulator.iam import KeyPair, User
 from exporter.simulator.server import Simulator
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ async def test_a_token_is_good_for_a_day_and_can_end_before(clock: FakeClock) ->
         assert await listing_status(client, token) == (401, "APIGW.0307")
         fresh, _ = await logged_in(client)
         assert await listing_status(client, fresh) == (200, "")
-        simulator.identity.end_tokens()
+        simulator.iam.revoke_tokens()
         assert await listing_status(client, fresh) == (401, "APIGW.0307")
 
 
@@ -105,7 +105,7 @@ async def test_the_metadata_service_asks_for_its_token_unless_it_is_an_old_one(c
             assert answer.status == 401
         async with client.session.put(client.base + token) as answer:
             assert answer.status == 400
-        simulator.login.metadata_tokens = False
+        simulator.credential_endpoints.metadata_tokens = False
         async with client.session.put(client.base + token) as answer:
             assert answer.status == 405
         async with client.session.get(client.base + key) as answer:

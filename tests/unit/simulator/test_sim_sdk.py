@@ -4,11 +4,12 @@ import asyncio
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from support.fixed_pool import FixedPool
 from support.sim_client import KEY, POOL, PROJECT
 
 from exporter.common.clock import SystemClock
 from exporter.simulator.demo import demo_cloud
-from exporter.simulator.pools import FixedPool, Profile
+from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ async def test_huaweis_client_lists_a_demo_pool(tmp_path: Path, monkeypatch: pyt
     # The SDK writes a file into the home directory when it is imported.
     monkeypatch.setenv("HOME", str(tmp_path))
     cloud = demo_cloud(SystemClock())
-    cloud.simulator.identity.trust(KEY)
+    cloud.simulator.iam.add_key(KEY)
     pool = cloud.pools[0]
     async with serve(cloud.simulator) as base:
         workloads = await asyncio.to_thread(

@@ -7,7 +7,7 @@ import pytest
 from huaweicloudsdkcore.signer.signer import Signer
 from support.sim_client import KEY, POOL, WORKLOADS, Client, connect, signed, simulator_of
 
-from exporter.simulator.identity import KeyPair
+from exporter.simulator.iam import KeyPair
 
 if TYPE_CHECKING:
     from support.fakes import FakeClock
@@ -108,7 +108,7 @@ async def test_a_temporary_key_needs_its_token_signed_and_ends(clock: FakeClock)
     """Without the security token, with another, unsigned, or after its end: refused."""
     simulator, _ = simulator_of(clock)
     temporary = KeyPair("TEMPORARY", "secret", "token", clock.wall() + 10 * MINUTES)
-    simulator.identity.trust(temporary)
+    simulator.iam.add_key(temporary)
     async with connect(simulator, clock) as client:
         await client.json(key=temporary)
         assert "token" in await refused(client, key=replace(temporary, security_token=""))
@@ -142,10 +142,10 @@ async def test_keys_can_be_replaced_and_withdrawn(clock: FakeClock) -> None:
     """As when an operator rotates them."""
     simulator, _ = simulator_of(clock)
     async with connect(simulator, clock) as client:
-        simulator.identity.trust(WRONG)
+        simulator.iam.add_key(WRONG)
         await client.json(key=WRONG)
         await refused(client)
-        simulator.identity.distrust(KEY.ak)
+        simulator.iam.delete_key(KEY.ak)
         assert "does not exist" in await refused(client, key=WRONG)
 
 

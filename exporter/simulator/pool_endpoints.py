@@ -1,4 +1,4 @@
-"""The API's endpoints about pools: /v2/{project}/..."""
+"""The ModelArts API: the endpoints below /v2/{project}/."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import web
 
-from exporter.simulator import listing
-from exporter.simulator.describing import node_object, pool_object, runtime_object, statistics_object
-from exporter.simulator.refusals import bad_request, pool_not_found, wrong_project
+from exporter.simulator.answers import node_object, pool_object, runtime_object, statistics_object
+from exporter.simulator.errors import bad_request, pool_not_found, wrong_project
+from exporter.simulator.pools import BadQuery, WorkloadQuery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 _NODES_PER_PAGE = 500
 
 
-class ModelArts:
-    """The endpoints, over the pools of each project.
+class PoolEndpoints:
+    """The handlers.
 
     Args:
         clock: the time.
-        projects: the pools by project ID; read anew for each request.
+        projects: the pools by project ID. The caller may change the mapping at any time.
     """
 
     def __init__(self, clock: Clock, projects: Mapping[str, Sequence[Pool]]) -> None:
@@ -33,7 +33,7 @@ class ModelArts:
         self._projects = projects
 
     def routes(self) -> list[web.RouteDef]:
-        """Path and handler; a route's name is what a fault calls the endpoint."""
+        """Path and handler. The name of a route is the endpoint's name in `RecordedRequest`."""
         project = "/v2/{project}"
         return [
             web.get(f"{project}/pools", self.pools, name="pools"),
@@ -45,27 +45,24 @@ class ModelArts:
 
     async def workloads(self, request: web.Request) -> web.Response:
         """One page of a pool's workloads."""
-        pool, query = self._pool(request), _query(request)
-        selected = pool.select(query)
-        body: dict[str, object] = {
-            "kind": "WorkloadList",
-            "apiVersion": "v1",
-            "metadata": {},
-            "items": listing.page(selected, query, pool.rules),
-        }
-        if pool.rules.total:
-            body["total"] = len(selected)
-        return reply(body)
+        pool = self._pool(request)
+        try:
+            query = WorkloadQuery.parse(request.query)
+        except BadQuery:
+            raise bad_request() from None
+        items, total = pool.page(query)
+        body = {"kind": "WorkloadList", "apiVersion": "v1", "metadata": {}, "items": items}
+        return _answer(body if total is None else {**body, "total": total})
 
     async def statistics(self, request: web.Request) -> web.Response:
-        """How many workloads a pool has, by type and status."""
-        return reply(statistics_object(self._pool(request).select(listing.Query())))
+        """The number of a pool's workloads by type and status."""
+        return _answer(statistics_object(self._pool(request).select(WorkloadQuery())))
 
     async def runtime(self, request: web.Request) -> web.Response:
         """Capacity and allocation of every pool of the project."""
         now = self._clock.wall()
-        items = [runtime_object(pool.profile, pool.rooms(), now) for pool in self._pools(request)]
-        return reply({"kind": "PoolMetricsList", "apiVersion": "v1", "items": items})
+        items = [runtime_object(pool.profile, pool.free_by_node(), now) for pool in self._pools(request)]
+        return _answer({"kind": "PoolMetricsList", "apiVersion": "v1", "items": items})
 
     async def pools(self, request: web.Request) -> web.Response:
         """The pools of one workspace."""
@@ -73,21 +70,21 @@ class ModelArts:
         items = [
             pool_object(pool.profile) for pool in self._pools(request) if pool.profile.workspace == workspace
         ]
-        return reply({"kind": "PoolList", "apiVersion": "v2", "items": items})
+        return _answer({"kind": "PoolList", "apiVersion": "v2", "items": items})
 
     async def nodes(self, request: web.Request) -> web.Response:
-        """The nodes of a pool, page by page; `continue` is the cursor of the next page."""
+        """One page of a pool's nodes; `continue` is the cursor of the next page."""
         pool, query = self._pool(request), request.query
         try:
             start, limit = int(query.get("continue") or 0), int(query.get("limit") or _NODES_PER_PAGE)
         except ValueError:
             raise bad_request() from None
-        rooms = pool.rooms()
-        end = min(start + limit, len(rooms))
-        items = [node_object(pool.profile, index, rooms[index]) for index in range(start, end)]
-        left = len(rooms) - end
-        metadata = {"continue": str(end), "remainingItemCount": left} if left else {}
-        return reply({"kind": "NodeList", "apiVersion": "v2", "metadata": metadata, "items": items})
+        free = pool.free_by_node()
+        end = min(start + limit, len(free))
+        items = [node_object(pool.profile, index, free[index]) for index in range(start, end)]
+        remaining = len(free) - end
+        metadata = {"continue": str(end), "remainingItemCount": remaining} if remaining else {}
+        return _answer({"kind": "NodeList", "apiVersion": "v2", "metadata": metadata, "items": items})
 
     def _pools(self, request: web.Request) -> Sequence[Pool]:
         project = request.match_info["project"]
@@ -96,20 +93,12 @@ class ModelArts:
         return self._projects[project]
 
     def _pool(self, request: web.Request) -> Pool:
-        wanted = request.match_info["pool"]
+        pool_id = request.match_info["pool"]
         for pool in self._pools(request):
-            if pool.profile.id == wanted:
+            if pool.profile.id == pool_id:
                 return pool
-        raise pool_not_found(wanted)
+        raise pool_not_found(pool_id)
 
 
-def reply(body: object, status: int = 200) -> web.Response:
-    """A JSON answer."""
-    return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
-
-
-def _query(request: web.Request) -> listing.Query:
-    try:
-        return listing.Query.parse(request.query)
-    except listing.BadQuery:
-        raise bad_request() from None
+def _answer(body: object) -> web.Response:
+    return web.json_bytes_response(body, dumps=msgspec.json.encode)

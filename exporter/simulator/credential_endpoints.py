@@ -1,4 +1,4 @@
-"""The endpoints that hand out credentials: IAM, the ECS metadata service, CCE pod identity."""
+"""The endpoints that hand out credentials: IAM tokens, the ECS metadata service, CCE pod identity."""
 
 from __future__ import annotations
 
@@ -7,38 +7,37 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import web
 
-from exporter.simulator.identity import timestamp
-from exporter.simulator.modelarts import reply
-from exporter.simulator.refusals import by_iam
+from exporter.simulator.errors import iam_error
+from exporter.simulator.iam import timestamp
 
 if TYPE_CHECKING:
     from exporter.common.clock import Clock
-    from exporter.simulator.identity import Identity
+    from exporter.simulator.iam import Iam
 
 METADATA_TOKEN = "simulated-metadata-token"  # noqa: S105  (guards nothing: the service answers on loopback)
 POD_TOKEN = "simulated-pod-token"  # noqa: S105  (likewise)
-"""What a pod's token file must hold."""
+"""The content of a pod's token file."""
 
 
-class Login:
-    """The endpoints, over the identity that they hand out.
+class CredentialEndpoints:
+    """The handlers.
 
     Args:
         clock: the time.
-        identity: who may ask, and the keys and tokens.
+        iam: issues the tokens and temporary keys.
 
     Attributes:
-        metadata_tokens: whether the metadata service knows tokens; the older one answers 405 to the PUT
-            and asks for none.
+        metadata_tokens: whether the metadata service requires a token, as the newer version does. The older
+            one answers 405 to the PUT.
     """
 
-    def __init__(self, clock: Clock, identity: Identity) -> None:
+    def __init__(self, clock: Clock, iam: Iam) -> None:
         self.metadata_tokens = True
         self._clock = clock
-        self._identity = identity
+        self._iam = iam
 
     def routes(self) -> list[web.RouteDef]:
-        """Path and handler; a route's name is what a fault calls the endpoint."""
+        """Path and handler. The name of a route is the endpoint's name in `RecordedRequest`."""
         return [
             web.post("/v3/auth/tokens", self.token, name="token"),
             web.put("/meta-data/latest/api/token", self.metadata_token, name="metadata-token"),
@@ -47,23 +46,24 @@ class Login:
         ]
 
     async def token(self, request: web.Request) -> web.Response:
-        """A token for name and password."""
+        """A token for name and password: `X-Subject-Token`."""
         try:
             body = msgspec.json.decode(await request.read())
             user = body["auth"]["identity"]["password"]["user"]
             domain, name, password = user["domain"]["name"], user["name"], user["password"]
         except (msgspec.DecodeError, KeyError, TypeError):
-            raise by_iam(400, "The request body is invalid.", "Bad Request") from None
-        token = self._identity.log_in(domain, name, password)
+            raise iam_error(400, "The request body is invalid.", "Bad Request") from None
+        token = self._iam.log_in(domain, name, password)
         issued_at, expires_at = timestamp(self._clock.wall()), timestamp(token.expires_at)
-        answer = reply(
-            {"token": {"methods": ["password"], "issued_at": issued_at, "expires_at": expires_at}}, 201
+        return web.json_bytes_response(
+            {"token": {"methods": ["password"], "issued_at": issued_at, "expires_at": expires_at}},
+            dumps=msgspec.json.encode,
+            status=201,
+            headers={"X-Subject-Token": token.value},
         )
-        answer.headers["X-Subject-Token"] = token.value
-        return answer
 
     async def metadata_token(self, request: web.Request) -> web.Response:
-        """The token that the newer metadata service wants to see."""
+        """The token that the newer metadata service requires."""
         if not self.metadata_tokens:
             return web.Response(status=405)
         if not request.headers.get("X-Metadata-Token-Ttl-Seconds", "").isdigit():
@@ -71,11 +71,11 @@ class Login:
         return web.Response(text=METADATA_TOKEN)
 
     async def security_key(self, request: web.Request) -> web.Response:
-        """The temporary key of the machine's agency."""
+        """The temporary key of the machine's agency (ECS agency)."""
         if self.metadata_tokens and request.headers.get("X-Metadata-Token") != METADATA_TOKEN:
             return web.Response(status=401)
-        key = self._identity.temporary_key()
-        return reply(
+        key = self._iam.temporary_key()
+        return web.json_bytes_response(
             {
                 "credential": {
                     "access": key.ak,
@@ -83,15 +83,16 @@ class Login:
                     "securitytoken": key.security_token,
                     "expires_at": timestamp(key.expires_at),
                 }
-            }
+            },
+            dumps=msgspec.json.encode,
         )
 
     async def pod_credentials(self, request: web.Request) -> web.Response:
         """The temporary key of a pod's identity."""
         if request.headers.get("Authorization") != POD_TOKEN:
             return web.Response(status=401)
-        key = self._identity.temporary_key()
-        return reply(
+        key = self._iam.temporary_key()
+        return web.json_bytes_response(
             {
                 "credentials": {
                     "accessKeyId": key.ak,
@@ -99,5 +100,6 @@ class Login:
                     "securityToken": key.security_token,
                     "expiration": timestamp(key.expires_at),
                 }
-            }
+            },
+            dumps=msgspec.json.encode,
         )

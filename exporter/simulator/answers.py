@@ -1,0 +1,248 @@
+"""Jobs, pools, nodes, allocation and statistics as JSON objects of the API.
+
+Key names and shapes follow the documented examples. Fields without a value are left out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from exporter.simulator.jobs import GIB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from exporter.simulator.jobs import Allocation, CardFormat, CpuFormat, Job, MemoryFormat, Submission
+    from exporter.simulator.nodes import NodeResources
+    from exporter.simulator.pools import Profile
+
+PENDING_AT_HEAD = 5
+"""The scheduler has taken up this many jobs at the head of the queue: they are Pending, the others Queue."""
+
+_COUNTED = ("Pending", "Queue", "Running")
+"""The statuses that the documented example of the statistics counts. The others are only in the total."""
+
+_MIB = 2**20
+_GB = 10**9
+
+
+def workload_object(
+    job: Job, now: float, pool: str, accelerator: str, position: int | None
+) -> dict[str, object]:
+    """A job as an item of the workload listing.
+
+    Args:
+        job: which one.
+        now: Unix seconds; the durations are as of then.
+        pool: the pool's ID.
+        accelerator: the resource name of its cards.
+        position: its place in the queue, 1 for the first; None if it does not wait.
+    """
+    submission = job.submission
+    item: dict[str, object] = {
+        "kind": "Workload",
+        "apiVersion": "v1",
+        "uid": submission.uid,
+        "jobUUID": submission.job_uuid,
+        "name": submission.name,
+        "jobName": submission.job_name,
+        "type": submission.type,
+        "namespace": pool,
+        "resourceRequirement": _resource_requirement(submission, accelerator, submission.request.nodes),
+        "priority": str(submission.priority),
+        "createTime": round(submission.created * 1000),
+        "pendingDuration": int(job.pending_duration(now)),
+        "gvk": submission.gvk,
+        "isDeleted": "false",
+        "userName": submission.user,
+    }
+    if position is None:
+        item["status"] = job.status(now)
+    else:
+        item["status"] = "Pending" if position <= PENDING_AT_HEAD else "Queue"
+        if submission.position != "absent":
+            item["pendingPosition"] = position if submission.position == "number" else -1
+    if job.allocations:
+        item |= _placement(job, accelerator)
+    if (running := job.running_duration(now)) is not None:
+        item["runningDuration"] = int(running)
+    return item
+
+
+def pool_object(profile: Profile) -> dict[str, object]:
+    """An item of the list of pools."""
+    labels = {"os.modelarts/name": profile.name} if profile.name else {}
+    flavor = {"flavor": profile.flavor, "count": profile.nodes, "maxCount": profile.nodes}
+    nothing: list[object] = []
+    return {
+        "apiVersion": "v2",
+        "kind": "Pool",
+        "metadata": {
+            "name": profile.id,
+            "creationTimestamp": "2024-06-13T02:11:58Z",
+            "labels": {**labels, "os.modelarts/workspace.id": profile.workspace},
+            "annotations": {"os.modelarts.pool/scheduler.queue.strategy": "priority"},
+        },
+        "spec": {"type": "Dedicate", "scope": ["Train", "Infer", "Notebook"], "resources": [flavor]},
+        "status": {
+            "phase": profile.phase,
+            "resources": {
+                "creating": nothing,
+                "available": [{**flavor, "nodePool": f"{profile.flavor}-default", "azs": nothing}],
+                "abnormal": nothing,
+                "deleting": nothing,
+            },
+        },
+    }
+
+
+def node_object(profile: Profile, index: int, free: NodeResources) -> dict[str, object]:
+    """An item of the list of a pool's nodes."""
+    capacity = profile.node_capacity
+    return {
+        "apiVersion": "v2",
+        "kind": "Node",
+        "metadata": {
+            "name": f"os-node-created-{index:05d}",
+            "creationTimestamp": "2024-06-13T02:31:07Z",
+            "annotations": {"os.modelarts/npu-topology-placement": _topology(capacity.cards & ~free.cards)},
+        },
+        "spec": {"flavor": profile.flavor},
+        "status": {
+            "phase": "Available",
+            "az": "cn-north-4a",
+            "privateIp": _node_ip(index),
+            "resources": _node_resources(profile, capacity),
+            "availableResources": _node_resources(profile, free),
+        },
+    }
+
+
+def runtime_object(profile: Profile, free: Sequence[NodeResources], now: float) -> dict[str, object]:
+    """An item of the runtime metrics. Numbers and strings are mixed, as in the documented example.
+
+    Args:
+        profile: of the pool.
+        free: what is free, node by node.
+        now: Unix seconds.
+    """
+    node = profile.node_capacity
+    timestamp = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    capacity = {
+        "cpu": profile.cpu * len(free),
+        "memory": format_memory(node.memory * len(free), "binary"),
+        profile.accelerator: profile.cards * len(free),
+    }
+    allocated_cards = sum(profile.cards - one.cards.bit_count() for one in free)
+    allocated = {
+        "cpu": format_cpu(sum(node.cpu - one.cpu for one in free), "number"),
+        "memory": format_memory(sum(node.memory - one.memory for one in free), "mebi"),
+    }
+    if allocated_cards:  # the documented example has no key for cards if no job holds one
+        allocated[profile.accelerator] = allocated_cards
+    return {
+        "metadata": {"name": profile.id},
+        "table": {
+            "capacity": {"value": capacity, "maxValue": capacity, "timestamp": timestamp, "window": "1m"},
+            "allocated": {"value": allocated, "timestamp": timestamp, "window": "1m"},
+        },
+    }
+
+
+def statistics_object(workloads: Iterable[object]) -> dict[str, object]:
+    """The numbers of a pool's workloads by type and status."""
+    counts = Counter((item.get("type"), item.get("status")) for item in workloads if isinstance(item, dict))
+    types = sorted({str(workload_type) for workload_type, _ in counts})
+    items = [
+        {
+            "type": one,
+            "total": sum(number for (workload_type, _), number in counts.items() if workload_type == one),
+            "status": {status: counts[one, status] for status in _COUNTED},
+        }
+        for one in types
+    ]
+    return {"statistics": {"total": counts.total(), "items": items}}
+
+
+def format_cpu(millicores: int, written: CpuFormat) -> str | int:
+    """Millicores in that format; as "1073m" if they are no whole cores and the format has only those."""
+    cores, rest = divmod(millicores, 1000)
+    match written:
+        case "milli":
+            return f"{millicores}m"
+        case "unit":
+            # The documented example says "1 Cores".
+            return f"{millicores / 1000:g} {'Core' if millicores < 1000 else 'Cores'}"  # noqa: PLR2004  (one core)
+        case _ if rest:
+            return f"{millicores}m"
+        case "number":
+            return cores
+        case _:
+            return str(cores)
+
+
+def format_memory(amount: int, written: MemoryFormat) -> str:
+    """Bytes in that format; in a smaller unit if the format's own would not be exact."""
+    match written:
+        case "unit" if amount * 100 % GIB == 0:
+            return f"{amount * 100 // GIB / 100:g} GiB"
+        case "decimal" if amount % _GB == 0:
+            return f"{amount // _GB}G"
+        case "binary" if amount % GIB == 0:
+            return f"{amount // GIB}Gi"
+        case "mebi" | "binary" | "unit" if amount % _MIB == 0:
+            return f"{amount // _MIB}Mi"
+        case _:
+            return str(amount)
+
+
+def format_cards(number: int, written: CardFormat) -> str | int:
+    """Accelerator cards in that format."""
+    return number if written == "number" else str(number)
+
+
+def _placement(job: Job, accelerator: str) -> dict[str, object]:
+    submission = job.submission
+
+    def on_node(allocation: Allocation) -> dict[str, object]:
+        return {
+            "hostIp": _node_ip(allocation.node),
+            "npuTopologyPlacement": _topology(allocation.cards),
+            "resourceRequirement": _resource_requirement(submission, accelerator, 1),
+        }
+
+    placement: dict[str, object] = {"flavor": submission.flavor}
+    if job.finished is None:
+        placement["hostIps"] = ",".join(_node_ip(allocation.node) for allocation in job.allocations)
+        placement["nodes"] = [on_node(allocation) for allocation in job.allocations]
+    return placement
+
+
+def _resource_requirement(submission: Submission, accelerator: str, nodes: int) -> dict[str, object]:
+    request, formats = submission.request, submission.formats
+    requirement: dict[str, object] = {
+        "cpu": format_cpu(nodes * request.cpu, formats.cpu),
+        "memory": format_memory(nodes * request.memory, formats.memory),
+    }
+    if request.cards:
+        requirement[accelerator] = format_cards(nodes * request.cards, formats.cards)
+    return requirement
+
+
+def _node_resources(profile: Profile, resources: NodeResources) -> dict[str, str]:
+    return {
+        "cpu": str(format_cpu(resources.cpu, "plain")),
+        "memory": format_memory(resources.memory, "binary"),
+        profile.accelerator: str(resources.cards.bit_count()),
+    }
+
+
+def _node_ip(index: int) -> str:
+    return f"192.168.{index // 200}.{index % 200 + 11}"
+
+
+def _topology(cards: int) -> str:
+    """16 characters, the rightmost is card 1; 1 is occupied."""
+    return f"{cards:016b}"
