@@ -1,31 +1,49 @@
-"""Pages -> one complete `Listing`, though jobs come and go between the pages.
+"""Reads the pages of a pool's workload list and joins them into one `Listing`.
 
-The API has no cursor and no snapshot: a job that vanishes while we read moves every later one to the left,
-so with plain offsets one of them slips through the boundary. This is how none does:
+The API has no cursor and no snapshot. A workload that vanishes between two requests moves every later one to
+the left, so plain offsets would skip one at a page boundary. A listing is called complete only where one of
+three proofs holds. Complete means: every workload that existed during the whole reading is in the listing.
 
-The list is sorted by creation time, oldest first; new jobs append at the end. A page is a slice of the list
-as it was at one moment, so it holds *every* job alive then that was created strictly between the page's first
-and last creation time. Therefore two pages join without a gap when the later one starts with a job created
-strictly before the last one of the earlier page. So each page is asked for with an overlap that reaches back
-to the first older creation time (usually two jobs), and where the answer shows no overlap it is asked for
-again from further back. Jobs are identified by uid, so the overlap counts nobody twice. The order among jobs
-created in the same millisecond does not matter, unless a whole page was.
+What all proofs assume: an answer shows the list as it is at one moment, and a uid that has gone stays gone.
 
-Where creation times prove nothing, because a whole page has one, or none, or the list is not in their order,
-the overlap is wider, and the jobs that stand in both pages have to do: if they stand at the later one's
-beginning, in the same order, then the order is one that lasts, and nobody is between them. It may be chance
-all the same, so this is only believed where every answer's `total` is the number of those found: where some
-vanished meanwhile, as many could be missed.
+Proof by one answer. A page at offset 0 that reaches the end of the list is the whole list.
 
-What this rests on is checked as it goes: `offset` counts items (unproven for this API), the order is the one
-asked for, and `total`, where given, is reached. Where one of them fails, the listing says that it is short.
+Proof by creation time. It also assumes that the list is sorted by creation time, as requested. The order
+among equal creation times may differ in every answer. A workload without creation time must keep its place
+among the others. If one moves and is never on a page, nothing shows it, and the listing is called complete.
+1. Claim: after each page, every workload created before the page's last one has been found.
+2. It holds for the first page, because that page starts at the beginning of the list.
+3. The next page is accepted only if it starts with a workload created before the last one of the page before.
+   By the claim, everything older than its start has been found.
+4. The page is one unbroken piece of a sorted list. So it holds everything created between its first and its
+   last workload, and the claim holds again.
+5. The last page reaches the end of the list, so nothing is missing behind it.
+So each page overlaps the one before, usually by two workloads. A page that does not join is requested again
+from further back. The proof is dropped as soon as a page contradicts it: workloads out of order, or one that
+should have been found by the claim and was not. It is also dropped where it cannot work: a workload without
+creation time, or a page on which all but the first were created in the same millisecond.
+
+Proof by a second look, where creation times prove nothing. The order may be any, and differ in every answer.
+It also assumes that `total` counts the workloads that exist at the moment of its answer.
+1. A workload seen in one answer and again in a later one existed at every moment in between.
+2. So for every answer we know workloads that certainly existed at its moment: those first seen in it or
+   before, and last seen in it or after.
+3. If they are as many as that answer's `total`, they are all that existed at its moment. Whatever existed
+   during the whole reading is one of them, so it has been found.
+4. If they are more than `total`, then `total` is wrong, and no answer proves anything.
+After the first look the pages are read once more, from the beginning, until one answer proves it. That is
+about twice the requests. No second look is made where it cannot succeed: without a usable `total`, or where
+fewer workloads than `total` were found. Numbers that do not change prove nothing without step 1: as many
+workloads may have come as have gone.
+
+Where no proof holds, the listing has what was read, and says why it may be short.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from exporter.api.schema import PAGE_LIMIT
@@ -40,32 +58,37 @@ if TYPE_CHECKING:
     from exporter.snapshot.workload import Workload
 
 MAX_REREADS = 12
-"""Pages asked for again from further back, in one listing, before the list is said to move too fast."""
+"""Pages requested again from further back, in one listing, before it is given up."""
 
 MOST_WORKLOADS = 200_000
-"""Of one pool. An answer that goes on for ever would fill the memory; so many take 150 MB."""
+"""Of one pool. An answer that goes on for ever would fill the memory; this many take 150 MB."""
 
 MOST_PAGES = 1000
-"""Of one listing; more than twice of what `MOST_WORKLOADS` take. Short ones could otherwise keep coming."""
+"""Of one listing; more than twice what `MOST_WORKLOADS` take. Short pages could otherwise keep coming."""
 
-_RUN = 16
-"""Jobs that two pages share where creation times prove nothing."""
+_OVERLAP = 16
+"""Items that two pages share where creation times prove nothing. As many may vanish between them unharmed."""
 
 _STEP_BACK = 16
 _STEP_FACTOR = 4
 _BAD_REQUEST = 400
+
+_UNSORTED = "the API does not list by creation time"
+_UNDATED = "nobody knows when some of them were created"
+_SAME_UID = "two of them have the same uid"
+_TIED = "more than a page of them were created at once"
 
 
 async def read_listing(fetch: Callable[[int], Awaitable[Page]], *, limit: int = PAGE_LIMIT) -> Listing:
     """Read every workload of a pool.
 
     Args:
-        fetch: brings the page that starts at an offset.
+        fetch: returns the page that starts at an offset.
         limit: most items of a page.
 
     Raises:
-        PollError: a page could not be had; what was read so far is worth nothing then. Or the first page is
-            empty though there should be workloads: no queue is empty on such evidence.
+        PollError: a page could not be read; what was read before is discarded. Or the first page is empty
+            though there should be workloads: that is no evidence of an empty queue.
     """
     reading = _Reading(limit)
     while reading.offset is not None:
@@ -81,175 +104,233 @@ async def read_listing(fetch: Callable[[int], Awaitable[Page]], *, limit: int = 
 
 
 @dataclass(slots=True)
+class _Sightings:
+    """The proof by a second look: how many workloads certainly existed at the moment of each answer."""
+
+    _last_seen: dict[str, int] = field(default_factory=dict)
+    _totals: list[int | None] = field(default_factory=list)
+    _steps: list[int] = field(default_factory=lambda: [0])
+    """By how much the number of those that certainly existed grows from one answer to the next."""
+    contradicted: bool = False
+    """Whether a total was less than what its own page shows: it counts something else."""
+
+    def add(self, page: Page, offset: int) -> None:
+        """Add the next answer."""
+        answer = len(self._totals)
+        self._totals.append(_usable_total(page, offset))
+        self.contradicted |= page.count > 0 and page.total is not None and page.total < offset + page.count
+        self._steps.append(0)
+        # One that was seen before has existed ever since; any other is only known to exist now.
+        for last, count in Counter(
+            self._last_seen.get(workload.uid, answer - 1) for workload in page.workloads
+        ).items():
+            self._steps[last + 1] += count
+            self._steps[answer + 1] -= count
+        self._last_seen.update((workload.uid, answer) for workload in page.workloads)
+
+    def proven_total(self) -> int | None:
+        """The `total` of an answer at whose moment everything that existed was seen; None if none is."""
+        existed = accumulate(self._steps)
+        pairs = [
+            (total, sure) for total, sure in zip(self._totals, existed, strict=False) if total is not None
+        ]
+        if self.contradicted or any(sure > total for total, sure in pairs):
+            return None
+        return next((total for total, sure in pairs if sure == total), None)
+
+
+@dataclass(slots=True)
 class _Reading:
-    """A listing in the making; `offset` is what to ask for next, None at the end."""
+    """A listing being read; `offset` is what to request next, None at the end."""
 
     limit: int
     offset: int | None = 0
     _found: dict[str, Workload] = field(default_factory=dict)
+    _sightings: _Sightings = field(default_factory=_Sightings)
     _previous: Page | None = None
     _total: int | None = None
     _rejected: Counter[Rejection] = field(default_factory=Counter)
+    _most_rejected: Counter[Rejection] = field(default_factory=Counter)
     _unparsable: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _end: int = 0
     _pages: int = 0
     _rereads: int = 0
     _step: int = _STEP_BACK
-    _ordered: bool = True
-    _by_creation: bool = True
-    _same_order: bool = True
-    _totals: set[int | None] = field(default_factory=set)
+    _second_look: bool = False
+    _doubt: str = ""
+    """Why creation times prove nothing; empty as long as a proof holds."""
     _shortfall: str = ""
 
     def stop(self, shortfall: str = "") -> None:
+        """End the reading."""
         self._shortfall = self._shortfall or shortfall
         self.offset = None
 
     def take(self, page: Page) -> None:
-        """Add a page that joins what was read before, and choose the next offset."""
+        """Add a page if it joins those before, and choose the next offset."""
         assert self.offset is not None  # noqa: S101  (the caller stops there)
+        offset = self.offset
         self._total = page.total
-        self._totals.add(page.total)
         self._pages += 1
-        more = self._more_after(page)
-        if page.count == 0 and more and self.offset == 0:
+        more = self._more_after(page, offset)
+        if page.count == 0 and more:
+            self._stop_at_nothing(page, offset)
+            return
+        self._doubt = self._doubt or self._contradiction(page)
+        if not (offset == 0 or self._doubt or self._joins(page)):
+            self._step_back(offset)
+            return
+        news = self._add(page, offset)
+        if offset == 0 and not more:
+            self._doubt = ""  # one answer is the whole list, in whatever order
+            self.stop()
+        elif not more:
+            self._end_look()
+        elif len(self._found) >= MOST_WORKLOADS or self._pages >= MOST_PAGES:
+            self.stop(f"after {len(self._found):,} workloads on {self._pages:,} pages the list still goes on")
+        elif not news and not self._second_look:
+            self.stop(f"the page at offset {offset} brings nothing new; offset may not be an item index")
+        elif not (self._second_look and self._proven()):
+            self.offset = offset + self._next_start(page)
+
+    def _more_after(self, page: Page, offset: int) -> bool:
+        """Whether the list goes on behind a page: as its total says, else if the page is full."""
+        total = _usable_total(page, offset)
+        return page.count >= self.limit if total is None else total > offset + page.count
+
+    def _stop_at_nothing(self, page: Page, offset: int) -> None:
+        if offset == 0:
             raise BadResponse(
                 f"the answer is empty though {page.total} workloads are said to exist",
                 where="the listing",
                 status=200,
                 advice="the cloud contradicts itself; what was read before is kept for a while",
             )
-        if page.count == 0 and more:
-            self.stop(f"the page at offset {self.offset} is empty though {page.total} are said to exist")
-            return
-        if not self._joins(page):
-            self._step_back()
-            return
-        before = len(self._found)
-        self._found.update((workload.uid, workload) for workload in page.workloads)
-        self._unparsable.update(page.unparsable)
-        # What nothing identifies is told apart by its place: the overlap has been counted.
-        overlap = self._end - self.offset
-        self._rejected.update(reason for index, reason in page.rejected.items() if index >= overlap)
-        self._end = max(self._end, self.offset + page.count)
-        first, self._previous = self._previous is None, page
-        self._step = _STEP_BACK
-        if not more:
-            self.stop()
-        elif len(self._found) >= MOST_WORKLOADS or self._pages >= MOST_PAGES:
-            self.stop(f"after {len(self._found):,} workloads on {self._pages:,} pages the list still goes on")
-        elif not first and len(self._found) == before:
-            self.stop(f"the page at offset {self.offset} brings nothing new; offset may not be an item index")
-        else:
-            self.offset += _overlap_start(page, ordered=self._ordered)
+        self.stop(f"the page at offset {offset} is empty though {page.total} are said to exist")
 
-    def _more_after(self, page: Page) -> bool:
-        """Whether the list goes on behind a page.
-
-        A total is not promised; one that only counts the page, or less, must not end a listing.
-        """
-        assert self.offset is not None  # noqa: S101  (the caller stops there)
-        end = self.offset + page.count
-        if page.total is None or page.total == page.count or page.total < end:
-            return page.count >= self.limit
-        return page.total > end
+    def _contradiction(self, page: Page) -> str:
+        """Why creation times prove nothing from this page on; empty if they may."""
+        created = [workload.created for workload in page.workloads if workload.created is not None]
+        if len(created) < len(page.workloads) or (page.count and not created):
+            return _UNDATED
+        if any(earlier > later for earlier, later in pairwise(created)):
+            return _UNSORTED
+        before = _newest(self._previous)
+        for workload in page.workloads:
+            found = self._found.get(workload.uid)
+            if found is not None and found.created != workload.created:
+                return _SAME_UID
+            if found is None and before is not None and (workload.created or 0.0) < before:
+                return _UNSORTED
+        return ""
 
     def _joins(self, page: Page) -> bool:
-        """Whether no job can be hidden between the page before and this one; see the module's proof."""
-        assert self.offset is not None  # noqa: S101  (the caller stops there)
-        self._ordered = self._ordered and _ordered(page)
-        if self._previous is None or self.offset == 0:
-            return True
-        if self._ordered:
-            before, after = _known(self._previous), _known(page)
-            if before and after and after[0] < before[-1]:
-                return True
-            if not _alike(self._previous):
-                return False
-        return self._joins_by_uid(self._previous, page)
+        """Step 3 of the proof by creation time."""
+        before, first = _newest(self._previous), page.workloads[0].created if page.workloads else None
+        return before is not None and first is not None and first < before
 
-    def _joins_by_uid(self, previous: Page, page: Page) -> bool:
-        """Whether jobs stand in both pages; notes whether they do so in the same order, with none between."""
-        before, after = (tuple(workload.uid for workload in one.workloads) for one in (previous, page))
-        seen, again = set(before), set(after)
-        common = [uid for uid in after if uid in seen]
-        if len(common) < max(1, _run(previous)):
-            return False
-        self._by_creation = False
-        lasting = common == list(after[: len(common)]) == [uid for uid in before if uid in again]
-        self._same_order = self._same_order and lasting
-        return True
+    def _add(self, page: Page, offset: int) -> bool:
+        """Add a page's workloads; whether any of them is new."""
+        known = len(self._found)
+        self._found.update((workload.uid, workload) for workload in page.workloads)
+        self._sightings.add(page, offset)
+        self._unparsable.update(page.unparsable)
+        # Rejected items have no uid. They are counted by their place, so that the overlap counts once. A
+        # place may be another item's by now; but as many exist as one page shows.
+        self._rejected.update(
+            reason for index, reason in page.rejected.items() if offset + index >= self._end
+        )
+        self._most_rejected = max(self._most_rejected, Counter(page.rejected.values()), key=Counter.total)
+        self._end = max(self._end, offset + page.count)
+        self._previous = page
+        self._step = _STEP_BACK
+        return len(self._found) > known
 
-    def _step_back(self) -> None:
-        assert self.offset is not None  # noqa: S101  (the caller stops there)
+    def _next_start(self, page: Page) -> int:
+        """Where, within this page, the next one starts."""
+        start = None if self._doubt else _last_older(page)
+        if start is not None:
+            return start
+        self._doubt = self._doubt or _TIED
+        return page.count - min(_OVERLAP, page.count // 4)
+
+    def _step_back(self, offset: int) -> None:
         self._rereads += 1
         if self._rereads > MAX_REREADS:
             self.stop("the list changes faster than it can be read")
             return
-        self.offset = max(0, self.offset - self._step)
+        self.offset = max(0, offset - self._step)
         self._step *= _STEP_FACTOR
 
+    def _end_look(self) -> None:
+        """At the end of the list: stop, or look a second time where that can prove something."""
+        if self._doubt and not self._proven() and self._worth_a_second_look():
+            self._second_look = True
+            self.offset = 0
+        else:
+            self.stop()
+
+    def _worth_a_second_look(self) -> bool:
+        countable = self._total is not None and not self._sightings.contradicted and not self._most_rejected
+        return countable and not self._second_look and self._reaches_total()
+
+    def _proven(self) -> bool:
+        """Whether two looks prove the listing complete; if so it is that of the answer which proves it."""
+        total = self._sightings.proven_total()
+        if total is None:
+            return False
+        self._total, self._doubt = total, ""
+        self.stop()
+        return True
+
+    def _reaches_total(self) -> bool:
+        return self._total is None or len(self._found) >= self._total
+
     def listing(self) -> Listing:
+        """What was read."""
         shortfall = self._shortfall or self._missed()
         return Listing(
             tuple(self._found.values()),
             not shortfall,
             self._total,
             shortfall,
-            self._rejected,
+            self._all_rejected(),
             Counter(resource for resources in self._unparsable.values() for resource in resources),
         )
+
+    def _all_rejected(self) -> Counter[Rejection]:
+        return max(self._rejected, self._most_rejected, key=Counter.total)
 
     def _missed(self) -> str:
         """Why workloads may be missing though the list was read to its end; empty where none are.
 
-        Those that vanished meanwhile were found or are not in the last total, and those that came are at the
-        end: so never are fewer found than are there at last.
+        Workloads that have gone were found, or are not in the last total; those that came are at the end. So
+        a complete listing never has fewer workloads than the last total says.
         """
-        found = len(self._found)
-        if self._rejected:
-            return f"{self._rejected.total()} workloads could not be understood"
-        if self._total is not None and found < self._total:
-            return f"{found:,} workloads were found where there are {self._total:,}" + self._doubt()
-        if not self._by_creation and not (self._same_order and self._totals == {found}):
-            return "jobs may be missed between pages" + self._doubt()
-        return ""
-
-    def _doubt(self) -> str:
-        if not self._ordered:
-            return "; the API does not list by creation time"
-        return (
-            ""
-            if self._by_creation
-            else "; more than a page of them were created at once, or nobody knows when"
-        )
+        doubt = f"; {self._doubt}" if self._doubt else ""
+        if rejected := self._all_rejected():
+            return f"{rejected.total()} workloads could not be understood"
+        if not self._reaches_total():
+            return f"{len(self._found):,} workloads were found where there are {self._total:,}{doubt}"
+        return f"workloads may be missed between pages{doubt}" if doubt else ""
 
 
-def _known(page: Page) -> list[float]:
-    return [created for created in page.created if created is not None]
+def _usable_total(page: Page, offset: int) -> int | None:
+    """The total, unless it counts no more than the page: it may then count only that."""
+    if page.total is None or page.total == page.count or page.total < offset + page.count:
+        return None
+    return page.total
 
 
-def _ordered(page: Page) -> bool:
-    known = _known(page)
-    return all(earlier <= later for earlier, later in pairwise(known))
+def _newest(page: Page | None) -> float | None:
+    return page.workloads[-1].created if page is not None and page.workloads else None
 
 
-def _alike(page: Page) -> bool:
-    """Whether no job but the first was created before the newest: the next page cannot be joined by that."""
-    known = _known(page)
-    return not any(created is not None and created < known[-1] for created in page.created[1:])
-
-
-def _run(page: Page) -> int:
-    """How many jobs the next page should share with this one where creation times prove nothing."""
-    return min(_RUN, page.count // 2)
-
-
-def _overlap_start(page: Page, *, ordered: bool) -> int:
-    """Where, within this page, the next one starts: at its last job older than its newest."""
-    if not ordered or _alike(page):
-        return max(1, page.count - _run(page))
-    known = _known(page)
-    return max(
-        index for index, created in enumerate(page.created) if created is not None and created < known[-1]
-    )
+def _last_older(page: Page) -> int | None:
+    """Where the last item stands that is older than the page's newest; None if only the first is, or none."""
+    newest = _newest(page)
+    for index in range(len(page.created) - 1, 0, -1):
+        created = page.created[index]
+        if created is not None and newest is not None and created < newest:
+            return index
+    return None

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import pytest
 from hypothesis import assume, given, settings
@@ -17,7 +18,7 @@ from exporter.common.errors import BadResponse, NotFound, PollError
 from exporter.snapshot.workload import Workload
 
 if TYPE_CHECKING:
-    from exporter.snapshot.pool import Listing
+    from exporter.snapshot.pool import Listing, Rejection
 
 LIMIT = 10
 
@@ -48,7 +49,9 @@ class Server:
         self.asked.append(offset)
         # The order among equals is nobody's promise: it may differ from answer to answer.
         salt = self.shuffle * len(self.asked)
-        ordered = sorted(self.jobs, key=lambda job: (job[1], hash((job[0], salt)) if salt else job[0]))
+        ordered = sorted(
+            self.jobs, key=lambda job: (job[1], crc32(f"{salt}{job[0]}".encode()) if salt else 0)
+        )
         return as_page(ordered[offset : offset + LIMIT], len(ordered) if self.tells_total else None)
 
     def _change(self, vanish: frozenset[int], births: int) -> None:
@@ -135,10 +138,14 @@ async def test_a_steady_list_costs_few_requests(count: int, requests: int) -> No
 
 
 async def test_many_jobs_of_one_millisecond_are_read() -> None:
-    """A batch larger than a page with one creation time for all, in a steady order, is read completely."""
+    """A batch larger than a page with one creation time for all, in a steady order, is read completely.
+
+    All pages but the last are read twice.
+    """
     server = Server([(f"job-{index:03}", 7.0) for index in range(35)])
     listing = await read_listing(server.page, limit=LIMIT)
     assert (len(listing.workloads), listing.complete) == (35, True)
+    assert server.asked == [0, 8, 16, 24, 32, 0, 8, 16, 24]
 
 
 @pytest.mark.parametrize("older", [0, 1, 4])
@@ -148,7 +155,7 @@ async def test_many_jobs_of_one_millisecond_with_others_are_read(older: int) -> 
     server = Server([*jobs, *((f"late-{index}", 8.0 + index) for index in range(15))])
     listing = await read_listing(server.page, limit=LIMIT)
     assert (len(listing.workloads), listing.complete) == (older + 50, True)
-    assert len(server.asked) <= 12
+    assert len(server.asked) <= 15
 
 
 async def test_whole_pages_of_ties_in_no_lasting_order_are_no_complete_listing() -> None:
@@ -174,9 +181,47 @@ async def test_whole_pages_of_ties_are_not_complete_without_a_total() -> None:
     assert "created at once" in listing.shortfall
 
 
+async def test_as_many_came_as_went_and_one_was_missed() -> None:
+    """11 jobs of one millisecond and 10 of the next; after the first page three vanish and three come.
+
+    One job of the eleven stands behind the first page, and before all others from then on. Found and total
+    agree in every answer, and jobs stand in two pages in the same order; none of it proves anything.
+    """
+    tied = [(f"a-{index:02}", 0.0) for index in range(11)]
+    later = [(f"b-{index:02}", 1.0) for index in range(10)]
+    asked: list[int] = []
+
+    async def fetch(offset: int) -> Page:
+        asked.append(offset)
+        if len(asked) == 1:
+            return as_page((tied + later)[:LIMIT], 21)
+        jobs = [tied[10], *tied[1:10], *later[2:], ("new-1", 1.0), ("new-2", 1.0), ("new-3", 2.0)]
+        if offset == 0:
+            raise BadResponse("HTTP 400", where="GET x", status=400)
+        return as_page(jobs[offset : offset + LIMIT], len(jobs))
+
+    with pytest.raises(BadResponse):  # what was missed is only found by a second look
+        await read_listing(fetch, limit=LIMIT)
+    assert asked[-1] == 0
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_ties_drawn_anew_are_never_complete_by_chance(seed: int) -> None:
+    """The same lists and changes, with another order among ties in every answer."""
+    rng = Random(seed)  # noqa: S311  (no secret)
+    moments = [0.0] * 11 + [1.0] * 10
+    server = Server(
+        [(f"job-{index:02}", moment) for index, moment in enumerate(moments)],
+        [(frozenset(rng.sample(range(21), 3)), 3)],
+        shuffle=seed + 1,
+    )
+    listing = asyncio.run(read_listing(server.page, limit=LIMIT))
+    assert not listing.complete or server.alive_throughout <= set(uids(listing))
+
+
 @pytest.mark.parametrize("vanishing", [1, 5, 9])
-async def test_a_job_that_slips_through_is_not_made_up_for_by_one_that_vanished(vanishing: int) -> None:
-    """In an unsorted list found and total agree though one was lost, if another was read and vanished."""
+async def test_jobs_that_slip_through_are_found_by_the_second_look(vanishing: int) -> None:
+    """In an unsorted list found and total agree though some were lost, if others were read and vanished."""
     backwards = steady(25)[::-1]
     alive = {uid for uid, _ in backwards[vanishing:]}
 
@@ -187,7 +232,88 @@ async def test_a_job_that_slips_through_is_not_made_up_for_by_one_that_vanished(
 
     listing = await read_listing(unsorted, limit=LIMIT)
     assert alive <= set(uids(listing))
-    assert not listing.complete
+    assert (listing.complete, listing.total) == (True, len(alive))
+
+
+async def test_one_that_vanishes_before_the_second_look_leaves_it_unproven() -> None:
+    """Nobody can tell it from one that was missed and is there."""
+    jobs = [(f"job-{index:03}", 7.0) for index in range(35)]
+    asked: list[int] = []
+
+    async def fetch(offset: int) -> Page:
+        asked.append(offset)
+        if len(asked) == 7:
+            del jobs[20]
+        return as_page(jobs[offset : offset + LIMIT], len(jobs))
+
+    listing = await read_listing(fetch, limit=LIMIT)
+    assert (len(listing.workloads), listing.complete) == (35, False)
+    assert "workloads may be missed between pages" in listing.shortfall
+    assert asked == [0, 8, 16, 24, 32, 0, 8, 16, 24]
+
+
+async def test_no_second_look_where_it_proves_nothing() -> None:
+    """Without a total, or with fewer found than it says, reading again would be wasted."""
+    for total in (None, 40):
+        asked: list[int] = []
+
+        async def fetch(offset: int, asked: list[int] = asked, total: int | None = total) -> Page:
+            asked.append(offset)
+            jobs = [(f"job-{index:03}", 7.0) for index in range(35)]
+            page = jobs[offset : offset + LIMIT]
+            return as_page(page, total)
+
+        listing = await read_listing(fetch, limit=LIMIT)
+        assert (len(listing.workloads), listing.complete) == (35, False)
+        assert asked[:5] == [0, 8, 16, 24, 32]
+        assert 0 not in asked[1:]
+
+
+async def test_a_total_that_counts_the_page_proves_nothing() -> None:
+    """It is no count of what exists, and a second look is of no use."""
+    jobs = [(f"job-{index:03}", 7.0) for index in range(35)]
+    asked: list[int] = []
+
+    async def fetch(offset: int) -> Page:
+        asked.append(offset)
+        page = jobs[offset : offset + LIMIT]
+        return as_page(page, len(page))
+
+    listing = await read_listing(fetch, limit=LIMIT)
+    assert (len(listing.workloads), listing.complete) == (35, False)
+    assert asked == [0, 8, 16, 24, 32]
+
+
+async def test_an_unsorted_list_whose_pages_all_seem_sorted_is_noticed() -> None:
+    """Three vanish and one slips through; the next page starts with one that should have been read before."""
+    jobs = [(f"job-{at}", at) for at in (5.0, 6.0, 7.0, 8.0, 9.0, 1.0, 8.5, 10.0)]
+    asked: list[int] = []
+
+    async def fetch(offset: int) -> Page:
+        asked.append(offset)
+        if len(asked) == 2:
+            del jobs[1:4]
+            jobs.append(("new", 11.0))
+        return as_page(jobs[offset : offset + 5], len(jobs))
+
+    listing = await read_listing(fetch, limit=5)
+    assert not listing.complete or "job-1.0" in uids(listing)
+    assert 0 in asked[1:]
+
+
+async def test_one_without_creation_time_takes_a_second_look() -> None:
+    """Nobody knows where it stands in the order, so the times of the others prove nothing of it."""
+    jobs = [Workload(uid=uid, created=None if uid == "job-0003" else at) for uid, at in steady(25)]
+    asked: list[int] = []
+
+    async def fetch(offset: int) -> Page:
+        asked.append(offset)
+        shown = tuple(jobs[offset : offset + LIMIT])
+        return Page(shown, len(shown), len(jobs), created=tuple(job.created for job in shown))
+
+    listing = await read_listing(fetch, limit=LIMIT)
+    assert (len(listing.workloads), listing.complete) == (25, True)
+    assert asked == [0, 8, 16, 0, 8]
 
 
 @pytest.mark.parametrize("total", [5, None])
@@ -205,7 +331,14 @@ async def test_a_uid_on_two_pages_that_is_two_workloads_makes_the_listing_short(
     jobs = [*steady(25), ("job-0003", 40.0)]
     listing = await read_listing(Server(jobs).page, limit=LIMIT)
     assert (len(listing.workloads), listing.complete) == (25, False)
-    assert listing.shortfall == "25 workloads were found where there are 26"
+    assert listing.shortfall == "25 workloads were found where there are 26; two of them have the same uid"
+
+
+async def test_a_uid_on_two_pages_that_is_two_workloads_is_noticed_without_a_total() -> None:
+    """They were not created at the same time."""
+    jobs = [*steady(25), ("job-0003", 40.0)]
+    listing = await read_listing(Server(jobs, tells_total=False).page, limit=LIMIT)
+    assert (len(listing.workloads), listing.complete) == (25, False)
 
 
 async def test_an_offset_that_is_a_page_index_is_noticed() -> None:
@@ -310,6 +443,26 @@ async def test_what_stands_in_the_overlap_of_two_pages_is_counted_once() -> None
     listing = await read_listing(odd_at_the_boundary, limit=LIMIT)
     assert (dict(listing.rejected), dict(listing.unparsable)) == ({"malformed": 1}, {"cpu": 1})
     assert len(listing.workloads) == 14
+
+
+async def test_a_workload_that_is_not_understood_cannot_slip_past_the_count() -> None:
+    """It moves to a place that was read before, where another stood: it is new all the same."""
+    jobs = steady(15)
+    asked: list[int] = []
+
+    async def fetch(offset: int) -> Page:
+        asked.append(offset)
+        if len(asked) == 2:
+            del jobs[:3]
+        shown = jobs[offset : offset + LIMIT]
+        index = {uid: index for index, (uid, _) in enumerate(shown)}.get("job-0012")
+        workloads = tuple(Workload(uid=uid, created=at) for uid, at in shown if uid != "job-0012")
+        created = tuple(None if uid == "job-0012" else at for uid, at in shown)
+        rejected: dict[int, Rejection] = {} if index is None else {index: "malformed"}
+        return Page(workloads, len(shown), len(jobs), rejected, created=created)
+
+    listing = await read_listing(fetch, limit=LIMIT)
+    assert (listing.complete, dict(listing.rejected)) == (False, {"malformed": 1})
 
 
 async def test_no_items_where_there_should_be_some_are_no_empty_queue() -> None:
