@@ -45,8 +45,10 @@ $(READY): requirements-dev.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-docs: $(READY)  ## write docs/metrics.md from the tables in the code
+docs: $(READY)  ## write what docs/ has from code: metrics, settings, alerts
 	$(BIN)/python -m exporter.metrics.reference > docs/metrics.md
+	$(BIN)/python -m exporter.settings.docs docs/configuration.md
+	$(BIN)/python tests/tools/alerts_page.py > docs/alerts.md
 
 faults: $(READY)  ## let every fault loose on the daemon, and write docs/faults.md from what was measured
 	PYTHONPATH=tests $(BIN)/python -m faults docs/faults.md

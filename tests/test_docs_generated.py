@@ -1,0 +1,77 @@
+"""What docs/ has from code is current, links lead somewhere, and the README stays short."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporter.settings.docs import with_reference
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+
+MOST_BYTES = 12_288
+
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *(ROOT / ".github").glob("*.md"),
+    *DOCS.rglob("*.md"),
+]
+
+FENCED = re.compile(r"^( *)```.*?^\1```$|^(?: {4}|\t).*$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+def prose(page: Path) -> str:
+    """A page without its blocks of code."""
+    return FENCED.sub("", page.read_text(encoding="utf-8"))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    titles = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title) for title in HEADING.findall(prose(page)))
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
+def test_the_settings_are_those_of_the_model() -> None:
+    """The tables in docs/configuration.md are what the model gives; `make docs` writes them."""
+    page = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    assert page == with_reference(page)
+    assert page.count("| setting | type | default | meaning |") == 9
+
+
+def test_the_alerts_are_those_of_the_rules() -> None:
+    """docs/alerts.md is what the rules give; `make docs` writes it."""
+    script = ROOT / "tests/tools/alerts_page.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, check=True)
+    assert (DOCS / "alerts.md").read_text(encoding="utf-8") == done.stdout.decode()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    """Nobody who follows a link ends at a missing page, or at the top of one instead of the answer."""
+    for link in LINK.findall(prose(page)):
+        if link.startswith(("https:", "http:")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_readme_is_short() -> None:
+    """It is for the first minute; everything else has a page in docs/."""
+    assert len((ROOT / "README.md").read_bytes()) <= MOST_BYTES
+
+
+def test_the_index_lists_every_page() -> None:
+    """No page of docs/ is found by chance only."""
+    listed = {path for path in LINK.findall((DOCS / "README.md").read_text(encoding="utf-8"))}
+    pages = {page.name for page in DOCS.glob("*.md")} - {"README.md"} | {"runbooks/README.md"}
+    assert listed >= pages
