@@ -75,3 +75,11 @@ def test_the_index_lists_every_page() -> None:
     listed = set(LINK.findall((DOCS / "README.md").read_text(encoding="utf-8")))
     pages = {page.name for page in DOCS.glob("*.md")} - {"README.md"} | {"runbooks/README.md"}
     assert listed >= pages
+
+
+def test_every_test_that_the_documentation_names_exists() -> None:
+    """Who doubts a sentence can read what holds it."""
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    for page in PAGES:
+        named = set(re.findall(r"\b(test_\w+\.py)", page.read_text(encoding="utf-8")))
+        assert named <= tests, page.name
