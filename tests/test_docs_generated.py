@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from exporter.errors import ConfigurationError
 from exporter.settings.docs import with_reference
+from exporter.settings.environment import PROJECT_VARIABLES, SETTING_VARIABLES
+from exporter.settings.load import load
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -83,3 +86,30 @@ def test_every_test_that_the_documentation_names_exists() -> None:
     for page in PAGES:
         named = set(re.findall(r"\b(test_\w+\.py)", page.read_text(encoding="utf-8")))
         assert named <= tests, page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_metric_setting_and_variable_that_the_documentation_names_exists(page: Path) -> None:
+    """Whoever copies a name finds what it promises."""
+    text = page.read_text(encoding="utf-8")
+    metrics = set(re.findall(r"`(modelarts_\w+)`", (DOCS / "metrics.md").read_text(encoding="utf-8")))
+    named = set(re.findall(r"\bmodelarts_(?:pool|workload|exporter)_\w*[a-z]\b(?!_)", text))
+    assert {re.sub(r"_(bucket|gcount|gsum|count|sum)$", "", name) for name in named} <= metrics
+    settings = (DOCS / "configuration.md").read_text(encoding="utf-8").partition("## All settings")[2]
+    known = set(re.findall(r"^\| `([\w.\[\]-]+)`", settings, re.MULTILINE))
+    sections = "|".join(re.findall(r"^### `(\w+)`", settings, re.MULTILINE))
+    assert set(re.findall(rf"`((?:{sections})\.[\w.-]+)", text)) <= known | {"web.yml"}
+    variables = set(re.findall(r"\bMODELARTS_EXPORTER_\w*[A-Z]\b", text))
+    assert variables <= {*PROJECT_VARIABLES, *SETTING_VARIABLES}
+
+
+def test_the_example_configurations_are_good(tmp_path: Path) -> None:
+    """They load as they stand, but for the files that are on nobody else's machine."""
+    blocks = re.findall(
+        r"```yaml\n(.*?)```", (DOCS / "configuration.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    file = tmp_path / "exporter.yml"
+    file.write_text("".join(blocks), encoding="utf-8")
+    with pytest.raises(ConfigurationError) as raised:
+        load(file, {}, {})
+    assert [str(problem) for problem in raised.value.problems if "cannot be read" not in str(problem)] == []
