@@ -98,7 +98,7 @@ def test_every_metric_setting_and_variable_that_the_documentation_names_exists(p
     settings = (DOCS / "configuration.md").read_text(encoding="utf-8").partition("## All settings")[2]
     known = set(re.findall(r"^\| `([\w.\[\]-]+)`", settings, re.MULTILINE))
     sections = "|".join(re.findall(r"^### `(\w+)`", settings, re.MULTILINE))
-    assert set(re.findall(rf"`((?:{sections})\.[\w.-]+)", text)) <= known | {"web.yml"}
+    assert set(re.findall(rf"`((?:{sections})\.[\w.-]+)", text)) <= known
     variables = set(re.findall(r"\bMODELARTS_EXPORTER_\w*[A-Z]\b", text))
     assert variables <= {*PROJECT_VARIABLES, *SETTING_VARIABLES}
 
