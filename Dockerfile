@@ -36,7 +36,7 @@ EXPOSE 10310
 STOPSIGNAL SIGTERM
 # An exporter that listens elsewhere, or with TLS, gives its own check the URL as an argument; one that asks for
 # client certificates goes without (--no-healthcheck).
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["python", "-m", "exporter.probe"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["python", "-m", "exporter.cli.healthcheck"]
 ENTRYPOINT ["modelarts-exporter"]
 # The version is written out, so that a plain build is labelled right; a test holds it to exporter.__version__.
 LABEL org.opencontainers.image.title="modelarts-exporter" \

@@ -15,16 +15,16 @@ test: $(READY)  ## run every test
 	@$(BIN)/pytest -n auto
 
 bench: $(READY)  ## measure beside what else could be run; BENCH=--quick for less, BENCH=--help for a part
-	@PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+	@PYTHONPATH=tests $(BIN)/python -m tools.bench $(BENCH)
 
 soak: $(READY)  ## weeks of churn and trouble in an hour; SOAK=--quick for two minutes, SOAK=--help for more
-	@PYTHONPATH=tests $(BIN)/python -m soak $(SOAK)
+	@PYTHONPATH=tests $(BIN)/python -m tools.soak $(SOAK)
 
 # Atheris is no part of $(READY): it has wheels for Linux on x86-64 and CPython 3.11 to 3.13 only. Without it only
 # hypothesis looks.
 fuzz: $(READY)  ## look for inputs that break a reader; FUZZ_SECONDS for each target, FUZZ=listing for one
 	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements-fuzz.lock || true
-	@PYTHONPATH=tests $(BIN)/python -m fuzz --seconds=$(FUZZ_SECONDS) $(FUZZ)
+	@PYTHONPATH=tests $(BIN)/python -m tools.fuzz --seconds=$(FUZZ_SECONDS) $(FUZZ)
 
 check: lint test  ## what CI runs
 
@@ -46,12 +46,12 @@ $(READY): requirements-dev.lock pyproject.toml
 	@touch $@
 
 docs: $(READY)  ## write what docs/ has from code: metrics, settings, alerts
-	$(BIN)/python -m exporter.metrics.reference > docs/metrics.md
+	$(BIN)/python -m exporter.metrics.docs > docs/metrics.md
 	$(BIN)/python -m exporter.settings.docs docs/configuration.md
-	$(BIN)/python tests/tools/alerts_page.py > docs/alerts.md
+	PYTHONPATH=tests $(BIN)/python -m tools.alerts_page > docs/alerts.md
 
 faults: $(READY)  ## let every fault loose on the daemon, and write docs/faults.md from what was measured
-	PYTHONPATH=tests $(BIN)/python -m faults docs/faults.md
+	PYTHONPATH=tests $(BIN)/python -m tools.faults docs/faults.md
 
 dashboards: $(READY)  ## write grafana/dashboards/ from their code
 	$(BIN)/python -m grafana

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exporter.metrics.families import FAMILIES, WORKLOAD_FAMILIES
-from exporter.metrics.family import POOL_LABELS, WORKLOAD_LABELS
+from exporter.metrics.families.base import POOL_LABELS, WORKLOAD_LABELS
+from exporter.metrics.families.pool import FAMILIES, WORKLOAD_FAMILIES
 
 POOL = ", ".join(POOL_LABELS)
 WORKLOAD = f"{POOL}, uid"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fakes import FakeClock
 from hypothesis import settings
+from support.fakes import FakeClock
 
 # Machines are slow and busy; no test is about how long it takes.
 settings.register_profile("untimed", deadline=None)

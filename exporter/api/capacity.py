@@ -11,16 +11,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from exporter.api.amounts import Understood, added_up
-from exporter.api.labels import accelerator_kinds
-from exporter.api.lists import decode_list, part
-from exporter.snapshot.capacity import Amounts, Capacity
+from exporter.api.json import decode_list, part
+from exporter.api.label_limits import accelerator_kinds
+from exporter.api.quantities import Understood, added_up
+from exporter.snapshot.resources import Amounts, Capacity
 from exporter.snapshot.workload import CPU, MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.api.labels import Kinds
+    from exporter.api.label_limits import Kinds
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 import tenacity
 
 from exporter.api.capacity import decode_capacities
-from exporter.api.catalogue import decode_catalogue
-from exporter.api.cloud_time import CloudTime
-from exporter.api.decode import Page, decode_page
-from exporter.api.labels import Labels
-from exporter.api.listing import read_listing
+from exporter.api.clock_skew import CloudTime
+from exporter.api.errors import refusal
+from exporter.api.label_limits import Labels
 from exporter.api.nodes import read_free_cards
-from exporter.api.refusal import refusal
-from exporter.api.statistics import decode_statistics
-from exporter.api.wire import (
+from exporter.api.pagination import read_listing
+from exporter.api.pools import decode_catalogue
+from exporter.api.schema import (
     LISTING_QUERY,
     NODES_LIMIT,
     nodes_path,
@@ -27,30 +25,31 @@ from exporter.api.wire import (
     statistics_path,
     workloads_path,
 )
-from exporter.credentials.signing import canonical_url
-from exporter.errors import (
+from exporter.api.statistics import decode_statistics
+from exporter.api.workloads import Page, decode_page
+from exporter.common.errors import (
     ConnectionFailed,
-    HeldBack,
+    LockedOut,
     PollError,
     RequestTimeout,
     ServerError,
     Throttled,
     Unauthorized,
 )
-from exporter.transport import Request, Response
+from exporter.credentials.signing import canonical_url
+from exporter.transport.http import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
 
-    from exporter.api.throttle import Throttle
-    from exporter.clock import Clock
+    from exporter.api.rate_limit import RateLimiter
+    from exporter.common.clock import Clock
     from exporter.credentials.authenticator import Authenticator
-    from exporter.snapshot.capacity import Capacity, FreeCards
-    from exporter.snapshot.catalogue import CatalogueEntry
-    from exporter.snapshot.pool import Listing
-    from exporter.telemetry import Telemetry
-    from exporter.transport import Transport
+    from exporter.self_metrics import SelfMetrics
+    from exporter.snapshot.pool import Listing, PoolDescription
+    from exporter.snapshot.resources import Capacity, FreeCards
+    from exporter.transport.http import Transport
 
 Understood = TypeVar("Understood")
 
@@ -70,9 +69,9 @@ class Client:
         project_id: the project.
         authenticator: signs and sends.
         transport: what it sends with.
-        throttle: the project's pace.
+        rate_limiter: the project's pace.
         clock: the time, and waits.
-        telemetry: where requests are counted.
+        self_metrics: where requests are counted.
         worker: understands every answer, off the event loop: a page of 500 workloads takes 2 ms, a list of
             10,000 pools half a second, and scrapes come in between.
         timeout: seconds for one request, body included.
@@ -82,9 +81,9 @@ class Client:
     project_id: str
     authenticator: Authenticator
     transport: Transport
-    throttle: Throttle
+    rate_limiter: RateLimiter
     clock: Clock
-    telemetry: Telemetry
+    self_metrics: SelfMetrics
     worker: Executor
     timeout: float
     _unauthorized: Unauthorized | None = None
@@ -114,11 +113,11 @@ class Client:
 
         listing = await read_listing(fetch)
         for rejection, count in listing.rejected.items():
-            self.telemetry.workloads_rejected.labels(rejection).inc(count)
+            self.self_metrics.workloads_rejected.labels(rejection).inc(count)
         self._count_unparsable(listing.unparsable)
         return replace(listing, limited=labels.limited, clock_ahead=ahead)
 
-    async def pools(self, workspace_id: str) -> dict[str, CatalogueEntry]:
+    async def pools(self, workspace_id: str) -> dict[str, PoolDescription]:
         """Every pool of a workspace, by ID.
 
         Raises:
@@ -206,15 +205,15 @@ class Client:
         raise AssertionError  # tenacity returns or raises
 
     async def _send(self, endpoint: str, request: Request) -> Response:
-        counted = _Counted(self.transport, endpoint, self.clock, self.telemetry)
-        async with self.throttle.slot():
+        counted = _Counted(self.transport, endpoint, self.clock, self.self_metrics)
+        async with self.rate_limiter.slot():
             try:
                 response = await self.authenticator.send(request, counted)
-            except HeldBack as held:
+            except LockedOut as held:
                 raise self._with_reason(held) from held
         if response.status != _OK:
             raise self._refused(response, request)
-        self.throttle.accepted()
+        self.rate_limiter.accepted()
         self._unauthorized = None
         return response
 
@@ -223,16 +222,16 @@ class Client:
             response, where=request.where, source=self.authenticator.source_name, now=self.clock.wall()
         )
         if isinstance(error, Throttled):
-            self.throttle.refused(error.retry_after, error.limit)
+            self.rate_limiter.refused(error.retry_after, error.limit)
         if isinstance(error, Unauthorized):
             self._unauthorized = error
         return error
 
-    def _with_reason(self, held: HeldBack) -> HeldBack:
+    def _with_reason(self, held: LockedOut) -> LockedOut:
         """An error of credentials that are held back, with what the cloud said when it refused them."""
         if self._unauthorized is None:
             return held
-        return HeldBack(
+        return LockedOut(
             f"{held.what}; it said: {self._unauthorized.what}",
             where=held.where,
             advice=self._unauthorized.advice,
@@ -242,7 +241,7 @@ class Client:
         match error:
             case Throttled():
                 # A longer pause than a request may take is not waited out here: the poll says so instead.
-                return self.throttle.paused_for() <= self.timeout
+                return self.rate_limiter.paused_for() <= self.timeout
             case ConnectionFailed() | RequestTimeout() | ServerError():
                 return True
             case _:
@@ -257,11 +256,11 @@ class Client:
     def _count_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, PollError):
-            self.telemetry.api_retries.labels(error.outcome).inc()
+            self.self_metrics.api_retries.labels(error.outcome).inc()
 
     def _count_unparsable(self, unparsable: Mapping[str, int]) -> None:
         for resource, count in unparsable.items():
-            self.telemetry.quantities_unparsable.labels(resource).inc(count)
+            self.self_metrics.quantities_unparsable.labels(resource).inc(count)
 
     def _where(self, path: str) -> str:
         return f"GET {self.endpoint}{path}"
@@ -275,13 +274,13 @@ class _Counted:
         transport: sends.
         endpoint: for the label.
         clock: to time it.
-        telemetry: where it is counted.
+        self_metrics: where it is counted.
     """
 
     transport: Transport
     endpoint: str
     clock: Clock
-    telemetry: Telemetry
+    self_metrics: SelfMetrics
 
     async def send(self, request: Request) -> Response:
         """See `Transport`."""
@@ -295,5 +294,5 @@ class _Counted:
         return response
 
     def _count(self, code: str, started: float) -> None:
-        self.telemetry.api_requests.labels(self.endpoint, code).inc()
-        self.telemetry.api_request_duration.labels(self.endpoint).observe(self.clock.monotonic() - started)
+        self.self_metrics.api_requests.labels(self.endpoint, code).inc()
+        self.self_metrics.api_request_duration.labels(self.endpoint).observe(self.clock.monotonic() - started)

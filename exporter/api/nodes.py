@@ -13,18 +13,18 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from exporter.api.amounts import Understood, added_up
-from exporter.api.labels import Kinds, accelerator_kinds
-from exporter.api.lists import decode_list, part
-from exporter.api.wire import PLACEMENT_ANNOTATION
-from exporter.errors import BadResponse
-from exporter.snapshot.capacity import Amounts, FreeCards
+from exporter.api.json import decode_list, part
+from exporter.api.label_limits import Kinds, accelerator_kinds
+from exporter.api.quantities import Understood, added_up
+from exporter.api.schema import PLACEMENT_ANNOTATION
+from exporter.common.errors import BadResponse
+from exporter.snapshot.resources import Amounts, FreeCards
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from concurrent.futures import Executor
 
-    from exporter.api.wire import WireItem
+    from exporter.api.schema import WireItem
 
 MOST_NODES = 50_000
 """Of one pool; a cursor may lead on for ever."""

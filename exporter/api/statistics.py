@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.api.lists import decode
-from exporter.api.wire import WireStatisticsAnswer
+from exporter.api.json import decode
+from exporter.api.schema import WireStatisticsAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,18 +6,18 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from exporter.common.errors import CredentialsError
+from exporter.common.secrets import Headers, reveal
 from exporter.credentials.credential import KeyPair, Token
 from exporter.credentials.signing import signed_headers
-from exporter.errors import CredentialsError
-from exporter.sealed import Headers, reveal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
     from exporter.credentials.credential import Credential, CredentialSource
-    from exporter.credentials.guard import Guard
-    from exporter.transport import Request, Response, Transport
+    from exporter.credentials.lockout import Lockout
+    from exporter.transport.http import Request, Response, Transport
 
 
 class Authenticator:
@@ -25,7 +25,7 @@ class Authenticator:
 
     Args:
         source: gives the credential.
-        guard: the process's.
+        lockout: the process's.
         project_id: signed with every request.
         clock: dates the signatures.
         on_credential: told of every credential that comes into use.
@@ -34,13 +34,13 @@ class Authenticator:
     def __init__(
         self,
         source: CredentialSource,
-        guard: Guard,
+        lockout: Lockout,
         project_id: str,
         clock: Clock,
         on_credential: Callable[[Credential], None] | None = None,
     ) -> None:
         self._source = source
-        self._guard = guard
+        self._lockout = lockout
         self._project_id = project_id
         self._clock = clock
         self._on_credential = on_credential
@@ -88,7 +88,7 @@ class Authenticator:
 
     async def _ask(self, credential: Credential, request: Request, transport: Transport) -> Response:
         bearing = _Bearing(credential, self._project_id, self._clock, transport)
-        return await self._guard.send(credential.identity, request, bearing, project_id=self._project_id)
+        return await self._lockout.send(credential.identity, request, bearing, project_id=self._project_id)
 
 
 class _Bearing:

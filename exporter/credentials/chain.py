@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.common.errors import CredentialsError, PollError
 from exporter.credentials.ecs_agency import METADATA, EcsAgency
+from exporter.credentials.key_files import ENVIRONMENT, PROFILE, environment_keys, profile_keys
 from exporter.credentials.pod_identity import POD_IDENTITY, pod_identity
-from exporter.credentials.profile import PROFILE, profile_keys
 from exporter.credentials.renewal import RenewedSource
-from exporter.credentials.static import ENVIRONMENT, environment_keys
-from exporter.errors import CredentialsError, PollError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
     from exporter.credentials.credential import Credential, CredentialSource
-    from exporter.transport import Transport
+    from exporter.transport.http import Transport
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class DefaultChain:
@@ -74,7 +73,7 @@ class DefaultChain:
         else:
             if self._chosen is None:
                 self._chosen = self._agency
-                _log.info("credentials found", source=self._agency.name)
+                log.info("credentials found", source=self._agency.name)
             return credential
         raise CredentialsError(
             f"there are none ({'; '.join(looked_at)})",
@@ -96,7 +95,7 @@ class DefaultChain:
         ):
             found = look()
             if not isinstance(found, str):
-                _log.info("credentials found", source=found.name)
+                log.info("credentials found", source=found.name)
                 return found
             looked_at.append(f"{name}: {found}")
         return None

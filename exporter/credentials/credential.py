@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol
 
-from exporter.errors import CredentialsError
-from exporter.sealed import Sealed, Secret, reveal
+from exporter.common.errors import CredentialsError
+from exporter.common.secrets import Sealed, Secret, reveal
 
 
 @dataclass(frozen=True, slots=True)

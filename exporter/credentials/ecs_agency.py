@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from exporter.credentials.answers import check_server, decoded, unix
+from exporter.common.errors import CredentialsError
 from exporter.credentials.credential import key_pair, usable
-from exporter.errors import CredentialsError
-from exporter.transport import Request
+from exporter.credentials.responses import check_server, decoded, unix
+from exporter.transport.http import Request
 
 if TYPE_CHECKING:
     from exporter.credentials.credential import KeyPair
-    from exporter.transport import Transport
+    from exporter.transport.http import Transport
 
 METADATA = "http://169.254.169.254"
 """Reachable from ECS machines only, and never through a proxy."""

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from exporter.credentials.answers import check_server, decoded, unix
+from exporter.common.errors import CredentialsError
+from exporter.common.secrets import redacted
 from exporter.credentials.credential import Identity, Token, fingerprint, usable
 from exporter.credentials.key_files import read_secret
-from exporter.credentials.redaction import redacted
-from exporter.errors import CredentialsError
-from exporter.transport import UNDECODABLE, Request
+from exporter.credentials.responses import check_server, decoded, unix
+from exporter.transport.http import UNDECODABLE, Request
 
 if TYPE_CHECKING:
-    from exporter.credentials.guard import Guard
-    from exporter.transport import Response, Transport
+    from exporter.credentials.lockout import Lockout
+    from exporter.transport.http import Response, Transport
 
 _MESSAGE_LENGTH = 200
 
@@ -52,7 +52,7 @@ class IamLogin:
         password: as text, or the file that holds it, read at every login.
         domain: the account's name.
         project_id: what the token is for.
-        guard: shared by all logins.
+        lockout: shared by all logins.
         transport: to IAM.
         timeout: seconds for the whole answer.
     """
@@ -65,7 +65,7 @@ class IamLogin:
         password: str | Path,
         domain: str,
         project_id: str,
-        guard: Guard,
+        lockout: Lockout,
         transport: Transport,
         timeout: float = 10.0,
     ) -> None:
@@ -75,7 +75,7 @@ class IamLogin:
         self._password = password
         self._domain = domain
         self._project_id = project_id
-        self._guard = guard
+        self._lockout = lockout
         self._transport = transport
         self._timeout = timeout
 
@@ -83,7 +83,7 @@ class IamLogin:
         """Log in."""
         password = read_secret(self._password) if isinstance(self._password, Path) else self._password
         request = self._request(password)
-        response = await self._guard.send(self._identity(password), request, self._transport)
+        response = await self._lockout.send(self._identity(password), request, self._transport)
         check_server(request, response, self.name)
         if response.status != HTTPStatus.CREATED:
             raise CredentialsError(

@@ -1,29 +1,35 @@
-"""Key pairs in files, which are read again whenever they change: rotation needs no restart."""
+"""Key pairs in files, which are read again whenever they change: rotation needs no restart.
+
+Key pairs that stay as they are while the process runs.
+
+The profile file of Huawei's SDKs: `~/.huaweicloud/credentials`, section `[basic]`.
+"""
 
 from __future__ import annotations
 
+import configparser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.common.errors import CredentialsError
+from exporter.common.file_version import file_version
 from exporter.credentials.credential import key_pair
-from exporter.credentials.static import StaticKeys
-from exporter.errors import CredentialsError
-from exporter.file_mark import file_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from exporter.common.file_version import FileVersion
     from exporter.credentials.credential import Credential, KeyPair
-    from exporter.file_mark import FileMark
 
-    _Marks = tuple[FileMark | None, ...]
+    _Marks = tuple[FileVersion | None, ...]
+    from collections.abc import Mapping
 
 _ATTEMPTS = 3
 """Reads in a row, while the files change under the reader."""
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class KeyFiles:
@@ -75,12 +81,12 @@ class KeyFiles:
 
     def _marks_now(self) -> _Marks:
         """What changes with each file's content; also when Kubernetes swaps a link on the way to it."""
-        return tuple(map(file_mark, self._paths))
+        return tuple(map(file_version, self._paths))
 
     def _report(self, error: CredentialsError) -> None:
         if error.what != self._reported:
             self._reported = error.what
-            _log.warning(
+            log.warning(
                 "credential file cannot be used, the last good key pair stays in use",
                 source=error.where,
                 problem=error.what,
@@ -131,3 +137,103 @@ def read_secret(path: Path) -> str:
 
 def _text_of(part: str | Path) -> str:
     return read_secret(part) if isinstance(part, Path) else part
+
+
+ENVIRONMENT = "environment"
+"""The name of the source in the environment."""
+
+_AK, _SK, _TOKEN = "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN"
+
+
+class StaticKeys:
+    """A source that always gives the same key pair."""
+
+    def __init__(self, pair: KeyPair) -> None:
+        self._pair = pair
+
+    @property
+    def name(self) -> str:
+        """Where the pair comes from."""
+        return self._pair.source
+
+    async def credential(self) -> KeyPair:
+        """The pair."""
+        return self._pair
+
+    def refused(self, credential: Credential) -> None:
+        """Nothing to do: there is no other."""
+
+
+def environment_has_keys(environment: Mapping[str, str]) -> bool:
+    """Whether anything of a key pair is there, so that no other place is looked at."""
+    return bool(environment.get(_AK) or environment.get(_SK))
+
+
+def environment_keys(environment: Mapping[str, str]) -> StaticKeys | str:
+    """The key pair in the variables that Huawei's SDKs read, or why there is none.
+
+    Raises:
+        CredentialsError: half a pair, or what can be no key.
+    """
+    access_key, secret_key = environment.get(_AK), environment.get(_SK)
+    match access_key, secret_key:
+        case (None | "", None | ""):
+            return f"{_AK} and {_SK} are not set"
+        case (None | "", _) | (_, None | ""):
+            given, missing = (_AK, _SK) if access_key else (_SK, _AK)
+            raise CredentialsError(
+                f"{given} is set, {missing} is not", where=ENVIRONMENT, advice="set both or none"
+            )
+        case _:
+            pair = key_pair(access_key, secret_key, environment.get(_TOKEN), source=ENVIRONMENT)
+            return StaticKeys(pair)
+
+
+PROFILE = "~/.huaweicloud/credentials"
+"""The name of the source at its usual place."""
+
+_VARIABLE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
+_SECTION = "basic"
+
+
+def profile_path(environment: Mapping[str, str], home: Path) -> Path:
+    """Where the profile file is, if there is one."""
+    named = environment.get(_VARIABLE)
+    return Path(named) if named else home / ".huaweicloud" / "credentials"
+
+
+def profile_keys(environment: Mapping[str, str], home: Path) -> KeyFiles | str:
+    """The key pair in the profile file, or why there is none.
+
+    A file that is there, or that HUAWEICLOUD_SDK_CREDENTIALS_FILE names, is meant to be used: what is wrong
+    with it then shows when the source is asked.
+    """
+    named, path = environment.get(_VARIABLE), profile_path(environment, home)
+    name = named or PROFILE
+    if not named:
+        try:
+            path.stat()
+        except OSError as error:  # also a home directory that is somebody else's, as in containers
+            return f"cannot be read: {error.strerror}"
+    return KeyFiles(name, (path,), lambda: _read(path, name))
+
+
+def _read(path: Path, name: str) -> KeyPair:
+    # Without interpolation: a "%" in a secret is a "%".
+    parser = configparser.ConfigParser(interpolation=None)
+    problem = ""
+    try:
+        parser.read_string(read_secret(path))
+    except configparser.Error as error:
+        line = getattr(error, "lineno", None)
+        problem = f"not in INI form{f' at line {line}' if line else ''}"
+    else:
+        if not parser.has_section(_SECTION):
+            problem = f"there is no section [{_SECTION}]"
+        elif missing := [key for key in ("ak", "sk") if not parser.get(_SECTION, key, fallback="")]:
+            problem = f"section [{_SECTION}] has no {' and no '.join(missing)}"
+    if problem:
+        # Raised here, not above: what the parser's error carries along are lines of the file.
+        raise CredentialsError(problem, where=name, advice="it needs [basic] with ak and sk")
+    profile = parser[_SECTION]
+    return key_pair(profile["ak"], profile["sk"], profile.get("security_token"), source=name)

@@ -11,19 +11,19 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from exporter.credentials.answers import check_server, decoded, unix
+from exporter.common.errors import CredentialsError
 from exporter.credentials.credential import key_pair, usable
 from exporter.credentials.key_files import read_secret
 from exporter.credentials.renewal import RenewedSource
-from exporter.errors import CredentialsError
-from exporter.transport import Request
+from exporter.credentials.responses import check_server, decoded, unix
+from exporter.transport.http import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
     from exporter.credentials.credential import KeyPair
-    from exporter.transport import Transport
+    from exporter.transport.http import Transport
 
 POD_IDENTITY = "CCE pod identity"
 """The name of the source."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from exporter.errors import CredentialsError, HeldBack, PollError, Throttled
+from exporter.common.errors import CredentialsError, LockedOut, PollError, Throttled
 
 if TYPE_CHECKING:
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
     from exporter.credentials.credential import Credential
 
 EARLY = 600.0
@@ -29,7 +29,7 @@ LAST_RETRY = 60.0
 LONGEST_ASKED_FOR = 300.0
 """Seconds without a request because the issuer asks to be left alone, at most."""
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Issuer(Protocol):
@@ -152,7 +152,7 @@ class RenewedSource:
         now = self._clock.monotonic()
         if self._lease is not None and now < self._lease.good_until:
             return None
-        if isinstance(error, HeldBack):
+        if isinstance(error, LockedOut):
             return None  # it cost no request, and a new password may come any time
         pause = FIRST_RETRY if self._failure is None else min(2 * self._failure.pause, LAST_RETRY)
         if isinstance(error, Throttled) and error.retry_after is not None:
@@ -161,7 +161,7 @@ class RenewedSource:
 
     def _keep(self, lease: _Lease, error: PollError) -> None:
         if not lease.reported:
-            _log.warning(
+            log.warning(
                 "credentials could not be renewed early, those held are used while they are good",
                 source=self.name,
                 problem=str(error),

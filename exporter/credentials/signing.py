@@ -12,13 +12,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
-from exporter.sealed import reveal
+from exporter.common.secrets import reveal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from exporter.credentials.credential import KeyPair
-    from exporter.transport import Request
+    from exporter.transport.http import Request
 
 _ALGORITHM = "SDK-HMAC-SHA256"
 

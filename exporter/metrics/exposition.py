@@ -11,7 +11,7 @@ from isal import isal_zlib
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from exporter.metrics.section import SECTIONS, deflated
+from exporter.metrics.groups import SECTIONS, deflated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.registry import Collector
 
-    from exporter.clock import Clock
-    from exporter.metrics.render import RenderedPool
+    from exporter.common.clock import Clock
+    from exporter.metrics.groups import Chunk, Section
+    from exporter.metrics.pool_text import RenderedPool
     from exporter.metrics.renderer import Renderer
-    from exporter.metrics.section import Chunk, Section
     from exporter.snapshot.pool import PoolKey
 
 _SUFFIXES = ("_total", "_bucket", "_count", "_sum")

@@ -6,18 +6,18 @@ import asyncio
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from exporter.metrics.render import RenderedPool, render_pool
+from exporter.metrics.pool_text import RenderedPool, render_pool
 from exporter.metrics.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
     from exporter.metrics.summary import Choice
+    from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.pool import PoolKey
     from exporter.snapshot.store import SnapshotStore
-    from exporter.telemetry import Telemetry
 
 
 class Renderer:
@@ -26,7 +26,7 @@ class Renderer:
     Args:
         store: whose states to render.
         clock: to time it.
-        telemetry: where the time is counted.
+        self_metrics: where the time is counted.
         worker: renders, off the event loop.
         choice: which workloads get series of their own.
         thresholds: how long workloads may wait.
@@ -41,14 +41,14 @@ class Renderer:
         store: SnapshotStore,
         *,
         clock: Clock,
-        telemetry: Telemetry,
+        self_metrics: SelfMetrics,
         worker: Executor,
         choice: Choice,
         thresholds: Thresholds = Thresholds(),  # noqa: B008  (it is immutable)
     ) -> None:
         self._store = store
         self._clock = clock
-        self._telemetry = telemetry
+        self._self_metrics = self_metrics
         self.choice = choice
         self.thresholds = thresholds
         self.swapped: Callable[[], None] = lambda: None
@@ -79,7 +79,7 @@ class Renderer:
             rendered = await asyncio.get_running_loop().run_in_executor(
                 self._worker, render_pool, state, self.choice, previous, self.thresholds
             )
-            self._telemetry.render_duration.observe(self._clock.monotonic() - started)
+            self._self_metrics.render_duration.observe(self._clock.monotonic() - started)
             self._swap({**self._pools, key: rendered})
 
     def _as_configured(self, pool: RenderedPool) -> bool:

@@ -9,8 +9,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from exporter.metrics.users import Users, by_user
-from exporter.snapshot.distribution import Distribution
-from exporter.snapshot.rejection import LIMITS
+from exporter.snapshot.counters import Distribution
+from exporter.snapshot.pool import LIMITS
 from exporter.snapshot.workload import (
     ACCELERATORS,
     FINISHED,
@@ -26,8 +26,7 @@ from exporter.snapshot.workload import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from exporter.snapshot.pool import Listing
-    from exporter.snapshot.rejection import Limit
+    from exporter.snapshot.pool import Limit, Listing
 
 _Counts = dict[tuple[str, str], int]
 _Amounts = dict[tuple[str, str], float]

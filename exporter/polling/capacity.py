@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.errors import ConnectionFailed, NotFound, PollError, RequestTimeout
-from exporter.polling.endpoint import OptionalEndpoint
-from exporter.polling.publication import published
+from exporter.api.optional_endpoint import OptionalEndpoint
+from exporter.common.errors import ConnectionFailed, NotFound, PollError, RequestTimeout
+from exporter.polling.publish import published
 from exporter.polling.schedule import Schedule, lifetime
-from exporter.snapshot.dated import Dated
+from exporter.snapshot.pool import Expiring
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from concurrent.futures import Executor
 
     from exporter.api.client import Client
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
+    from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.pool import PoolKey
     from exporter.snapshot.store import SnapshotStore
-    from exporter.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class CapacityPoller:
         stale_after: seconds that a capacity may be shown after the last success.
         worker: finds out what fits, off the event loop.
         clock: the time, and waits.
-        telemetry: where it is told whether it works.
+        self_metrics: where it is told whether it works.
         rng: for jitter.
     """
 
@@ -74,7 +74,7 @@ class CapacityPoller:
     stale_after: float
     worker: Executor
     clock: Clock
-    telemetry: Telemetry
+    self_metrics: SelfMetrics
     rng: random.Random = field(default_factory=random.Random)
     _runtime: OptionalEndpoint = field(init=False)
     _nodes: OptionalEndpoint = field(init=False)
@@ -110,7 +110,7 @@ class CapacityPoller:
         if self._watched():
             self._report(question, await question.read())
         else:
-            self.telemetry.tell_capacity(self.region, self.project_id, up=None)
+            self.self_metrics.tell_capacity(self.region, self.project_id, up=None)
 
     def _watched(self) -> list[PoolKey]:
         return self.store.pools_of(self.region, self.project_id)
@@ -123,7 +123,7 @@ class CapacityPoller:
         fresh_until = self._fresh_until()
         for key in self._watched():
             if capacity := capacities.get(key.pool):
-                change = partial(replace, capacity=Dated(capacity, fresh_until))
+                change = partial(replace, capacity=Expiring(capacity, fresh_until))
                 await published(self.store, key, change, clock=self.clock, worker=self.worker)
         return None
 
@@ -157,7 +157,7 @@ class CapacityPoller:
         except PollError as error:
             return error
         if (state := self.store.states.get(key)) is not None:  # it may be gone by now
-            self.store.publish(replace(state, free_cards=Dated(free_cards, self._fresh_until())))
+            self.store.publish(replace(state, free_cards=Expiring(free_cards, self._fresh_until())))
         return None
 
     def _fresh_until(self) -> float:
@@ -167,7 +167,7 @@ class CapacityPoller:
         """Say when something cannot be had any more, or can again."""
         before, question.outcome = question.outcome, error.outcome if error else "ok"
         up = all(other.outcome == "ok" for other in self._questions)
-        self.telemetry.tell_capacity(self.region, self.project_id, up=up)
+        self.self_metrics.tell_capacity(self.region, self.project_id, up=up)
         if question.outcome == before:
             return
         report = log.bind(region=self.region, project_id=self.project_id, outcome=question.outcome)

@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.errors import NotFound, PollError
-from exporter.polling.nearmiss import near_misses
-from exporter.polling.publication import published
+from exporter.common.errors import NotFound, PollError
+from exporter.polling.publish import published
+from exporter.polling.suggest import near_misses
 from exporter.snapshot.pool import PoolState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from concurrent.futures import Executor
 
-    from exporter.clock import Clock
-    from exporter.errors import Outcome
-    from exporter.polling.pace import Pace
-    from exporter.polling.schedule import Schedule
+    from exporter.common.clock import Clock
+    from exporter.common.errors import Outcome
+    from exporter.lifecycle.tracker import Tracker
+    from exporter.polling.schedule import Pace, Schedule
+    from exporter.self_metrics import SelfMetrics
+    from exporter.snapshot.counters import Throughput
     from exporter.snapshot.pool import Listing, PoolKey
     from exporter.snapshot.store import SnapshotStore
-    from exporter.snapshot.throughput import Throughput
-    from exporter.telemetry import Telemetry
-    from exporter.throughput.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
@@ -39,29 +38,29 @@ class PoolPoller:
         read: brings its listing, or raises a PollError.
         names: gives the display names of the project's pools by ID, as far as known.
         store: where its state goes.
-        ledger: compares its listings.
+        tracker: compares its listings.
         stale_after: seconds that a listing may be shown after the last success.
         estimates: whether to estimate when waiting workloads start.
         worker: finds out what fits, off the event loop.
         clock: the time.
-        telemetry: where the poll's duration is counted.
+        self_metrics: where the poll's duration is counted.
     """
 
     key: PoolKey
     read: Callable[[], Awaitable[Listing]]
     names: Callable[[], Mapping[str, str]]
     store: SnapshotStore
-    ledger: Ledger
+    tracker: Tracker
     stale_after: float
     estimates: bool
     worker: Executor
     clock: Clock
-    telemetry: Telemetry
+    self_metrics: SelfMetrics
 
     def watch(self) -> None:
         """Make the pool known before its first poll."""
         if self.key not in self.store.states:
-            name, throughput = self.names().get(self.key.pool), self.ledger.throughput(self.key)
+            name, throughput = self.names().get(self.key.pool), self.tracker.throughput(self.key)
             self.store.publish(PoolState(self.key, name=name, throughput=throughput))
 
     async def keep_polling(self, schedule: Schedule, pace: Pace) -> None:
@@ -89,10 +88,10 @@ class PoolPoller:
         throughput = None
         if listing is not None:
             wall = self.clock.wall() - listing.clock_ahead
-            listing, throughput = await self.ledger.record(
+            listing, throughput = await self.tracker.record(
                 self.key, listing, wall, moment=self.clock.monotonic(), estimates=self.estimates
             )
-        self.telemetry.poll_duration.observe(self.clock.monotonic() - started)
+        self.self_metrics.poll_duration.observe(self.clock.monotonic() - started)
         ended = partial(self._ended, started, outcome, explanation, listing, throughput)
         state = await published(self.store, self.key, ended, clock=self.clock, worker=self.worker)
         self._report(last, state)

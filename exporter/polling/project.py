@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.errors import PollError
-from exporter.polling.absence import LONG, Absences
-from exporter.polling.crosscheck import CheckedReader
-from exporter.polling.discovery import Discovery
-from exporter.polling.endpoint import OptionalEndpoint
+from exporter.api.optional_endpoint import OptionalEndpoint
+from exporter.common.errors import PollError
+from exporter.polling.cross_check import CheckedReader
 from exporter.polling.pool import PoolPoller
+from exporter.polling.retention import LONG, Retention
 from exporter.polling.round import Round
 from exporter.polling.schedule import Schedule, lifetime, phases
-from exporter.polling.shard import Shard
-from exporter.snapshot.dated import Dated
-from exporter.snapshot.pool import PoolKey
+from exporter.polling.selection import Discovery, Shard
+from exporter.snapshot.pool import Expiring, PoolKey
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -28,15 +26,14 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from exporter.api.client import Client
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
+    from exporter.lifecycle.tracker import Tracker
     from exporter.polling.capacity import CapacityPoller
-    from exporter.polling.crosscheck import CrossCheck
-    from exporter.polling.pace import Pace
-    from exporter.snapshot.catalogue import CatalogueEntry
-    from exporter.snapshot.pool import Listing, PoolState
+    from exporter.polling.cross_check import CrossCheck
+    from exporter.polling.schedule import Pace
+    from exporter.self_metrics import SelfMetrics
+    from exporter.snapshot.pool import Listing, PoolDescription, PoolState
     from exporter.snapshot.store import SnapshotStore
-    from exporter.telemetry import Telemetry
-    from exporter.throughput.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
@@ -55,14 +52,14 @@ class ProjectPoller:
         workspace_id: whose pools the project's list holds.
         client: asks the cloud.
         store: where the pools' states go.
-        ledger: compares their listings.
+        tracker: compares their listings.
         interval: seconds between two polls of a pool.
         pace: holds the polls against it.
         stale_after: seconds that a listing may be shown after the last success.
         estimates: whether to estimate when waiting workloads start.
         worker: holds listings against each other and against capacities, off the event loop.
         clock: the time, and waits.
-        telemetry: where things are counted.
+        self_metrics: where things are counted.
         cross_check: which listings are held against the cloud's own count.
         capacity: asks what the pools have to give; None where nobody wants to know.
         shard: which of the pools are watched here, where several exporters share them.
@@ -75,14 +72,14 @@ class ProjectPoller:
     workspace_id: str
     client: Client
     store: SnapshotStore
-    ledger: Ledger
+    tracker: Tracker
     interval: float
     pace: Pace
     stale_after: float
     estimates: bool
     worker: Executor
     clock: Clock
-    telemetry: Telemetry
+    self_metrics: SelfMetrics
     cross_check: CrossCheck
     capacity: CapacityPoller | None = None
     shard: Shard = field(default_factory=Shard)
@@ -91,23 +88,23 @@ class ProjectPoller:
     """Whether it is known which pools there are, or it was tried once to find out."""
     elsewhere: int = 0
     """How many of the project's pools other shards watch, as far as known."""
-    _catalogue: dict[str, CatalogueEntry] = field(default_factory=dict)
+    _catalogue: dict[str, PoolDescription] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _phases: Iterator[float] = field(default_factory=phases)
     _catalogue_outcome: str = "ok"
     _statistics: OptionalEndpoint = field(init=False)
-    _absences: Absences = field(init=False)
+    _retention: Retention = field(init=False)
 
     def __post_init__(self) -> None:
         # One answer may be a mistake; a configuration is meant.
-        self._absences = Absences(self.ledger, LONG if self._discovering else 0.0, self.clock)
+        self._retention = Retention(self.tracker, LONG if self._discovering else 0.0, self.clock)
         self._statistics = OptionalEndpoint(self.clock)
 
     async def run(self) -> None:
         """Poll for ever. What is not expected to go wrong ends this, and with it the process."""
         # Makes the sample, as 0; one from before a reload holds on until the first answer.
-        self.telemetry.pools.labels(self.region, self.project_id)
+        self.self_metrics.pools.labels(self.region, self.project_id)
         async with asyncio.TaskGroup() as group:
             if not self._discovering:
                 self._watch(self._chosen(), group)
@@ -172,7 +169,7 @@ class ProjectPoller:
         """Look, and watch what is there now."""
         error = await self.look() if self.concerned else None
         if error and self._discovering:
-            self.telemetry.pools.labels(self.region, self.project_id).set(len(self._tasks))
+            self.self_metrics.pools.labels(self.region, self.project_id).set(len(self._tasks))
         elif not error:
             if self._discovering:
                 self._watch(self._chosen(), group)
@@ -187,7 +184,7 @@ class ProjectPoller:
         for key in self._watched():
             entry, state = self._catalogue.get(key.pool), self.store.states[key]
             if entry is not None and (state.entry is None or state.entry.value is not entry):
-                self.store.publish(replace(state, name=entry.name, entry=Dated(entry, fresh_until)))
+                self.store.publish(replace(state, name=entry.name, entry=Expiring(entry, fresh_until)))
 
     def _watched(self) -> list[PoolKey]:
         """The project's pools in the store, also those that were watched before a reload."""
@@ -223,8 +220,8 @@ class ProjectPoller:
                     task.cancel()
                 self.store.forget(key)
                 log.info("pool is gone; not watched any more", **key._asdict())
-        remembered = (key for key in self.ledger.pools if key[:2] == (self.region, self.project_id))
-        self._absences.note(key for key in remembered if key.pool not in wanted)
+        remembered = (key for key in self.tracker.pools if key[:2] == (self.region, self.project_id))
+        self._retention.note(key for key in remembered if key.pool not in wanted)
         for pool in wanted:
             if pool in self._tasks:
                 continue
@@ -236,11 +233,11 @@ class ProjectPoller:
 
     def _count(self, wanted: AbstractSet[str], known: AbstractSet[str]) -> None:
         project = self.region, self.project_id
-        self.telemetry.pools.labels(*project).set(len(wanted))
+        self.self_metrics.pools.labels(*project).set(len(wanted))
         self.pace.watch(len(wanted))
         if self._discovering:
-            self.telemetry.pools_discovered.labels(*project).inc(len(wanted - known))
-            self.telemetry.pools_gone.labels(*project).inc(len(known - wanted))
+            self.self_metrics.pools_discovered.labels(*project).inc(len(wanted - known))
+            self.self_metrics.pools_gone.labels(*project).inc(len(known - wanted))
 
     def _schedule(self) -> Schedule:
         return Schedule(self.clock.monotonic(), self.interval, next(self._phases), self.rng)
@@ -252,12 +249,12 @@ class ProjectPoller:
             read=self._reader(key),
             names=lambda: self._names,
             store=self.store,
-            ledger=self.ledger,
+            tracker=self.tracker,
             stale_after=self.stale_after,
             estimates=self.estimates,
             worker=self.worker,
             clock=self.clock,
-            telemetry=self.telemetry,
+            self_metrics=self.self_metrics,
         )
 
     def _reader(self, key: PoolKey) -> Callable[[], Awaitable[Listing]]:
@@ -279,7 +276,7 @@ class ProjectPoller:
     def _report_catalogue(self, outcome: str, reason: str) -> None:
         """Say when listing the project's pools begins to fail, or works again."""
         if self._discovering:
-            self.telemetry.discovery_up.labels(self.region, self.project_id).set(outcome == "ok")
+            self.self_metrics.discovery_up.labels(self.region, self.project_id).set(outcome == "ok")
         if outcome == self._catalogue_outcome:
             return
         self._catalogue_outcome = outcome

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exporter.errors import PollError
+    from exporter.common.errors import PollError
     from exporter.snapshot.pool import PoolState
 
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from exporter.settings.durations import PositiveDuration
+from exporter.settings.base import Section
 from exporter.settings.project import Pattern  # noqa: TC001  (pydantic reads the annotations)
-from exporter.settings.section import Section
+from exporter.settings.types import PositiveDuration
 
 
 class ByPriority(Section):

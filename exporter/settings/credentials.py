@@ -19,9 +19,9 @@ from pydantic import (
     field_validator,
 )
 
-from exporter.quoting import quoted_path
-from exporter.settings.files import SecretFile, read_file
-from exporter.settings.section import Section, SiblingError, Text, keys_of
+from exporter.common.text import quoted_path
+from exporter.settings.base import Section, SiblingError, Text, keys_of
+from exporter.settings.types import SecretFile, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

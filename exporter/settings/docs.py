@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, SecretStr
 
-from exporter.settings.addresses import ListenAddress
 from exporter.settings.alerts import DEFAULTS, ByPriority, PendingAfter
-from exporter.settings.durations import PositiveDuration
 from exporter.settings.environment import PROJECT_VARIABLES, SETTING_VARIABLES
 from exporter.settings.load import FLAGS
 from exporter.settings.model import Settings
+from exporter.settings.types import ListenAddress, PositiveDuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, get_origin
 
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from exporter.errors import Problem
+from exporter.common.errors import Problem
+from exporter.settings.base import Section, is_text, keys_of, sections_in
 from exporter.settings.model import Settings
-from exporter.settings.section import Section, is_text, keys_of, sections_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from exporter.credentials.static import environment_keys
-from exporter.errors import ConfigurationError, CredentialsError, Problem
-from exporter.settings.duplicates import duplicates
+from exporter.common.errors import ConfigurationError, CredentialsError, Problem
+from exporter.credentials.key_files import environment_keys
+from exporter.settings.base import is_text
 from exporter.settings.environment import read_environment
+from exporter.settings.file import Document, read_document
 from exporter.settings.model import Settings
-from exporter.settings.problems import name_of, problems_of
-from exporter.settings.section import is_text
-from exporter.settings.yaml_file import Document, read_document
+from exporter.settings.problems import duplicates, name_of, problems_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,15 +10,19 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from exporter.quoting import quoted
-from exporter.settings.addresses import ListenAddress, Listening
+from exporter.common.text import quoted
 from exporter.settings.alerts import Alerts
-from exporter.settings.durations import PositiveDuration  # noqa: TC001  (pydantic reads the annotations)
-from exporter.settings.files import KeptFile, ReadableFile  # noqa: TC001  (pydantic reads the annotations)
-from exporter.settings.numbers import WholeNumber  # noqa: TC001  (pydantic reads the annotations)
+from exporter.settings.base import Listed, Section
 from exporter.settings.project import Project  # noqa: TC001  (pydantic reads the annotations)
-from exporter.settings.section import Listed, Section
 from exporter.settings.shard import Shard
+from exporter.settings.types import (
+    KeptFile,
+    ListenAddress,
+    Listening,
+    PositiveDuration,
+    ReadableFile,
+    WholeNumber,
+)
 
 _PATH = re.compile("/[A-Za-z0-9._~/-]*")
 _OWN_PATHS = ("/", "/-/healthy", "/-/ready", "/-/reload")

@@ -8,12 +8,15 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, field_validator
 
-from exporter.quoting import quoted
-from exporter.settings.addresses import Endpoint, ServiceUrl  # noqa: TC001  (pydantic reads the annotations)
+from exporter.common.text import quoted
+from exporter.settings.base import Listed, Section, SiblingError, Text
 from exporter.settings.credentials import Credentials, PasswordForm
-from exporter.settings.files import AuthoritiesFile  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.regions import REGIONS, check_known
-from exporter.settings.section import Listed, Section, SiblingError, Text
+from exporter.settings.types import (  # noqa: TC001  (pydantic reads the annotations)
+    AuthoritiesFile,
+    Endpoint,
+    ServiceUrl,
+)
 
 _PROJECT_ID = re.compile(r"[0-9a-f-]{32,36}")
 _POOL_ID = re.compile(r"[a-z0-9][a-z0-9-]{34,61}[a-z0-9]")

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.quoting import quoted
+from exporter.common.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from exporter.settings.numbers import WholeNumber  # noqa: TC001  (pydantic reads the annotations)
-from exporter.settings.section import Section
+from exporter.settings.base import Section
+from exporter.settings.types import WholeNumber  # noqa: TC001  (pydantic reads the annotations)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,7 +17,7 @@ from exporter.simulator.scenery import GPU, INFERENCE, TRAINING
 from exporter.simulator.server import Simulator
 
 if TYPE_CHECKING:
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
     from exporter.simulator.demand import Demand
     from exporter.simulator.pools import Profile
 

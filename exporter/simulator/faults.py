@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Mapping
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
 
     Respond = Callable[[], Awaitable[web.Response]]
 

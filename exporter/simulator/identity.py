@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from random import Random
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
 
 FAILURES_ALLOWED: Final = 5
 """Consecutive failures of one AK that are forgiven; one more locks it."""

@@ -10,7 +10,7 @@ from exporter.simulator.workloads import describe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
     from exporter.simulator.cluster import Cluster
     from exporter.simulator.nodes import Room
     from exporter.simulator.pools import Profile

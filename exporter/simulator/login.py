@@ -12,7 +12,7 @@ from exporter.simulator.modelarts import reply
 from exporter.simulator.refusals import by_iam
 
 if TYPE_CHECKING:
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
     from exporter.simulator.identity import Identity
 
 METADATA_TOKEN = "simulated-metadata-token"  # noqa: S105  (guards nothing: the service answers on loopback)

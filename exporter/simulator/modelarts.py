@@ -14,7 +14,7 @@ from exporter.simulator.refusals import bad_request, pool_not_found, wrong_proje
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
     from exporter.simulator.pools import Pool
 
 _NODES_PER_PAGE = 500

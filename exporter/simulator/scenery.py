@@ -1,7 +1,7 @@
 """The three pools of the demo and what is asked of them: numbers only.
 
 Chosen so that each queue builds up in the simulated day and drains in the night, while jobs of many nodes
-wait through both (`tests/simulator/test_sim_demo.py` holds them to it).
+wait through both (`tests/unit/simulator/test_sim_demo.py` holds them to it).
 """
 
 from __future__ import annotations

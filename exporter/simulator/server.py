@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-    from exporter.clock import Clock
+    from exporter.common.clock import Clock
     from exporter.simulator.pools import Pool
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

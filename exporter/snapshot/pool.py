@@ -1,20 +1,23 @@
-"""What is known of one pool at one moment."""
+"""What is known of one pool at one moment.
+
+What was read, and how long it may be believed.
+
+What of a listing is not taken as the API gave it, and why.
+
+What the project's list of pools says of one of them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.errors import Outcome
-    from exporter.snapshot.capacity import Capacity, FreeCards
-    from exporter.snapshot.catalogue import CatalogueEntry
-    from exporter.snapshot.dated import Dated
-    from exporter.snapshot.fitting import Fitting
-    from exporter.snapshot.rejection import Limit, Rejection
-    from exporter.snapshot.throughput import Throughput
+    from exporter.common.errors import Outcome
+    from exporter.snapshot.counters import Throughput
+    from exporter.snapshot.resources import Capacity, FreeCards
     from exporter.snapshot.workload import Workload
 
 
@@ -56,6 +59,21 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Fitting:
+    """The waiting workloads that fit, each looked at on its own, as if it were the next to start.
+
+    Attributes:
+        workloads: how many by type; documented types are there with 0 too.
+        since: by uid, the monotonic moment of the first snapshot since which it has fitted in every one.
+        longest: seconds of the longest such time; 0 where none fits.
+    """
+
+    workloads: Mapping[str, int]
+    since: Mapping[str, float]
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
 class PoolState:
     """A pool between two answers of the cloud; replaced as a whole by every answer, never changed.
 
@@ -89,10 +107,10 @@ class PoolState:
     read_at: float | None = None
     fresh_until: float = 0.0
     polls: Mapping[Outcome, int] = field(default_factory=dict)
-    entry: Dated[CatalogueEntry] | None = None
-    capacity: Dated[Capacity] | None = None
-    free_cards: Dated[FreeCards] | None = None
-    fitting: Dated[Fitting] | None = None
+    entry: Expiring[PoolDescription] | None = None
+    capacity: Expiring[Capacity] | None = None
+    free_cards: Expiring[FreeCards] | None = None
+    fitting: Expiring[Fitting] | None = None
     throughput: Throughput | None = None
 
     @property
@@ -107,3 +125,54 @@ class PoolState:
     def without_capacity(self) -> PoolState:
         """The same when capacities are not asked for any more."""
         return replace(self, capacity=None, free_cards=None, fitting=None)
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring(Generic[T]):
+    """Something that gets too old to be shown.
+
+    Attributes:
+        value: what was read.
+        fresh_until: the monotonic moment from which on it is not shown any more.
+    """
+
+    value: T
+    fresh_until: float
+
+
+Rejection = Literal["not_an_object", "no_uid", "malformed", "repeated_uid"]
+"""not_an_object: an item that is no JSON object. no_uid: nothing identifies it. malformed: a field's
+value has a type that no documentation mentions. repeated_uid: another one in the same answer has it."""
+
+Limit = Literal["length", "kinds"]
+"""length: a label's value is too long, and is cut. kinds: one of too many, it counts as `other`."""
+
+LIMITS: tuple[Limit, ...] = get_args(Limit)
+
+PHASES = ("Creating", "Running", "Abnormal", "Deleting", "Error")
+"""The documented phases of a pool; an open set."""
+
+NODE_STATES = ("creating", "available", "abnormal", "deleting")
+"""The states by which the API counts a pool's nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolDescription:
+    """A pool as `GET /v2/{project_id}/pools` lists it; "" is "the API did not say".
+
+    Attributes:
+        name: its display name; its ID where it has none.
+        phase: one of `PHASES`, or another.
+        type: Dedicate (a pool of its own nodes) or Logical (a share of one), or another.
+        queue_strategy: by which rule its queue is served.
+        nodes: how many nodes by (flavor, state), 0 included; empty where not known.
+    """
+
+    name: str
+    phase: str = ""
+    type: str = ""
+    queue_strategy: str = ""
+    nodes: Mapping[tuple[str, str], float] = field(default_factory=dict)

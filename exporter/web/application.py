@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from exporter.errors import ConfigurationError
+from exporter.common.errors import ConfigurationError
 from exporter.web import status
-from exporter.web.gate import gate
-from exporter.web.protocol import ALWAYS
+from exporter.web.access import gate
+from exporter.web.listener.protocol import ALWAYS
 from exporter.web.scrapes import Scrapes
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler
 
-    from exporter.clock import Clock
-    from exporter.web.live import LiveWebConfig
+    from exporter.common.clock import Clock
+    from exporter.web.config_watch import WebConfigWatcher
     from exporter.web.scrapes import Exposition
     from exporter.web.status import PoolView, ShareView
 
-_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,13 @@ class Services:
 def application(
     services: Services,
     *,
-    config: LiveWebConfig,
+    config: WebConfigWatcher,
     clock: Clock,
     telemetry_path: str = "/metrics",
     max_requests: int = 40,
     documentation: str | None = None,
 ) -> web.Application:
-    """The whole web side, but for listening (see `exporter.web.server`).
+    """The whole web side, but for listening (see `exporter.web.listener.server`).
 
     Args:
         services: what to answer from.
@@ -154,7 +154,7 @@ class _Paths:
             return web.Response(status=404, text="\n".join(("not found; there is:", *paths, "")))
         except web.HTTPException:
             raise
-        except Exception:  # noqa: BLE001  (whatever it is, it is logged and answered)
+        except Exception:
             # One path's fault stays its own, and its traceback stays in the log.
-            _log.exception("request failed", method=request.method, path=request.path)
+            log.exception("request failed", method=request.method, path=request.path)
             return web.Response(status=500, text="internal error; the exporter's log says more\n")

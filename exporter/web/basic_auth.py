@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import bcrypt
 
-from exporter.errors import TooManyChecks
+from exporter.common.errors import TooManyChecks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

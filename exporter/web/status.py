@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Template
 
-    from exporter.errors import Outcome
+    from exporter.common.errors import Outcome
 
 Tone = Literal["failing", "short", "new", "ok"]
 """failing: could not be read. short: read, but known to be incomplete. new: not tried yet."""

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.errors import ConfigurationError, Problem
-from exporter.quoting import shown_beside
+from exporter.common.errors import ConfigurationError, Problem
+from exporter.common.text import shown_beside
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from exporter.web.webconfig import TlsServerConfig
+    from exporter.web.config import TlsServerConfig
 
 CIPHERS = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",

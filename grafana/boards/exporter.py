@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.models.units import BytesIEC, PercentUnit, Seconds
 
-from exporter.telemetry import PREFIX
+from exporter.self_metrics import PREFIX
 from grafana import variables
 from grafana.boards import figures
 from grafana.colours import NONE_IS_WELL, ONE_IS_WELL, OUTCOME, TIME_LEFT

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.models.units import Seconds
 
-from exporter.snapshot.distribution import AGE_BUCKETS
+from exporter.snapshot.counters import AGE_BUCKETS
 from grafana.colours import DAY, HOUR, MINUTE
 from grafana.layout import Section
 from grafana.panels import bars, graph, heat

@@ -110,14 +110,14 @@ capabilities:
 How to ask a path, as the body of a probe. A password or a certificate stands in no manifest: for a password, the
 image's own probe takes 401 for an answer; with client certificates, an open port has to do.
 */}}
-{{- define "modelarts-exporter.probe" -}}
+{{- define "modelarts-exporter.cli.healthcheck" -}}
 {{- $web := .root.Values.webConfig -}}
 {{- if $web.clientCertificates -}}
 tcpSocket:
   port: metrics
 {{- else if $web.basicAuth -}}
 exec:
-  command: [python, -m, exporter.probe, {{ printf "%s://127.0.0.1:10310%s" (include "modelarts-exporter.scheme" .root) .path | quote }}]
+  command: [python, -m, exporter.cli.healthcheck, {{ printf "%s://127.0.0.1:10310%s" (include "modelarts-exporter.scheme" .root) .path | quote }}]
 {{- else -}}
 httpGet:
   path: {{ .path }}

@@ -63,16 +63,16 @@ spec:
         - name: metrics
           containerPort: 10310
       startupProbe:
-        {{- include "modelarts-exporter.probe" (dict "root" . "path" "/-/healthy") | nindent 8 }}
+        {{- include "modelarts-exporter.cli.healthcheck" (dict "root" . "path" "/-/healthy") | nindent 8 }}
         periodSeconds: 2
         timeoutSeconds: 5
         failureThreshold: 30
       livenessProbe:
-        {{- include "modelarts-exporter.probe" (dict "root" . "path" "/-/healthy") | nindent 8 }}
+        {{- include "modelarts-exporter.cli.healthcheck" (dict "root" . "path" "/-/healthy") | nindent 8 }}
         periodSeconds: 30
         timeoutSeconds: 5
       readinessProbe:
-        {{- include "modelarts-exporter.probe" (dict "root" . "path" "/-/ready") | nindent 8 }}
+        {{- include "modelarts-exporter.cli.healthcheck" (dict "root" . "path" "/-/ready") | nindent 8 }}
         periodSeconds: 10
         timeoutSeconds: 5
       resources:

@@ -1,0 +1,79 @@
+"""Where a project's credentials come from: the form in its settings, else the usual places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter.common.errors import ConfigurationError, CredentialsError, Problem
+from exporter.credentials.chain import DefaultChain
+from exporter.credentials.ecs_agency import EcsAgency
+from exporter.credentials.iam import IamLogin
+from exporter.credentials.key_files import configured_keys
+from exporter.credentials.renewal import RenewedSource
+from exporter.settings.credentials import AgencyForm, KeysForm, PasswordForm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import SecretStr
+
+    from exporter.app.context import Surroundings
+    from exporter.credentials.credential import CredentialSource
+    from exporter.settings.project import Project
+    from exporter.transport.http import Transport
+
+
+def source_of(
+    project: Project,
+    where: str,
+    around: Surroundings,
+    *,
+    transport: Transport,
+    direct: Callable[[], Transport],
+    timeout: float,
+) -> CredentialSource:
+    """The source of a project's credentials; nothing is asked yet.
+
+    Args:
+        project: whose.
+        where: the project in the settings: `projects[0]`.
+        around: clock, guard, home and environment.
+        transport: the project's, for a login.
+        direct: makes one that never uses a proxy, for services of the machine itself.
+        timeout: seconds for a login.
+
+    Raises:
+        ConfigurationError: what is given can be no key.
+    """
+    match project.credentials:
+        case KeysForm() as keys:
+            try:
+                return _key_source(keys)
+            except CredentialsError as error:
+                raise ConfigurationError(Problem(f"{where}.credentials", error.explanation)) from None
+        case PasswordForm() as form:
+            login = IamLogin(
+                endpoint=project.iam_endpoint,
+                username=form.username,
+                password=_plain(form.secret),
+                domain=form.domain,
+                project_id=project.project_id,
+                lockout=around.lockout,
+                transport=transport,
+                timeout=timeout,
+            )
+            return RenewedSource(login, around.clock)
+        case AgencyForm():
+            return RenewedSource(EcsAgency(direct()), around.clock)
+        case None:
+            return DefaultChain(around.environment, around.home, direct(), around.clock)
+
+
+def _key_source(form: KeysForm) -> CredentialSource:
+    token = None if form.token is None else _plain(form.token)
+    return configured_keys(_plain(form.access_key), _plain(form.secret_key), token)
+
+
+def _plain(secret: SecretStr | Path) -> str | Path:
+    return secret if isinstance(secret, Path) else secret.get_secret_value()

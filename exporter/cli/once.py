@@ -1,0 +1,27 @@
+"""`modelarts-exporter once`: one poll, the exposition on stdout."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from exporter.app.wiring import Fetching, serving
+
+if TYPE_CHECKING:
+    from exporter.app.context import Surroundings
+    from exporter.settings.model import Settings
+
+
+async def once(settings: Settings, around: Surroundings) -> int:
+    """Poll every pool once and print the exposition.
+
+    Returns:
+        0, or 1 when some pool or project could not be read; what could be read is printed all the same.
+    """
+    renderer, exposition = serving(settings, around)
+    async with await Fetching.opened(settings, around, patience=settings.poll.timeout) as fetching:
+        results = [await project.once() for project in fetching.projects]
+    await renderer.catch_up()
+    sys.stdout.buffer.writelines(await exposition.scrape())
+    sys.stdout.buffer.flush()
+    return 0 if all(result.well for result in results) else 1

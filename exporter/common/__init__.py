@@ -1,0 +1,1 @@
+"""Leaves: modules that import nothing of the exporter but each other."""

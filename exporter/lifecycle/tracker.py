@@ -1,0 +1,135 @@
+"""The one owner of what is remembered of the pools."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from exporter.lifecycle.pool_history import PoolHistory
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from concurrent.futures import Executor, Future
+    from pathlib import Path
+
+    from exporter.lifecycle.persistence import Persistence
+    from exporter.self_metrics import SelfMetrics
+    from exporter.snapshot.counters import Throughput
+    from exporter.snapshot.pool import Listing, PoolKey
+
+log = structlog.get_logger(__name__)
+
+
+class Recorded(NamedTuple):
+    """What is known of a pool after a listing.
+
+    Attributes:
+        listing: with what only those before it can tell.
+        throughput: what got through so far: the same value as before where nothing is new.
+    """
+
+    listing: Listing
+    throughput: Throughput
+
+
+class Tracker:
+    """Compares every pool's listings, one after the other.
+
+    Outlives configurations: a pool that is watched before and after a reload goes on.
+
+    Args:
+        self_metrics: where writes to the state file are counted.
+        worker: does one thing after the other, off the event loop.
+    """
+
+    def __init__(self, self_metrics: SelfMetrics, worker: Executor) -> None:
+        self._self_metrics = self_metrics
+        self._pools: dict[PoolKey, PoolHistory] = {}
+        # Only the worker touches memories and file, so a poll that a reload cancels leaves none half done.
+        self._worker = worker
+        self._persistence: Persistence | None = None
+
+    @contextmanager
+    def kept_in(self, path: Path | None, now: float) -> Iterator[None]:
+        """Take up what a state file has kept, and keep everything in it until the end.
+
+        Args:
+            path: of the file; None for none.
+            now: Unix seconds.
+
+        Raises:
+            ConfigurationError: another exporter keeps its state there.
+        """
+        if path is None:
+            yield
+            return
+        from exporter.lifecycle.persistence import Persistence  # noqa: PLC0415  (SQLite takes a MiB)
+
+        self._persistence, self._pools = Persistence.begun(path, self._self_metrics, now)
+        try:
+            yield
+        finally:
+            self._worker.submit(self._persistence.end).result()
+            self._persistence = None
+
+    @property
+    def pools(self) -> Collection[PoolKey]:
+        """The pools that are remembered."""
+        return tuple(self._pools)
+
+    def throughput(self, key: PoolKey) -> Throughput | None:
+        """What got through a pool so far; None where it was never listed."""
+        memory = self._pools.get(key)
+        return memory.throughput if memory else None
+
+    async def record(
+        self,
+        key: PoolKey,
+        listing: Listing,
+        now: float,
+        *,
+        moment: float | None = None,
+        estimates: bool = False,
+    ) -> Recorded:
+        """Count what a listing tells. What is returned has been written to the state file before.
+
+        So nothing that was shown is taken back by a crash, and nothing that was written is counted twice.
+
+        Args:
+            key: the pool.
+            listing: what was read.
+            now: when, in Unix seconds.
+            moment: when, by a clock that nobody sets; None where that is `now` too.
+            estimates: whether to estimate when waiting workloads start.
+        """
+        work = partial(self._record, key, listing, now, moment, estimates=estimates)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
+    def forget(self, key: PoolKey) -> None:
+        """Drop what is remembered of a pool that is not watched any more."""
+        # Behind a poll that may still be counted.
+        self._worker.submit(self._forget, key).add_done_callback(partial(_told, key))
+
+    def _record(
+        self, key: PoolKey, listing: Listing, now: float, moment: float | None, *, estimates: bool
+    ) -> Recorded:
+        memory = self._pools.setdefault(key, PoolHistory())
+        found = memory.take(listing, now, moment)
+        if self._persistence is not None:
+            self._persistence.keep(key, memory, found)
+        return Recorded(memory.completed(listing, estimates=estimates), memory.throughput)
+
+    def _forget(self, key: PoolKey) -> None:
+        self._pools.pop(key, None)
+        if self._persistence is not None:
+            self._persistence.drop(key)
+
+
+def _told(key: PoolKey, forgotten: Future[None]) -> None:
+    """Nobody waits for it, so nobody else would hear of a defect."""
+    if not forgotten.cancelled() and (error := forgotten.exception()):
+        log.error("what is remembered of the pool could not be dropped", **key._asdict(), reason=repr(error))

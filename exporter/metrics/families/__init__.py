@@ -1,0 +1,1 @@
+"""The metric families: one declared entry each."""

@@ -1,0 +1,1 @@
+"""One HTTP request and its whole answer, bounded in time and size."""

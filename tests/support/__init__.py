@@ -1,0 +1,1 @@
+"""What tests share: clocks, servers, processes and made-up values, one meaning a name."""

@@ -1,0 +1,1 @@
+"""The real image, built and started without a container engine."""

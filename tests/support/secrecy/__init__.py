@@ -1,0 +1,1 @@
+"""Secrets that can be recognised, and everything that could show one."""

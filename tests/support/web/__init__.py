@@ -1,0 +1,1 @@
+"""The web server of the tests, and raw connections to it."""

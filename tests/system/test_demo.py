@@ -1,0 +1,116 @@
+"""`modelarts-exporter demo`, as a user starts it, before the real Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from support.programs import program, promtool_findings
+from support.running import running_demo, running_prometheus
+
+from exporter.metrics.families.pool import FAMILIES
+from exporter.self_metrics import PREFIX
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LATER = {"modelarts_workload_estimated_start_seconds"}
+"""Takes some starts to be seen."""
+
+CONTRACT = {family.name for family in FAMILIES if "histogram" not in family.kind} - LATER | {
+    "modelarts_pool_wait_seconds_bucket",
+    "modelarts_pool_run_seconds_bucket",
+    "modelarts_pool_pending_age_seconds_bucket",
+    "modelarts_pool_pending_age_seconds_gcount",
+    "modelarts_pool_pending_age_seconds_gsum",
+    f"{PREFIX}build_info",
+    f"{PREFIX}poll_duration_seconds_count",
+    f"{PREFIX}api_requests_total",
+    f"{PREFIX}api_request_duration_seconds_bucket",
+    f"{PREFIX}api_retries_total",
+    f"{PREFIX}workloads_rejected_total",
+    f"{PREFIX}quantities_unparsable_total",
+    f"{PREFIX}credentials_expiry_timestamp_seconds",
+    f"{PREFIX}config_last_reload_successful",
+    f"{PREFIX}config_last_reload_success_timestamp_seconds",
+    f"{PREFIX}web_config_last_reload_successful",
+    f"{PREFIX}render_duration_seconds_count",
+    "process_resident_memory_bytes",
+    "python_info",
+}
+
+
+async def test_the_demo_serves_every_family_and_promtool_has_no_finding() -> None:
+    """Once ready, every family of the contract has a series, and queues, runs and a stuck job are there."""
+    async with running_demo() as demo:
+        assert (await demo.get("/-/healthy"))[0] == 200
+        await demo.ready()
+        # Rendering follows the poll, and capacities follow both; a scrape in between shows what there is.
+        text, families = b"", ("workload_nodes", "pool_oldest_fitting_seconds", "pool_free_accelerators")
+        while any(f"modelarts_{family}{{".encode() not in text for family in families):
+            text = (await demo.get("/metrics"))[1]
+        assert promtool_findings(text) == ""
+        names = {line.split("{")[0].split(" ")[0] for line in text.decode().splitlines() if line[:1] != "#"}
+        assert names >= CONTRACT
+        waits = re.findall(rb"modelarts_workload_pending_duration_seconds\{.*\} (\d+)", text)
+        assert max(map(int, waits)) > 24 * 3600
+        status, page = await demo.get("/")
+        assert status == 200
+        assert page.count(b"pool-") >= 3
+
+
+async def test_sigterm_ends_the_demo_with_status_0() -> None:
+    """An orderly end: 0, and no traceback."""
+    async with running_demo() as demo:
+        demo.process.send_signal(signal.SIGTERM)
+        _, errors = await demo.process.communicate()
+        assert demo.process.returncode == 0
+        assert b"Traceback" not in errors
+
+
+async def test_a_real_prometheus_scrapes_every_family(tmp_path: Path) -> None:
+    """Prometheus itself reads the demo, by the format it prefers, and has series of every family."""
+    async with running_demo() as demo:
+        await demo.ready()
+        async with running_prometheus(program("prometheus"), demo.url, tmp_path) as prometheus:
+            while not set(await prometheus.ask("label/__name__/values") or ()) >= CONTRACT:
+                pass
+            while not (up := await prometheus.ask("query", query="up") or {"result": []})["result"]:
+                pass
+            assert [sample["value"][1] for sample in up["result"]] == ["1"]
+
+
+async def test_a_port_in_use_is_a_clear_sentence() -> None:
+    """Exit 2 and one line, no traceback."""
+    async with running_demo() as demo:
+        address = demo.url.removeprefix("http://")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "exporter", "demo", f"--web.listen-address={address}"),
+            stdout=-1,
+            stderr=-1,
+        )
+        _, errors = await process.communicate()
+    assert process.returncode == 2
+    [line] = [line for line in errors.decode().splitlines() if line.startswith("web.listen_address")]
+    assert f"{address} is in use" in line
+    assert "Traceback" not in errors.decode()
+
+
+@pytest.mark.parametrize("arguments", [["--config.check"], []], ids=["check", "run"])
+async def test_no_configuration_at_all_says_how_to_begin(arguments: list[str]) -> None:
+    """Exit 2; the sentence names both ways to configure a project, and the demo."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "exporter", *arguments),
+        stdout=-1,
+        stderr=-1,
+        env={"PATH": os.environ["PATH"]},
+    )
+    _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert "MODELARTS_EXPORTER_POOLS" in errors.decode()
+    assert "modelarts-exporter demo" in errors.decode()

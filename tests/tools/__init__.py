@@ -1,0 +1,1 @@
+"""Programs for maintainers: bench, fuzz, soak, faults. Run by `make`."""

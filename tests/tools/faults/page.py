@@ -1,0 +1,94 @@
+"""What was measured -> `docs/faults.md`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tools.faults.world import A, B, C
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tools.faults.fault import Fault
+    from tools.faults.watching import Measured
+
+_INTRODUCTION = """\
+# What a fault looks like, and when it is over
+
+Measured, not meant: every line is a fault that was let loose on the running daemon with a simulated cloud, in
+virtual time. `make faults` writes this page; the tests fail where it is not what they measure. The daemon
+watches pools A and B of one project, and C of another one in another region with other keys. All is set as it
+comes: `poll.interval` 60 s, `poll.timeout` 10 s, `poll.stale_after` 5 min.
+
+- **Meanwhile**: what `/metrics` says of the pools that are hit, with the label `outcome` of
+  `modelarts_exporter_polls_total`; the status page adds a sentence with advice. A pool that is down keeps the
+  figures of its last good listing until they are stale (`kept 5 min`), then has none: never 0, never wrong
+  ones. `modelarts_pool_last_success_timestamp_seconds` tells their age. `/-/healthy` stays 200.
+- **Go on**: the pools that do not notice.
+- **Requests**: to the project's cloud, retries and those that never got there included; in brackets, how many
+  there are in as long without a fault.
+- **Refused**: the most refusals of one key or user in a row within 5 minutes. The cloud locks a key at 6.
+- **Well again**: from the end of the fault until every pool is up with the right figures. A pool is asked
+  once a minute, so up to 63 s are nothing but the wait for its turn.
+"""
+
+_CLOSE = """\
+A full disk under `state.path` costs what a restart would find there, and nothing else: pools are polled and
+shown as ever, `modelarts_exporter_state_writes_total{outcome="failed"}` counts, and the first poll with room
+again writes. `tests/system/test_processes.py` holds that against a real process, and SIGSTOP and SIGCONT too.
+"""
+
+_HEAD = """\
+| fault | lasts | meanwhile | go on | requests (usual) | refused | well again |
+|---|---:|---|---|---:|---:|---:|
+"""
+
+
+def page(groups: Mapping[str, Mapping[str, str]]) -> str:
+    """The page.
+
+    Args:
+        groups: by title, the rows by the fault's name.
+    """
+    tables = (f"## {title}\n\n{_HEAD}{''.join(rows.values())}" for title, rows in groups.items())
+    return "\n".join((_INTRODUCTION, *tables, _CLOSE))
+
+
+def row(fault: Fault, found: Measured) -> str:
+    """A fault's line."""
+    cells = (
+        fault.name,
+        f"{fault.minutes} min" if fault.minutes else "",
+        _meanwhile(fault, found),
+        _going_on(fault),
+        f"{found.requests} ({found.usual})",
+        str(found.refused or ""),
+        "at once" if not found.recovery else _duration(found.recovery),
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _meanwhile(fault: Fault, found: Measured) -> str:
+    outcomes = ", ".join(f"`{outcome}`" for outcome in sorted(found.outcomes))
+    match fault.shown:
+        case "well":
+            return "all is well"
+        case "gone":
+            return "down, `not_found`, until the next look at the project's list; then no series"
+        case "short":
+            return f"up, `listing_complete` 0, {outcomes}"
+        case _ if not fault.minutes:
+            return "no answer to scrapes"
+        case _:
+            kept = f"figures kept {found.kept} min" if found.kept else "figures kept"
+            return f"down, {outcomes}; {kept}"
+
+
+def _going_on(fault: Fault) -> str:
+    hit = () if fault.shown == "well" else fault.hits
+    return ", ".join(name for name, pool in (("A", A), ("B", B), ("C", C)) if pool not in hit)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,289 @@
+"""When capacities are asked for, and what the answer, or its absence, does to the pools."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+from support.cloud import POOL, PROJECT, REGION, cloud_of, jobs
+from support.fakes import LateWorker, NoThread
+
+from exporter.api.optional_endpoint import HOUR
+from exporter.common.errors import RequestTimeout
+from exporter.polling.capacity import CapacityPoller
+from exporter.simulator import faults
+from exporter.snapshot.pool import Listing, PoolKey, PoolState
+from exporter.snapshot.resources import Amounts, Capacity, FreeCards
+from exporter.snapshot.store import SnapshotStore
+from exporter.snapshot.workload import Workload
+
+if TYPE_CHECKING:
+    from support.cloud import Cloud
+    from support.fakes import FakeClock
+
+CARD = "huawei.com/ascend-1980"
+KEY = PoolKey(REGION, PROJECT, POOL)
+
+
+def poller(cloud: Cloud, clock: FakeClock, *, watched: bool = True, nodes: bool = False) -> CapacityPoller:
+    store = SnapshotStore()
+    if watched:
+        store.publish(PoolState(KEY))
+    return CapacityPoller(
+        region=REGION,
+        project_id=PROJECT,
+        client=cloud.client,
+        store=store,
+        interval=60.0,
+        nodes=nodes,
+        stale_after=300.0,
+        worker=NoThread(),
+        clock=clock,
+        self_metrics=cloud.self_metrics,
+    )
+
+
+def capacity_up(cloud: Cloud) -> float | None:
+    return cloud.sample("capacity_up", region=REGION, project_id=PROJECT)
+
+
+async def test_a_pool_gets_its_capacity(clock: FakeClock) -> None:
+    """One request for the project; pools that nobody watches are left aside."""
+    async with cloud_of(clock) as cloud:
+        capacities = poller(cloud, clock)
+        other = PoolState(PoolKey(REGION, "another project", POOL))
+        capacities.store.publish(other)
+        await capacities.poll()
+        capacity = capacities.store.states[KEY].capacity
+        assert capacity is not None
+        assert capacity.value.total.known == {
+            "cpu": 768.0,
+            "memory": 6144 * 2.0**30,
+            "huawei.com/ascend-1980": 32.0,
+        }
+        assert capacity.fresh_until == clock.monotonic() + 300.0
+        assert capacities.store.states[other.key] is other
+        assert capacities.store.states.keys() == {KEY, other.key}
+        assert (cloud.requests("runtime"), capacity_up(cloud)) == (1, 1.0)
+        assert cloud.sample("api_requests_total", endpoint="runtime", code="200") == 1.0
+
+
+async def test_a_listing_that_comes_while_the_capacity_is_looked_at_is_kept(clock: FakeClock) -> None:
+    """What fits is found out off the event loop, and follows both."""
+    waiting = Workload(uid="u", type="train", status="Queue", cpu_cores=8.0)
+    async with cloud_of(clock) as cloud:
+        capacities = poller(cloud, clock)
+        capacities.worker = worker = LateWorker()
+        poll = asyncio.ensure_future(capacities.poll())
+        await worker.asked()
+        state = PoolState(KEY, outcome="ok", listing=Listing((waiting,)), fresh_until=2_000.0)
+        capacities.store.publish(state)
+        while not poll.done():
+            worker.work()
+            await asyncio.sleep(0)
+        after = capacities.store.states[KEY]
+        assert (after.outcome, after.listing) == ("ok", state.listing)
+        assert after.capacity is not None
+        assert after.fitting is not None
+        assert after.fitting.value.workloads["train"] == 1
+
+
+async def test_without_pools_nothing_is_asked(clock: FakeClock) -> None:
+    """Before discovery has found anything there is nobody to ask for."""
+    async with cloud_of(clock) as cloud:
+        await poller(cloud, clock, watched=False).poll()
+        assert cloud.requests("runtime") == 0
+
+
+async def test_without_pools_nothing_is_told(clock: FakeClock) -> None:
+    """When the last pool is gone, whether capacities could be read for it is not said any more."""
+    async with cloud_of(clock) as cloud:
+        capacities = poller(cloud, clock)
+        await capacities.poll()
+        assert capacity_up(cloud) == 1.0
+        capacities.store.forget(KEY)
+        await capacities.poll()
+        assert capacity_up(cloud) is None
+        capacities.store.publish(PoolState(KEY))
+        await capacities.poll()
+        assert capacity_up(cloud) == 1.0
+
+
+async def test_a_region_without_the_endpoint_is_asked_once_an_hour(clock: FakeClock) -> None:
+    """404: it is said once, nothing else suffers, and after an hour it is tried again."""
+    async with cloud_of(clock, jobs(1)) as cloud:
+        cloud.simulator.faults.plant(faults.html(404), endpoint="runtime")
+        capacities = poller(cloud, clock)
+        with capture_logs() as logs:
+            for _ in range(60):
+                await capacities.poll()
+                clock.advance(HOUR / 60)
+        assert (cloud.requests("runtime"), capacity_up(cloud)) == (1, 0.0)
+        assert [line["outcome"] for line in logs] == ["not_found"]
+        assert capacities.store.states[KEY] == PoolState(KEY)
+        cloud.simulator.faults.clear()
+        await capacities.poll()
+        assert (cloud.requests("runtime"), capacity_up(cloud)) == (2, 1.0)
+        assert capacities.store.states[KEY].capacity is not None
+
+
+@pytest.mark.parametrize("fault", [faults.forbidden(), faults.html(), faults.html(503)], ids=str)
+async def test_a_failure_is_visible_and_keeps_what_was_known(clock: FakeClock, fault: faults.Fault) -> None:
+    """The last capacity stays until it is too old; the pool's own outcome does not change."""
+    async with cloud_of(clock) as cloud:
+        capacities = poller(cloud, clock)
+        await capacities.poll()
+        before = capacities.store.states[KEY]
+        cloud.simulator.faults.plant(fault, endpoint="runtime")
+        with capture_logs() as logs:
+            await capacities.poll()
+            await capacities.poll()
+        assert capacities.store.states[KEY] is before
+        assert capacity_up(cloud) == 0.0
+        assert len(logs) == 1
+
+
+async def test_a_slow_pace_does_not_make_capacities_stale(clock: FakeClock) -> None:
+    """What is asked for once an hour may be shown for two."""
+    async with cloud_of(clock) as cloud:
+        capacities = poller(cloud, clock)
+        capacities.interval = 3600.0
+        await capacities.poll()
+        capacity = capacities.store.states[KEY].capacity
+        assert capacity is not None
+        assert capacity.fresh_until == clock.monotonic() + 7200.0
+
+
+async def test_free_cards_node_by_node(clock: FakeClock) -> None:
+    """One request a pool, several where it has many nodes; the pool that most are free on is told."""
+    async with cloud_of(clock) as cloud:
+        whole = cloud.pool.profile.whole_node
+        cloud.pool.free = (*(whole._replace(cards=0b11),) * 700, whole._replace(cards=0b1111_0111))
+        capacities = poller(cloud, clock, nodes=True)
+        await capacities.poll()
+        free_cards = capacities.store.states[KEY].free_cards
+        assert free_cards is not None
+        assert free_cards.value == FreeCards({CARD: 1407.0}, {CARD: 7.0})
+        assert (cloud.requests("nodes"), cloud.requests("runtime"), capacity_up(cloud)) == (2, 1, 1.0)
+
+
+async def test_nodes_are_asked_for_only_where_wanted(clock: FakeClock) -> None:
+    """Not by default; and not of a pool that cannot be read, which says so itself."""
+    async with cloud_of(clock) as cloud:
+        await poller(cloud, clock).poll()
+        failing = poller(cloud, clock, nodes=True)
+        failing.store.publish(PoolState(KEY, outcome="not_found"))
+        await failing.poll()
+        assert (cloud.requests("nodes"), capacity_up(cloud)) == (0, 1.0)
+
+
+async def test_a_region_without_nodes_still_has_capacities(clock: FakeClock) -> None:
+    """404: told once and left alone for an hour, for all pools of the project."""
+    async with cloud_of(clock) as cloud:
+        cloud.simulator.faults.plant(faults.html(404), endpoint="nodes")
+        capacities = poller(cloud, clock, nodes=True)
+        capacities.store.publish(PoolState(KEY._replace(pool="pool-other")))
+        await capacities.poll()
+        await capacities.poll()
+        assert (cloud.requests("nodes"), cloud.requests("runtime"), capacity_up(cloud)) == (1, 2, 0.0)
+        assert capacities.store.states[KEY].capacity is not None
+        cloud.simulator.faults.clear()
+        clock.advance(HOUR)
+        await capacities.poll()
+        assert cloud.requests("nodes") == 3
+        assert capacities.store.states[KEY].free_cards is not None
+
+
+async def test_nodes_that_do_not_answer_cost_no_capacity(clock: FakeClock) -> None:
+    """While one node request hangs, capacities are read on and on, and keep the pools' figures fresh."""
+
+    class Stop(Exception):
+        pass
+
+    class Hanging:
+        """A cloud whose nodes never come."""
+
+        asked = 0
+
+        async def capacities(self) -> dict[str, Capacity]:
+            self.asked += 1
+            if self.asked == 10:
+                raise Stop
+            return {POOL: Capacity(Amounts(float(self.asked)), Amounts())}
+
+        async def free_cards(self, _: str) -> FreeCards:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async with cloud_of(clock) as cloud:
+        capacities = poller(cloud, clock, nodes=True)
+        capacities.client = Hanging()  # type: ignore[assignment]  # the two questions that are asked
+        with pytest.raises(ExceptionGroup) as caught:
+            await capacities.run()
+        assert caught.group_contains(Stop)
+        capacity = capacities.store.states[KEY].capacity
+        assert capacity is not None
+        assert (capacity.value.total.cpu_cores, capacity.fresh_until > clock.monotonic()) == (9.0, True)
+
+
+async def test_a_round_of_nodes_ends_where_no_answer_comes(clock: FakeClock) -> None:
+    """It is told once, capacities are told apart from it, and the next round begins with the others."""
+    other = KEY._replace(pool="pool-other")
+    asked: list[str] = []
+
+    class Slow:
+        """A cloud in which one pool's nodes take too long."""
+
+        slow = True
+
+        async def capacities(self) -> dict[str, Capacity]:
+            return {}
+
+        async def free_cards(self, pool: str) -> FreeCards:
+            asked.append(pool)
+            if pool == POOL and self.slow:
+                raise RequestTimeout("no whole answer", where="GET nodes")
+            return FreeCards({}, {})
+
+    async with cloud_of(clock) as cloud:
+        capacities = poller(cloud, clock, nodes=True)
+        capacities.store.publish(PoolState(other))
+        capacities.client = slow = Slow()  # type: ignore[assignment]  # the two questions that are asked
+        with capture_logs() as logs:
+            await capacities.poll()
+            assert (asked, capacity_up(cloud)) == ([POOL], 0.0)
+            await capacities.poll()
+            assert (asked, capacity_up(cloud)) == ([POOL, other.pool, POOL], 0.0)
+            slow.slow = False
+            await capacities.poll()
+        assert capacity_up(cloud) == 1.0
+        assert [line["event"] for line in logs] == [
+            "the pools' nodes cannot all be read",
+            "the pools' nodes are read again",
+        ]
+
+
+async def test_it_asks_at_its_own_pace(clock: FakeClock) -> None:
+    """At once, then once an interval, with some jitter; a reload or a slow answer does not add up."""
+
+    class Stop(Exception):
+        pass
+
+    async with cloud_of(clock) as cloud:
+        capacities = poller(cloud, clock)
+        waits: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            clock.advance(seconds)
+            if len(waits) == 10:
+                raise Stop
+
+        clock.sleep = sleep  # type: ignore[method-assign]  # the throttle never waits at this rate
+        with pytest.raises(ExceptionGroup) as caught:
+            await capacities.run()
+        assert caught.group_contains(Stop)
+        assert cloud.requests("runtime") == 10
+        assert all(54.0 <= wait <= 66.0 for wait in waits)

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from exporter import __version__
+from exporter.cli.args import Command, Invocation, parse
+from exporter.settings.load import FLAGS
+
+
+@pytest.mark.parametrize("command", ["demo", "check", "once"])
+@pytest.mark.parametrize("flags", [["--log.level=debug"], ["--log.level", "info", "--log.level", "debug"]])
+def test_command_stands_before_or_after_flags(command: Command, flags: list[str]) -> None:
+    """The order of command and flags does not matter."""
+    wanted = Invocation(command=command, flags={"log.level": "debug"})
+
+    assert parse([command, *flags]) == wanted
+    assert parse([*flags, command]) == wanted
+
+
+def test_nothing_given() -> None:
+    """Without arguments it is the daemon, and no setting is given: a default here would beat the file."""
+    assert parse([]) == Invocation(command=None, config_file=None, config_check=False, flags={})
+
+
+def test_configuration_file_and_check() -> None:
+    """File and check are no settings."""
+    assert parse(["--config.check", "--config.file=exporter.yml"]) == Invocation(
+        config_file=Path("exporter.yml"), config_check=True
+    )
+
+
+@pytest.mark.parametrize(("path", "flag"), FLAGS.items())
+def test_flag_is_named_as_problems_name_it(path: str, flag: str) -> None:
+    """The name of a flag in a problem is a flag that exists and sets that setting."""
+    argv = [flag] if path == "web.enable_lifecycle" else [flag, "x"]
+
+    assert list(parse(argv).flags) == [path]
+
+
+def test_every_flag_of_a_setting_has_a_name_in_problems(capsys: pytest.CaptureFixture[str]) -> None:
+    """No flag is missing where problems take their names from."""
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    flags = {
+        word for word in capsys.readouterr().out.split() if word.startswith(("--web.", "--shard.", "--log."))
+    }
+
+    assert {flag.partition("=")[0] for flag in flags} == set(FLAGS.values())
+
+
+def test_listen_address_is_repeatable() -> None:
+    """Several addresses are one setting, around a command too."""
+    given = parse(["--web.listen-address", ":1", "once", "--web.listen-address=:2"])
+
+    assert given == Invocation(command="once", flags={"web.listen_address": [":1", ":2"]})
+
+
+@pytest.mark.parametrize(
+    "argv", [["--web.listen", ":1"], ["--log.leve=debug"], ["serve"], ["demo", "check"], ["--config.file"]]
+)
+def test_what_does_not_exist_is_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Abbreviated, unknown or incomplete arguments are one line on stderr and exit 2."""
+    with pytest.raises(SystemExit) as exited:
+        parse(argv)
+
+    assert exited.value.code == 2
+    assert capsys.readouterr().err.startswith("modelarts-exporter: ")
+
+
+def test_help_fits_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Help is readable at 80 columns and names commands, flags, variables and the documentation."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    with pytest.raises(SystemExit) as exited:
+        parse(["--help"])
+
+    text = capsys.readouterr().out
+    assert exited.value.code == 0
+    assert max(map(len, text.splitlines())) <= 80
+    for word in (
+        "demo",
+        "check",
+        "once",
+        "--config.file",
+        "MODELARTS_EXPORTER_REGION",
+        "README.md",
+        *FLAGS.values(),
+    ):
+        assert word in text
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """The version goes with the program's name."""
+    with pytest.raises(SystemExit) as exited:
+        parse(["--version"])
+
+    assert (exited.value.code, capsys.readouterr().out) == (0, f"modelarts-exporter {__version__}\n")
