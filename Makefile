@@ -48,8 +48,10 @@ format: $(READY)  ## put the code in shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(READY)  ## write docs/metrics.md from the tables in the code
+docs: $(READY)  ## write what docs/ has from code: metrics, settings, alerts
 	$(BIN)/python -m exporter.metrics.docs > docs/metrics.md
+	$(BIN)/python -m exporter.settings.docs docs/configuration.md
+	PYTHONPATH=tests $(BIN)/python -m tools.alerts_page > docs/alerts.md
 
 faults: $(READY)  ## run the daemon through every fault, and write docs/faults.md from what was measured
 	PYTHONPATH=tests $(BIN)/python -m tools.faults docs/faults.md

@@ -45,8 +45,11 @@ class PendingAfter(Section):
     """How long workloads may wait, by type.
 
     Attributes:
-        train: and so on: the documented types; None leaves one as it is without this.
-        other: for types that are not documented.
+        train: training jobs.
+        infer: inference services.
+        notebook: notebooks.
+        x_infer: workloads of type x-infer.
+        other: types that are not documented.
     """
 
     train: Patience | None = None
@@ -77,8 +80,8 @@ class PoolAlerts(Section):
     """What differs for some pools.
 
     Attributes:
-        match: of those pools, found in ID or display name.
-        pending_after: what differs.
+        match: applies to pools in whose ID or display name it is found.
+        pending_after: as `alerts.pending_after`, for these pools. What it does not name stays as it is.
     """
 
     match: Pattern
@@ -89,8 +92,9 @@ class Alerts(Section):
     """When somebody is told.
 
     Attributes:
-        pending_after: for every pool; what it does not name is as in `DEFAULTS`.
-        pools: exceptions; where several match a pool, the first of them that names a type and priority holds.
+        pending_after: how long a workload may wait before `ModelArtsWorkloadWaitsTooLong` fires, by type.
+        pools: exceptions for some pools. Where several match a pool, the first that names the type and the
+            priority applies.
     """
 
     pending_after: PendingAfter = PendingAfter()

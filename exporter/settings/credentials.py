@@ -77,7 +77,16 @@ def _either(secret: SecretStr | None, file: Path | None) -> SecretStr | Path:
 
 
 class KeysForm(Section):
-    """An access key and its secret key; with a security token when they are temporary."""
+    """An access key and its secret key; with a security token when they are temporary.
+
+    Attributes:
+        ak: access key.
+        ak_file: file that holds the access key. Either this or `ak`.
+        sk: secret key.
+        sk_file: file that holds the secret key. Either this or `sk`.
+        security_token: security token of a temporary key.
+        security_token_file: file that holds the security token. Either this or `security_token`.
+    """
 
     ak: _Key | None = None
     ak_file: _KeyFile | None = Field(default=None, validate_default=True)
@@ -113,7 +122,14 @@ class KeysForm(Section):
 
 
 class PasswordForm(Section):
-    """An IAM user, who logs in for a token."""
+    """An IAM user, who logs in for a token.
+
+    Attributes:
+        username: name of the IAM user.
+        password: the user's password.
+        password_file: file that holds the password. Either this or `password`.
+        domain: name of the account that the user belongs to.
+    """
 
     username: Text
     password: _Secret | None = None
@@ -138,7 +154,11 @@ def _chosen(agency: bool) -> bool:
 
 
 class AgencyForm(Section):
-    """The agency of the ECS that the exporter runs on."""
+    """The agency of the ECS that the exporter runs on.
+
+    Attributes:
+        agency: use the agency of the ECS on which the exporter runs. Only `true`.
+    """
 
     agency: Annotated[bool, AfterValidator(_chosen)]
 

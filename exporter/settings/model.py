@@ -1,4 +1,7 @@
-"""The settings as a whole, in the shape of the configuration file; every default is here."""
+"""The settings as a whole, in the shape of the configuration file; every default is here.
+
+The meaning of a field, under `Attributes`, is what docs/configuration.md says of it: `make docs`.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,15 @@ class Poll(Section):
     """How often and how hard the cloud is asked.
 
     Attributes:
-        interval: seconds between two polls of a pool.
-        timeout: seconds for one request, body included.
-        stale_after: seconds after which a pool that was not read loses its workload series.
-        requests_per_second: per project.
+        interval: how often each pool is listed. The polls of a project are spread over the interval.
+        timeout: longest time for one request, body included.
+        stale_after: a pool that was not read for this long loses the series of its listing. At least twice
+            `poll.interval`.
+        requests_per_second: requests per project, evenly spaced. 10 are enough for 600 pools a minute; with
+            more, each pool is read less often, and the log says so. A limit that the cloud names is kept.
         concurrency: requests in flight per project.
-        cross_check: which listings are held against the cloud's own count of the pool's workloads, one more
-            request each: off; paged: those of more than one page; always.
+        cross_check: which listings are compared with the cloud's own count of the pool's workloads, at one
+            more request each. `paged`: listings of more than one page.
     """
 
     interval: PositiveDuration = 60.0
@@ -62,11 +67,13 @@ class Workloads(Section):
     """How much detail is shown of a pool.
 
     Attributes:
-        series: which workloads get series of their own.
-        limit: how many of them per pool.
-        user_metrics: whether there are figures by user.
-        user_limit: how many users per pool are shown by name.
-        estimates: whether to estimate when waiting workloads start.
+        series: which workloads get series of their own. `waiting`: status Queue or Pending; `active`: every
+            status that is not final.
+        limit: how many workloads per pool get series; the longest waiting first, then the longest running.
+        user_metrics: workloads and requested cards by user.
+        user_limit: how many users per pool are shown by name: those who ask for most cards. The others are
+            added up as `other`.
+        estimates: estimate when waiting workloads start (see docs/throughput.md for the error).
     """
 
     series: Literal["none", "waiting", "active", "all"] = "waiting"
@@ -80,9 +87,9 @@ class Capacity(Section):
     """Whether and how often the cloud is asked what the pools have to give.
 
     Attributes:
-        read: none; pools: one request for all pools of a project; nodes: besides, one request for each
-            pool, for its free cards node by node.
-        interval: seconds between two requests. The cloud averages over a minute: faster gains nothing.
+        read: `pools`: one request for all pools of a project; `nodes`: also one request per pool, for its
+            free cards node by node.
+        interval: how often. The cloud averages over a minute, so shorter gains nothing.
     """
 
     read: Literal["none", "pools", "nodes"] = "pools"
@@ -108,7 +115,8 @@ class State(Section):
     """What outlives the process.
 
     Attributes:
-        path: the file that keeps counters and what they rest on; None to begin at 0 at every start.
+        path: an SQLite file, on a local disk, that keeps the counters over a restart. Without it they begin
+            at 0 at every start.
     """
 
     path: KeptFile | None = None
@@ -118,11 +126,11 @@ class Web(Section):
     """How the metrics are served.
 
     Attributes:
-        listen_address: at least one.
-        telemetry_path: where the metrics are.
-        config_file: TLS and users, in the exporter-toolkit's format.
-        enable_lifecycle: whether a POST to /-/reload reads the configuration again.
-        max_requests: scrapes that are answered at once; 0 for any number.
+        listen_address: addresses to listen on, such as `:10310`, `127.0.0.1:10310` or `[::1]:10310`.
+        telemetry_path: the path of the metrics.
+        config_file: file with TLS, users and rate limit, in the format of the Prometheus exporter-toolkit.
+        enable_lifecycle: accept `POST /-/reload`, which reads the configuration again.
+        max_requests: scrapes answered at the same time; 0 for any number.
     """
 
     listen_address: Annotated[Listed[Listening], AfterValidator(_each_once)] = (ListenAddress(None, 10310),)
@@ -136,8 +144,8 @@ class Log(Section):
     """What is logged, and how.
 
     Attributes:
-        level: and everything that is worse.
-        format: None for console on a terminal, else logfmt.
+        level: the least severe level that is logged.
+        format: the default is `console` on a terminal, else `logfmt`.
     """
 
     level: Literal["debug", "info", "warn", "error"] = "info"

@@ -63,7 +63,13 @@ def _pattern_or_none(value: Any) -> re.Pattern[str] | None:
 
 
 class Discover(Section):
-    """Watch the pools in whose ID or display name `include` is found, and `exclude`, if given, is not."""
+    """Which of the project's pools are watched, where they are not listed by ID.
+
+    Attributes:
+        include: watch the pools in whose ID or display name it is found.
+        exclude: leave out the pools in whose ID or display name it is found.
+        workspace_id: the workspace whose pools are listed; `0` is the default workspace.
+    """
 
     include: Pattern = re.compile(".*")
     exclude: Annotated[re.Pattern[str] | None, PlainValidator(_pattern_or_none)] = None
@@ -74,6 +80,20 @@ class Project(Section):
     """One project of one region.
 
     The order of the fields matters: where one depends on others it comes after them.
+
+    Attributes:
+        own_endpoint: URL of ModelArts, for a private cloud. The default follows from the region. https; http
+            only for this machine.
+        region: the region, such as `cn-north-4`. A region that the exporter does not know needs `endpoint`.
+        project_id: the ID of the project in this region (console: My Credentials).
+        pools: IDs of the pools to watch, not display names. Either this or `discover`.
+        discover: watch the pools that the project has, instead of a list. `{}` for all.
+        credentials: one of three forms: `ak` and `sk`; `username`, password and `domain`; or `agency`. If
+            left out, the usual places are tried.
+        own_iam_endpoint: URL of IAM. The default follows from the region; only a password needs it.
+        ca_file: PEM file with certificate authorities to trust, in addition to the system's.
+        proxy: URL of a proxy, without user and password. The default follows from `HTTPS_PROXY` and
+            `NO_PROXY`.
     """
 
     own_endpoint: Endpoint | None = Field(default=None, alias="endpoint")

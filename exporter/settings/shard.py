@@ -29,8 +29,9 @@ class Shard(Section):
     The order of the fields matters: an index is one of so many.
 
     Attributes:
-        total: how many exporters share the pools; each of them also asks what is asked once a project.
-        index: which of them this is, from 0 on; if not given, the ordinal of the StatefulSet's pod.
+        total: how many exporters share the pools (see docs/scale-out.md).
+        index: which of them this is, counted from 0. By default the ordinal at the end of the pod's name
+            (`POD_NAME`, else the host name), as a StatefulSet gives it; 0 where the total is 1.
     """
 
     total: Annotated[WholeNumber, Field(ge=1, le=100)] = 1

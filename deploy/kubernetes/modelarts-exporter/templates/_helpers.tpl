@@ -1,9 +1,9 @@
-{{/* As a label's value, which ends with a letter or a digit and has 63 of them at most. */}}
+{{/* For use as a label's value: at most 63 characters, ending with a letter or a digit. */}}
 {{- define "modelarts-exporter.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | regexFind ".*[a-z0-9]" -}}
 {{- end -}}
 
-{{/* Of every object. A Service's has no dots and begins with a letter; a release's may be otherwise. */}}
+{{/* The name of every object. Unlike a release's name, a Service's has no dots and begins with a letter. */}}
 {{- define "modelarts-exporter.fullname" -}}
 {{- $name := include "modelarts-exporter.name" . -}}
 {{- $full := .Release.Name -}}
@@ -30,7 +30,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- end -}}
 
-{{/* Ends with the labels, so that an object can go on with its own. */}}
+{{/* Ends with the labels, so that an object can add its own. */}}
 {{- define "modelarts-exporter.metadata" -}}
 name: {{ include "modelarts-exporter.fullname" . | quote }}
 namespace: {{ .Release.Namespace | quote }}
@@ -62,7 +62,7 @@ default
 {{- ternary "https" "http" .Values.webConfig.tls -}}
 {{- end -}}
 
-{{/* The claim with the exporter's state; nothing where none is kept. The demo has none to keep. */}}
+{{/* The claim for the exporter's state; empty if none is kept. The demo keeps none. */}}
 {{- define "modelarts-exporter.claim" -}}
 {{- if and .Values.persistence.enabled (not .Values.demo) -}}
 {{- default (include "modelarts-exporter.fullname" .) .Values.persistence.existingClaim -}}
@@ -79,7 +79,7 @@ resources:
     storage: {{ .Values.persistence.size | quote }}
 {{- end -}}
 
-{{/* How many there are: one for each share of the pools, or so many that watch all of them. */}}
+{{/* The number of pods: one per shard, or the replicas that watch all pools. */}}
 {{- define "modelarts-exporter.pods" -}}
 {{- max (int .Values.sharding.total) (int .Values.replicas) -}}
 {{- end -}}
@@ -93,7 +93,7 @@ resources:
 runAsNonRoot: true
 runAsUser: 65532
 runAsGroup: 65532
-# Makes the Secrets' files readable and the state's volume writable for the exporter, and for nobody else.
+# Makes the files of Secrets readable, and the state's volume writable, for the exporter only.
 fsGroup: 65532
 seccompProfile:
   type: RuntimeDefault
@@ -126,7 +126,7 @@ httpGet:
 {{- end -}}
 {{- end -}}
 
-{{/* What is wrong with the values taken together, which a schema cannot say as plainly. */}}
+{{/* Problems between values, which a schema cannot explain. */}}
 {{- define "modelarts-exporter.check" -}}
 {{- if not (or .Values.demo .Values.config.projects .Values.env) -}}
 {{- fail "config.projects is empty: list the projects to watch, or look around with demo: true" -}}

@@ -1,4 +1,4 @@
-{{/* The exporter's pod, as the template of a Deployment or, where there are several, of a StatefulSet. */}}
+{{/* The pod template of the Deployment or, if there are several exporters, of the StatefulSet. */}}
 {{- define "modelarts-exporter.pod" -}}
 {{- $claim := include "modelarts-exporter.claim" . -}}
 {{- $set := gt (int (include "modelarts-exporter.pods" .)) 1 -}}
@@ -10,14 +10,14 @@ metadata:
     {{- include "modelarts-exporter.selector" . | nindent 4 }}
     app.kubernetes.io/component: exporter
   annotations:
-    # A changed configuration is a new pod, so that its problems stop the rollout and are seen.
+    # A changed configuration starts a new pod, so problems stop the rollout and are noticed.
     checksum/config: {{ toYaml .Values.config | sha256sum | quote }}
     {{- with .Values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
   serviceAccountName: {{ include "modelarts-exporter.serviceAccount" . | quote }}
-  # It never talks to Kubernetes; CCE pod identity mounts a token of its own.
+  # The exporter does not use the Kubernetes API. CCE pod identity mounts its own token.
   automountServiceAccountToken: false
   enableServiceLinks: false
   securityContext:
@@ -40,7 +40,7 @@ spec:
         - "--web.config.file=/run/secrets/{{ . }}/web.yml"
         {{- end }}
         {{- if gt (int .Values.sharding.total) 1 }}
-        # Which of them it is, the pod's name tells.
+        # The pod's name tells which shard it is.
         - --shard.total={{ .Values.sharding.total }}
         {{- end }}
       {{- if or $set $claim .Values.env }}
