@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from exporter.app.context import Surroundings
+    from exporter.app.process import Process
     from exporter.credentials.credential import CredentialSource
     from exporter.settings.project import Project
     from exporter.transport.http import Transport
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def source_of(
     project: Project,
     where: str,
-    around: Surroundings,
+    process: Process,
     *,
     transport: Transport,
     direct: Callable[[], Transport],
@@ -38,7 +38,7 @@ def source_of(
     Args:
         project: whose.
         where: the project in the settings: `projects[0]`.
-        around: clock, guard, home and environment.
+        process: clock, guard, home and environment.
         transport: the project's, for a login.
         direct: makes one that never uses a proxy, for services of the machine itself.
         timeout: seconds for a login.
@@ -59,15 +59,15 @@ def source_of(
                 password=_plain(form.secret),
                 domain=form.domain,
                 project_id=project.project_id,
-                lockout=around.lockout,
+                lockout=process.lockout,
                 transport=transport,
                 timeout=timeout,
             )
-            return RenewedSource(login, around.clock)
+            return RenewedSource(login, process.context.clock)
         case AgencyForm():
-            return RenewedSource(EcsAgency(direct()), around.clock)
+            return RenewedSource(EcsAgency(direct()), process.context.clock)
         case None:
-            return DefaultChain(around.environment, around.home, direct(), around.clock)
+            return DefaultChain(process.environment, process.home, direct(), process.context.clock)
 
 
 def _key_source(form: KeysForm) -> CredentialSource:

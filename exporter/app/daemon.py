@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from exporter.app.context import Surroundings
+    from exporter.app.process import Process
     from exporter.metrics.pool_text import RenderedPool
     from exporter.settings.model import Settings
     from exporter.snapshot.pool import PoolKey
@@ -34,7 +34,7 @@ class Daemon:
     Args:
         settings: the configuration to begin with.
         reread: reads the configuration again; raises ConfigurationError.
-        around: clock, store and whatever else outlives a configuration.
+        process: clock, store and whatever else outlives a configuration.
         secrets: the files with secrets that a configuration names.
 
     Attributes:
@@ -45,14 +45,14 @@ class Daemon:
         self,
         settings: Settings,
         reread: Callable[[], Settings],
-        around: Surroundings,
+        process: Process,
         secrets: Callable[[Settings], Iterable[Path]] = lambda _: (),
     ) -> None:
         self._settings = settings
         self._reread = reread
-        self._around = around
+        self._process = process
         self._secrets = secrets
-        self._renderer, self.exposition = serving(settings, around)
+        self._renderer, self.exposition = serving(settings, process)
         self._fetching: Fetching | None = None
         self._generation: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
@@ -85,7 +85,7 @@ class Daemon:
         Raises:
             ConfigurationError: something in the settings turns out not to be usable.
         """
-        self._fetching = await Fetching.opened(self._settings, self._around)
+        self._fetching = await Fetching.opened(self._settings, self._process)
         self._fetching.forget_unwatched()  # of which a state file may tell
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renderer.run())
@@ -104,7 +104,7 @@ class Daemon:
     async def _reload(self) -> None:
         try:
             settings = self._reread()
-            fetching = await Fetching.opened(settings, self._around)
+            fetching = await Fetching.opened(settings, self._process)
         except ConfigurationError as error:
             self._note_configured(success=False)
             problems = [str(problem) for problem in error.problems]
@@ -117,7 +117,7 @@ class Daemon:
         self._settings, self._fetching = settings, fetching
         self._renderer.choice = choice(settings.workloads)
         self._renderer.thresholds = thresholds(settings.alerts)
-        self._around.self_metrics.tell_shard(settings.shard.index, settings.shard.total)
+        self._process.context.self_metrics.tell_shard(settings.shard.index, settings.shard.total)
         if self._generation is not None:
             self._generation.cancel()
             await asyncio.wait((self._generation,))
@@ -144,13 +144,13 @@ class Daemon:
         exposures = Exposures()
         while True:
             exposures.tell(self._secrets(self._settings))
-            await self._around.clock.sleep(_LOOK)
+            await self._process.context.clock.sleep(_LOOK)
 
     def _note_configured(self, *, success: bool) -> None:
-        self_metrics = self._around.self_metrics
+        self_metrics = self._process.context.self_metrics
         self_metrics.config_last_reload_successful.set(success)
         if success:
-            self_metrics.config_last_reload_success_timestamp.set(self._around.clock.wall())
+            self_metrics.config_last_reload_success_timestamp.set(self._process.context.clock.wall())
 
 
 async def _fetch(fetching: Fetching) -> None:

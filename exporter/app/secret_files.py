@@ -17,7 +17,7 @@ from exporter.settings.credentials import KeysForm, PasswordForm
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from exporter.app.context import Surroundings
+    from exporter.app.process import Process
     from exporter.settings.credentials import AgencyForm
     from exporter.settings.model import Settings
     from exporter.web.config import WebConfig
@@ -69,7 +69,7 @@ class Exposures:
 
 
 def secret_files(
-    settings: Settings, web: WebConfig, config_file: Path | None, around: Surroundings
+    settings: Settings, web: WebConfig, config_file: Path | None, process: Process
 ) -> Iterator[Path]:
     """Every file in use that holds a secret.
 
@@ -77,12 +77,12 @@ def secret_files(
         settings: the configuration.
         web: what its web configuration says.
         config_file: where the configuration is; secret where keys or passwords stand in it.
-        around: home and environment, for the profile file.
+        process: home and environment, for the profile file.
     """
     for project in settings.projects:
         if project.credentials is None:
-            if not environment_has_keys(around.environment):
-                yield profile_path(around.environment, around.home)
+            if not environment_has_keys(process.environment):
+                yield profile_path(process.environment, process.home)
             continue
         for part in _parts(project.credentials):
             file = part if isinstance(part, Path) else config_file

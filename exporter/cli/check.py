@@ -17,7 +17,7 @@ from exporter.metrics.summary import Choice, summarise
 from exporter.web.status import span
 
 if TYPE_CHECKING:
-    from exporter.app.context import Surroundings
+    from exporter.app.process import Process
     from exporter.polling.project import ProjectPoller
     from exporter.polling.round import Round
     from exporter.settings.model import Settings
@@ -42,7 +42,7 @@ class _Row:
     advice: str = ""
 
 
-async def check(settings: Settings, around: Surroundings) -> int:
+async def check(settings: Settings, process: Process) -> int:
     """Poll every pool once; what is being done goes to stderr, the table to stdout.
 
     Returns:
@@ -52,7 +52,7 @@ async def check(settings: Settings, around: Surroundings) -> int:
     rows: list[_Row] = []
     slow: list[str] = []
     well = True
-    async with await Fetching.opened(settings, around, patience=settings.poll.timeout) as fetching:
+    async with await Fetching.opened(settings, process, patience=settings.poll.timeout) as fetching:
         for project in fetching.projects:
             if project.concerned:
                 progress.print(f"asking {project.client.endpoint} about project {project.project_id}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from exporter.app.context import Surroundings
+    from exporter.app.process import Process
     from exporter.settings.model import Settings
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ took 19 and 34 ms in two runs, with 1 ms 18 and 25; of 20 scrapers of 24 MB plai
 async def run(
     settings: Settings,
     reread: Callable[[], Settings],
-    around: Surroundings,
+    process: Process,
     started: Callable[[tuple[str, ...]], None] = lambda _: None,
     config_file: Path | None = None,
 ) -> int:
@@ -43,7 +43,7 @@ async def run(
     Args:
         settings: the configuration.
         reread: reads it again, for reloads.
-        around: clock, store and whatever else outlives a configuration.
+        process: clock, store and whatever else outlives a configuration.
         started: told of the addresses once they are listened on.
         config_file: where the configuration is; None where it is in no file.
 
@@ -55,7 +55,7 @@ async def run(
     """
     sys.setswitchinterval(_SWITCH_INTERVAL)
     web_config = WebConfigWatcher(settings.web.config_file)
-    around.self_metrics.web_config_last_reload_successful.set_function(lambda: web_config.up_to_date)
+    process.context.self_metrics.web_config_last_reload_successful.set_function(lambda: web_config.up_to_date)
 
     def reread_all() -> Settings:
         reread_settings = reread()
@@ -65,8 +65,8 @@ async def run(
     daemon = Daemon(
         settings,
         reread_all,
-        around,
-        secrets=lambda current: secret_files(current, web_config.settings, config_file, around),
+        process,
+        secrets=lambda current: secret_files(current, web_config.settings, config_file, process),
     )
     server = Server(
         application(
@@ -74,17 +74,17 @@ async def run(
                 exposition=daemon.exposition,
                 alive=daemon.alive,
                 ready=daemon.ready,
-                pools=lambda: pool_views(daemon.pools.values(), around.clock),
+                pools=lambda: pool_views(daemon.pools.values(), process.context.clock),
                 share=lambda: share_view(daemon.fetching),
                 reload=daemon.reload if settings.web.enable_lifecycle else None,
             ),
             config=web_config,
-            clock=around.clock,
+            clock=process.context.clock,
             telemetry_path=settings.web.telemetry_path,
             max_requests=settings.web.max_requests,
         ),
         [(address.host, address.port) for address in settings.web.listen_address],
-        clock=around.clock,
+        clock=process.context.clock,
         tls=web_config.tls,
     )
     stopping = heed_signals(daemon)  # before anybody can know that there is something to stop

@@ -13,11 +13,11 @@ from exporter.lifecycle.pool_history import PoolHistory
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Future
     from pathlib import Path
 
+    from exporter.context import Context
     from exporter.lifecycle.persistence import Persistence
-    from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.counters import Throughput
     from exporter.snapshot.pool import Listing, PoolKey
 
@@ -42,24 +42,22 @@ class Tracker:
     Outlives configurations: a pool that is watched before and after a reload goes on.
 
     Args:
-        self_metrics: where writes to the state file are counted.
-        worker: does one thing after the other, off the event loop.
+        context: the clock, the self metrics, and the worker, which does one thing after the other.
     """
 
-    def __init__(self, self_metrics: SelfMetrics, worker: Executor) -> None:
-        self._self_metrics = self_metrics
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._pools: dict[PoolKey, PoolHistory] = {}
         # Only the worker touches memories and file, so a poll that a reload cancels leaves none half done.
-        self._worker = worker
+        self._worker = context.worker
         self._persistence: Persistence | None = None
 
     @contextmanager
-    def kept_in(self, path: Path | None, now: float) -> Iterator[None]:
+    def kept_in(self, path: Path | None) -> Iterator[None]:
         """Take up what a state file has kept, and keep everything in it until the end.
 
         Args:
             path: of the file; None for none.
-            now: Unix seconds.
 
         Raises:
             ConfigurationError: another exporter keeps its state there.
@@ -69,7 +67,9 @@ class Tracker:
             return
         from exporter.lifecycle.persistence import Persistence  # noqa: PLC0415  (SQLite takes a MiB)
 
-        self._persistence, self._pools = Persistence.begun(path, self._self_metrics, now)
+        self._persistence, self._pools = Persistence.begun(
+            path, self._context.self_metrics, self._context.clock.wall()
+        )
         try:
             yield
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,13 +17,10 @@ from exporter.snapshot.pool import Expiring
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from concurrent.futures import Executor
 
     from exporter.api.client import Client
-    from exporter.common.clock import Clock
-    from exporter.self_metrics import SelfMetrics
+    from exporter.context import Context
     from exporter.snapshot.pool import PoolKey
-    from exporter.snapshot.store import SnapshotStore
 
 log = structlog.get_logger(__name__)
 
@@ -55,27 +51,19 @@ class CapacityPoller:
         region: where the project is.
         project_id: the project.
         client: asks the cloud.
-        store: where the pools' states are.
+        context: clock, worker, self metrics, snapshot store and random generator.
         interval: seconds between two requests.
         nodes: whether to ask for the pools' nodes too, one request a pool.
         stale_after: seconds that a capacity may be shown after the last success.
-        worker: finds out what fits, off the event loop.
-        clock: the time, and waits.
-        self_metrics: where it is told whether it works.
-        rng: for jitter.
     """
 
     region: str
     project_id: str
     client: Client
-    store: SnapshotStore
+    context: Context
     interval: float
     nodes: bool
     stale_after: float
-    worker: Executor
-    clock: Clock
-    self_metrics: SelfMetrics
-    rng: random.Random = field(default_factory=random.Random)
     _runtime: OptionalEndpoint = field(init=False)
     _nodes: OptionalEndpoint = field(init=False)
     _questions: tuple[_Question, ...] = field(init=False)
@@ -83,8 +71,8 @@ class CapacityPoller:
     """The pool at which the last round of nodes was broken off."""
 
     def __post_init__(self) -> None:
-        self._runtime = OptionalEndpoint(self.clock)
-        self._nodes = OptionalEndpoint(self.clock)
+        self._runtime = OptionalEndpoint(self.context.clock)
+        self._nodes = OptionalEndpoint(self.context.clock)
         self._questions = (_Question("capacities", self._read_capacities),)
         if self.nodes:
             self._questions += (_Question("nodes", self._read_nodes),)
@@ -101,19 +89,19 @@ class CapacityPoller:
             await self._ask(question)
 
     async def _keep_asking(self, question: _Question) -> None:
-        schedule = Schedule(self.clock.monotonic(), self.interval, 0.0, self.rng)
+        schedule = Schedule(self.context.clock.monotonic(), self.interval, 0.0, self.context.rng)
         while True:
             await self._ask(question)
-            await self.clock.sleep(schedule.wait(self.clock.monotonic()))
+            await self.context.clock.sleep(schedule.wait(self.context.clock.monotonic()))
 
     async def _ask(self, question: _Question) -> None:
         if self._watched():
             self._report(question, await question.read())
         else:
-            self.self_metrics.tell_capacity(self.region, self.project_id, up=None)
+            self.context.self_metrics.tell_capacity(self.region, self.project_id, up=None)
 
     def _watched(self) -> list[PoolKey]:
-        return self.store.pools_of(self.region, self.project_id)
+        return self.context.store.pools_of(self.region, self.project_id)
 
     async def _read_capacities(self) -> PollError | None:
         try:
@@ -124,7 +112,7 @@ class CapacityPoller:
         for key in self._watched():
             if capacity := capacities.get(key.pool):
                 change = partial(replace, capacity=Expiring(capacity, fresh_until))
-                await published(self.store, key, change, clock=self.clock, worker=self.worker)
+                await published(self.context, key, change)
         return None
 
     async def _read_nodes(self) -> PollError | None:
@@ -149,25 +137,25 @@ class CapacityPoller:
 
         A pool that cannot be read says so itself, and is not asked for its nodes.
         """
-        state = self.store.states.get(key)
+        state = self.context.store.states.get(key)
         if state is None or (state.outcome is not None and not state.up):
             return None
         try:
             free_cards = await self._nodes.ask(partial(self.client.free_cards, key.pool))
         except PollError as error:
             return error
-        if (state := self.store.states.get(key)) is not None:  # it may be gone by now
-            self.store.publish(replace(state, free_cards=Expiring(free_cards, self._fresh_until())))
+        if (state := self.context.store.states.get(key)) is not None:  # it may be gone by now
+            self.context.store.publish(replace(state, free_cards=Expiring(free_cards, self._fresh_until())))
         return None
 
     def _fresh_until(self) -> float:
-        return self.clock.monotonic() + lifetime(self.stale_after, self.interval)
+        return self.context.clock.monotonic() + lifetime(self.stale_after, self.interval)
 
     def _report(self, question: _Question, error: PollError | None) -> None:
         """Say when something cannot be had any more, or can again."""
         before, question.outcome = question.outcome, error.outcome if error else "ok"
         up = all(other.outcome == "ok" for other in self._questions)
-        self.self_metrics.tell_capacity(self.region, self.project_id, up=up)
+        self.context.self_metrics.tell_capacity(self.region, self.project_id, up=up)
         if question.outcome == before:
             return
         report = log.bind(region=self.region, project_id=self.project_id, outcome=question.outcome)

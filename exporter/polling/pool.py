@@ -15,16 +15,13 @@ from exporter.snapshot.pool import PoolState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-    from concurrent.futures import Executor
 
-    from exporter.common.clock import Clock
     from exporter.common.errors import Outcome
+    from exporter.context import Context
     from exporter.lifecycle.tracker import Tracker
     from exporter.polling.schedule import Pace, Schedule
-    from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.counters import Throughput
     from exporter.snapshot.pool import Listing, PoolKey
-    from exporter.snapshot.store import SnapshotStore
 
 log = structlog.get_logger(__name__)
 
@@ -37,63 +34,57 @@ class PoolPoller:
         key: which pool.
         read: brings its listing, or raises a PollError.
         names: gives the display names of the project's pools by ID, as far as known.
-        store: where its state goes.
+        context: clock, worker, self metrics, snapshot store and random generator.
         tracker: compares its listings.
         stale_after: seconds that a listing may be shown after the last success.
         estimates: whether to estimate when waiting workloads start.
-        worker: finds out what fits, off the event loop.
-        clock: the time.
-        self_metrics: where the poll's duration is counted.
     """
 
     key: PoolKey
     read: Callable[[], Awaitable[Listing]]
     names: Callable[[], Mapping[str, str]]
-    store: SnapshotStore
+    context: Context
     tracker: Tracker
     stale_after: float
     estimates: bool
-    worker: Executor
-    clock: Clock
-    self_metrics: SelfMetrics
 
     def watch(self) -> None:
         """Make the pool known before its first poll."""
-        if self.key not in self.store.states:
+        if self.key not in self.context.store.states:
             name, throughput = self.names().get(self.key.pool), self.tracker.throughput(self.key)
-            self.store.publish(PoolState(self.key, name=name, throughput=throughput))
+            self.context.store.publish(PoolState(self.key, name=name, throughput=throughput))
 
     async def keep_polling(self, schedule: Schedule, pace: Pace) -> None:
         """Poll for ever, at the schedule's moments, and tell how far they were apart."""
-        before = self.store.states[self.key]
+        before = self.context.store.states[self.key]
         if before.attempted_at is not None:
             # Watched before a reload: not due again just because the configuration was read.
-            elapsed = self.clock.monotonic() - before.attempted_at
-            await self.clock.sleep(max(0.0, schedule.interval - elapsed))
+            elapsed = self.context.clock.monotonic() - before.attempted_at
+            await self.context.clock.sleep(max(0.0, schedule.interval - elapsed))
         last: float | None = None
         while True:
             state = await self.poll()
-            read = self.clock.monotonic() if state.up else None
+            read = self.context.clock.monotonic() if state.up else None
             if read is not None and last is not None:
                 pace.note(read - last)
             last = read
-            await self.clock.sleep(schedule.wait(self.clock.monotonic()))
+            await self.context.clock.sleep(schedule.wait(self.context.clock.monotonic()))
 
     async def poll(self) -> PoolState:
         """Read the pool once and publish its new state, which is returned too."""
         self.watch()
-        last = self.store.states[self.key]
-        started = self.clock.monotonic()
+        last = self.context.store.states[self.key]
+        started = self.context.clock.monotonic()
         listing, outcome, explanation = await self._read()
         throughput = None
         if listing is not None:
-            wall = self.clock.wall() - listing.clock_ahead
+            wall = self.context.clock.wall() - listing.clock_ahead
             listing, throughput = await self.tracker.record(
-                self.key, listing, wall, moment=self.clock.monotonic(), estimates=self.estimates
+                self.key, listing, wall, moment=self.context.clock.monotonic(), estimates=self.estimates
             )
-        self.self_metrics.poll_duration.observe(self.clock.monotonic() - started)
+        self.context.self_metrics.poll_duration.observe(self.context.clock.monotonic() - started)
         ended = partial(self._ended, started, outcome, explanation, listing, throughput)
-        state = await published(self.store, self.key, ended, clock=self.clock, worker=self.worker)
+        state = await published(self.context, self.key, ended)
         self._report(last, state)
         if listing is not None:
             self._report_limits(last.listing, listing)
@@ -109,7 +100,7 @@ class PoolPoller:
         before: PoolState,
     ) -> PoolState:
         """What a poll makes of the state before its end: what others published meanwhile is in there."""
-        now = self.clock.monotonic()
+        now = self.context.clock.monotonic()
         state = replace(
             before,
             name=self.names().get(self.key.pool, before.name),
@@ -122,7 +113,7 @@ class PoolPoller:
         if listing is not None:
             state = replace(
                 state,
-                succeeded_at=self.clock.wall() - listing.clock_ahead,
+                succeeded_at=self.context.clock.wall() - listing.clock_ahead,
                 listing=listing,
                 read_at=now,
                 fresh_until=now + self.stale_after,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,17 +22,14 @@ from exporter.snapshot.pool import Expiring, PoolKey
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
-    from concurrent.futures import Executor
 
     from exporter.api.client import Client
-    from exporter.common.clock import Clock
+    from exporter.context import Context
     from exporter.lifecycle.tracker import Tracker
     from exporter.polling.capacity import CapacityPoller
     from exporter.polling.cross_check import CrossCheck
     from exporter.polling.schedule import Pace
-    from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.pool import Listing, PoolDescription, PoolState
-    from exporter.snapshot.store import SnapshotStore
 
 log = structlog.get_logger(__name__)
 
@@ -51,19 +47,15 @@ class ProjectPoller:
         pools: the pools to watch, or how to find them.
         workspace_id: whose pools the project's list holds.
         client: asks the cloud.
-        store: where the pools' states go.
+        context: clock, worker, self metrics, snapshot store and random generator.
         tracker: compares their listings.
         interval: seconds between two polls of a pool.
         pace: holds the polls against it.
         stale_after: seconds that a listing may be shown after the last success.
         estimates: whether to estimate when waiting workloads start.
-        worker: holds listings against each other and against capacities, off the event loop.
-        clock: the time, and waits.
-        self_metrics: where things are counted.
         cross_check: which listings are held against the cloud's own count.
         capacity: asks what the pools have to give; None where nobody wants to know.
         shard: which of the pools are watched here, where several exporters share them.
-        rng: for jitter.
     """
 
     region: str
@@ -71,19 +63,15 @@ class ProjectPoller:
     pools: tuple[str, ...] | Discovery
     workspace_id: str
     client: Client
-    store: SnapshotStore
+    context: Context
     tracker: Tracker
     interval: float
     pace: Pace
     stale_after: float
     estimates: bool
-    worker: Executor
-    clock: Clock
-    self_metrics: SelfMetrics
     cross_check: CrossCheck
     capacity: CapacityPoller | None = None
     shard: Shard = field(default_factory=Shard)
-    rng: random.Random = field(default_factory=random.Random)
     settled: bool = False
     """Whether it is known which pools there are, or it was tried once to find out."""
     elsewhere: int = 0
@@ -98,13 +86,13 @@ class ProjectPoller:
 
     def __post_init__(self) -> None:
         # One answer may be a mistake; a configuration is meant.
-        self._retention = Retention(self.tracker, LONG if self._discovering else 0.0, self.clock)
-        self._statistics = OptionalEndpoint(self.clock)
+        self._retention = Retention(self.tracker, LONG if self._discovering else 0.0, self.context.clock)
+        self._statistics = OptionalEndpoint(self.context.clock)
 
     async def run(self) -> None:
         """Poll for ever. What is not expected to go wrong ends this, and with it the process."""
         # Makes the sample, as 0; one from before a reload holds on until the first answer.
-        self.self_metrics.pools.labels(self.region, self.project_id)
+        self.context.self_metrics.pools.labels(self.region, self.project_id)
         async with asyncio.TaskGroup() as group:
             if not self._discovering:
                 self._watch(self._chosen(), group)
@@ -115,7 +103,7 @@ class ProjectPoller:
             while True:
                 # While pools cannot be discovered there may be nothing to watch.
                 soon = self._discovering and error
-                await self.clock.sleep(self.interval * (1 if soon else CATALOGUE_INTERVALS))
+                await self.context.clock.sleep(self.interval * (1 if soon else CATALOGUE_INTERVALS))
                 error = await self._look_around(group)
 
     def watches(self, pool: str, name: str | None) -> bool:
@@ -169,7 +157,7 @@ class ProjectPoller:
         """Look, and watch what is there now."""
         error = await self.look() if self.concerned else None
         if error and self._discovering:
-            self.self_metrics.pools.labels(self.region, self.project_id).set(len(self._tasks))
+            self.context.self_metrics.pools.labels(self.region, self.project_id).set(len(self._tasks))
         elif not error:
             if self._discovering:
                 self._watch(self._chosen(), group)
@@ -180,15 +168,17 @@ class ProjectPoller:
     def _describe(self) -> None:
         """Tell of the watched pools what the project's list says of them."""
         asked_every = self.interval * CATALOGUE_INTERVALS
-        fresh_until = self.clock.monotonic() + lifetime(self.stale_after, asked_every)
+        fresh_until = self.context.clock.monotonic() + lifetime(self.stale_after, asked_every)
         for key in self._watched():
-            entry, state = self._catalogue.get(key.pool), self.store.states[key]
+            entry, state = self._catalogue.get(key.pool), self.context.store.states[key]
             if entry is not None and (state.entry is None or state.entry.value is not entry):
-                self.store.publish(replace(state, name=entry.name, entry=Expiring(entry, fresh_until)))
+                self.context.store.publish(
+                    replace(state, name=entry.name, entry=Expiring(entry, fresh_until))
+                )
 
     def _watched(self) -> list[PoolKey]:
         """The project's pools in the store, also those that were watched before a reload."""
-        return self.store.pools_of(self.region, self.project_id)
+        return self.context.store.pools_of(self.region, self.project_id)
 
     @property
     def _discovering(self) -> bool:
@@ -218,7 +208,7 @@ class ProjectPoller:
             if key.pool not in wanted:
                 if task := self._tasks.pop(key.pool, None):
                     task.cancel()
-                self.store.forget(key)
+                self.context.store.forget(key)
                 log.info("pool is gone; not watched any more", **key._asdict())
         remembered = (key for key in self.tracker.pools if key[:2] == (self.region, self.project_id))
         self._retention.note(key for key in remembered if key.pool not in wanted)
@@ -233,14 +223,14 @@ class ProjectPoller:
 
     def _count(self, wanted: AbstractSet[str], known: AbstractSet[str]) -> None:
         project = self.region, self.project_id
-        self.self_metrics.pools.labels(*project).set(len(wanted))
+        self.context.self_metrics.pools.labels(*project).set(len(wanted))
         self.pace.watch(len(wanted))
         if self._discovering:
-            self.self_metrics.pools_discovered.labels(*project).inc(len(wanted - known))
-            self.self_metrics.pools_gone.labels(*project).inc(len(known - wanted))
+            self.context.self_metrics.pools_discovered.labels(*project).inc(len(wanted - known))
+            self.context.self_metrics.pools_gone.labels(*project).inc(len(known - wanted))
 
     def _schedule(self) -> Schedule:
-        return Schedule(self.clock.monotonic(), self.interval, next(self._phases), self.rng)
+        return Schedule(self.context.clock.monotonic(), self.interval, next(self._phases), self.context.rng)
 
     def _poller(self, pool: str) -> PoolPoller:
         key = PoolKey(self.region, self.project_id, pool)
@@ -248,13 +238,10 @@ class ProjectPoller:
             key=key,
             read=self._reader(key),
             names=lambda: self._names,
-            store=self.store,
+            context=self.context,
             tracker=self.tracker,
             stale_after=self.stale_after,
             estimates=self.estimates,
-            worker=self.worker,
-            clock=self.clock,
-            self_metrics=self.self_metrics,
         )
 
     def _reader(self, key: PoolKey) -> Callable[[], Awaitable[Listing]]:
@@ -264,19 +251,24 @@ class ProjectPoller:
             return listing
 
         def before() -> Listing | None:
-            state = self.store.states.get(key)
+            state = self.context.store.states.get(key)
             return state.listing if state else None
 
         counts = partial(self._statistics.ask, partial(self.client.statistics, key.pool))
         checked = CheckedReader(
-            key=key, listing=listing, counts=counts, before=before, when=self.cross_check, worker=self.worker
+            key=key,
+            listing=listing,
+            counts=counts,
+            before=before,
+            when=self.cross_check,
+            worker=self.context.worker,
         )
         return checked.read
 
     def _report_catalogue(self, outcome: str, reason: str) -> None:
         """Say when listing the project's pools begins to fail, or works again."""
         if self._discovering:
-            self.self_metrics.discovery_up.labels(self.region, self.project_id).set(outcome == "ok")
+            self.context.self_metrics.discovery_up.labels(self.region, self.project_id).set(outcome == "ok")
         if outcome == self._catalogue_outcome:
             return
         self._catalogue_outcome = outcome

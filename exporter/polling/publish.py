@@ -15,23 +15,14 @@ from exporter.snapshot.workload import CPU, MEMORY, OTHER, TYPES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from collections.abc import Set as AbstractSet
-    from concurrent.futures import Executor
 
-    from exporter.common.clock import Clock
+    from exporter.context import Context
     from exporter.snapshot.pool import PoolKey
     from exporter.snapshot.resources import Capacity
-    from exporter.snapshot.store import SnapshotStore
     from exporter.snapshot.workload import Workload
 
 
-async def published(
-    store: SnapshotStore,
-    key: PoolKey,
-    change: Callable[[PoolState], PoolState],
-    *,
-    clock: Clock,
-    worker: Executor,
-) -> PoolState:
+async def published(context: Context, key: PoolKey, change: Callable[[PoolState], PoolState]) -> PoolState:
     """Publish what an answer makes of a pool's state, and return it.
 
     What fits is found out again where the listing or the capacity is new. That takes 20 ms where 10,000
@@ -40,12 +31,11 @@ async def published(
     not published.
 
     Args:
-        store: where the states are.
+        context: the store where the states are, the clock, and the worker.
         key: the pool.
         change: the answer put into a state; called again for each beginning.
-        clock: the time.
-        worker: does one thing after the other, off the event loop.
     """
+    store = context.store
     while True:
         before = store.states.get(key)
         after = change(before or PoolState(key))
@@ -53,8 +43,8 @@ async def published(
             return after
         if after.listing is not before.listing or after.capacity is not before.capacity:
             # Read here: never earlier than what the state says has fitted since.
-            now = clock.monotonic()
-            after = await asyncio.get_running_loop().run_in_executor(worker, refitted, after, now)
+            now = context.clock.monotonic()
+            after = await asyncio.get_running_loop().run_in_executor(context.worker, refitted, after, now)
         if store.states.get(key) is before:
             store.publish(after)
             return after

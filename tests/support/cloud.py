@@ -16,7 +16,7 @@ from exporter.simulator.identity import KeyPair
 from exporter.simulator.pools import FixedPool, Profile
 from exporter.simulator.server import Simulator, serve
 from exporter.transport.http import HttpTransport
-from support.fakes import NoThread
+from support.fakes import fake_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -94,9 +94,7 @@ async def cloud_of(
                     authenticator=Authenticator(configured_keys(KEY.ak, sk), Lockout(clock), PROJECT, clock),
                     transport=transport,
                     rate_limiter=rate_limiter,
-                    clock=clock,
-                    self_metrics=self_metrics,
-                    worker=NoThread(),
+                    context=fake_context(clock, self_metrics=self_metrics),
                     timeout=timeout,
                 ),
                 self_metrics,

@@ -14,9 +14,9 @@ from support.fleet import (
     cloud_of_pools,
     polled,
     pool_id,
+    process_of,
     project_settings,
     settings_of,
-    surroundings,
 )
 
 from exporter.app.wiring import Fetching
@@ -123,7 +123,7 @@ async def test_shards_with_one_wrong_key_are_refused_five_times_at_most(still: S
         projects = [wrong, wrong | {"project_id": other}]
         for index in range(4):
             settings = settings_of(*projects, index=index, total=4)
-            async with await Fetching.opened(settings, surroundings(still)) as fetching:
+            async with await Fetching.opened(settings, process_of(still)) as fetching:
                 await asyncio.gather(*(project.once() for project in fetching.projects))
     assert len(cloud.requests) == 4
 
@@ -147,20 +147,20 @@ async def test_what_was_kept_or_told_of_other_shards_pools_goes_at_once(still: S
     """A state file of before, and credentials that this one does not renew any more, which would alert."""
     pools = [pool_id(index) for index in range(20)]
     keys = {pool: PoolKey(REGION, PROJECT, pool) for pool in pools}
-    around = surroundings(still)
+    process = process_of(still)
     for key in keys.values():
-        await around.tracker.record(key, Listing(()), still.wall())
+        await process.tracker.record(key, Listing(()), still.wall())
     settings = settings_of(project_settings("http://127.0.0.1:1"), index=1, total=4)
-    async with await Fetching.opened(settings, around) as fetching:
+    async with await Fetching.opened(settings, process) as fetching:
         fetching.forget_unwatched()
-    assert set(around.tracker.pools) == {keys[pool] for pool in pools if owner(PROJECT, pool, 4) == 1}
+    assert set(process.tracker.pools) == {keys[pool] for pool in pools if owner(PROJECT, pool, 4) == 1}
 
-    around.self_metrics.tell_expiry(REGION, PROJECT, still.wall())
+    process.context.self_metrics.tell_expiry(REGION, PROJECT, still.wall())
     only = pool_id(0)
     mine = owner(PROJECT, only, 4)
     for index, told in ((mine, 1), ((mine + 1) % 4, 0)):
         settings = settings_of(project_settings("http://127.0.0.1:1", pools=[only]), index=index, total=4)
-        async with await Fetching.opened(settings, around) as fetching:
+        async with await Fetching.opened(settings, process) as fetching:
             fetching.forget_unwatched()
-        [family] = around.self_metrics.credentials_expiry.collect()
+        [family] = process.context.self_metrics.credentials_expiry.collect()
         assert len(family.samples) == told

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.fakes import NoThread
+from support.fakes import fake_context
 
 from exporter.lifecycle.pool_history import PoolHistory
 from exporter.lifecycle.queue_stats import MEMORY, Head, head_of
 from exporter.lifecycle.tracker import Tracker
 from exporter.lifecycle.transitions import UNSHOWN
-from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import Workload
 
@@ -149,7 +148,7 @@ def test_who_started_without_waiting_does_not_move_the_queue() -> None:
 
 async def test_a_record_tells_what_only_earlier_listings_can() -> None:
     """The listing comes back with its head, and with estimates where they are asked for."""
-    tracker = Tracker(SelfMetrics(), NoThread())
+    tracker = Tracker(fake_context())
     queue = Listing((waiting("a", 1),))
     await tracker.record(KEY, queue, 100.0)
     later, _ = await tracker.record(KEY, queue, 160.0, estimates=True)

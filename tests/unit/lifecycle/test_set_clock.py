@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from support.fakes import NoThread
+from support.fakes import fake_context
 
 from exporter.lifecycle import pool_history as memories
 from exporter.lifecycle.pool_history import PoolHistory
 from exporter.lifecycle.tracker import Tracker
-from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import Workload
 
@@ -70,8 +69,8 @@ async def test_a_state_file_is_told_the_new_time_too(clock: FakeClock, tmp_path:
     """A restart goes on with moments of the clock that is right now."""
     path, passed = tmp_path / "state.db", None
     for listings in ((job("Queue"), job("Running"), job("Running")), (job("Completed"),)):
-        tracker = Tracker(SelfMetrics(), NoThread())
-        with tracker.kept_in(path, clock.wall()):
+        tracker = Tracker(fake_context(clock))
+        with tracker.kept_in(path):
             for index, listing in enumerate(listings):
                 clock.advance(60.0)
                 if index == 2:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
-from support.fakes import NoThread
+from support.fakes import fake_context
 
 from exporter.common.errors import ConfigurationError
 from exporter.lifecycle.pool_history import PoolHistory
@@ -52,8 +52,8 @@ class Exporter:
         self.self_metrics = SelfMetrics()
 
     def polls(self, *listings: Listing, key: PoolKey = KEY, start: float = 0.0) -> Throughput | None:
-        tracker = Tracker(self.self_metrics, NoThread())
-        with tracker.kept_in(self.path, 1_700_000_000.0):
+        tracker = Tracker(fake_context(self_metrics=self.self_metrics))
+        with tracker.kept_in(self.path):
             for index, listing in enumerate(listings):
                 asyncio.run(tracker.record(key, listing, start + 60.0 * index))
             return tracker.throughput(key)
@@ -104,8 +104,8 @@ def test_pools_are_kept_apart_and_forgotten(path: Path) -> None:
     exporter = Exporter(path)
     exporter.polls(Listing(()), Listing((job("a", "Queue"),)), key=OTHER)
     exporter.polls(Listing(()), Listing((job("a", "Running"),)))
-    tracker = Tracker(SelfMetrics(), NoThread())
-    with tracker.kept_in(path, 0.0):
+    tracker = Tracker(fake_context())
+    with tracker.kept_in(path):
         assert set(tracker.pools) == {KEY, OTHER}
         tracker.forget(OTHER)
     with sqlite3.connect(path) as connection:
@@ -116,12 +116,12 @@ def test_pools_are_kept_apart_and_forgotten(path: Path) -> None:
 
 def test_nothing_is_kept_without_a_path() -> None:
     """Off by default: no file, no write, no failure."""
-    tracker = Tracker(self_metrics := SelfMetrics(), NoThread())
-    with tracker.kept_in(None, 0.0):
+    tracker = Tracker(context := fake_context())
+    with tracker.kept_in(None):
         asyncio.run(tracker.record(KEY, Listing(()), 0.0))
     for outcome in ("ok", "failed"):
         name = "modelarts_exporter_state_writes_total"
-        assert self_metrics.registry.get_sample_value(name, {"outcome": outcome}) == 0
+        assert context.self_metrics.registry.get_sample_value(name, {"outcome": outcome}) == 0
 
 
 def garbage(path: Path) -> None:
@@ -203,8 +203,8 @@ def test_one_pool_that_is_not_understood_costs_no_other(path: Path, statement: s
     for key in (KEY, OTHER):
         Exporter(path).polls(Listing(()), Listing((job("u", "Queue"),)), key=key)
     altered(path, statement)
-    tracker = Tracker(SelfMetrics(), NoThread())
-    with capture_logs() as logs, tracker.kept_in(path, 1_700_000_000.0):
+    tracker = Tracker(fake_context())
+    with capture_logs() as logs, tracker.kept_in(path):
         assert tracker.throughput(KEY) is None
         other = tracker.throughput(OTHER)
     assert other is not None
@@ -233,9 +233,9 @@ def test_an_empty_file_is_a_new_one(path: Path) -> None:
 
 def test_a_full_disk_stops_nothing_and_is_made_up_for(path: Path) -> None:
     """Counting goes on; a line at the first failure and at the end of it; then everything is in the file."""
-    tracker = Tracker(self_metrics := SelfMetrics(), NoThread())
+    tracker = Tracker(context := fake_context())
     many = Listing(tuple(job(f"u{index}", "Queue") for index in range(2000)))
-    with capture_logs() as logs, tracker.kept_in(path, 0.0):
+    with capture_logs() as logs, tracker.kept_in(path):
         keeping = tracker._persistence
         assert keeping is not None
         assert keeping._file is not None
@@ -249,8 +249,8 @@ def test_a_full_disk_stops_nothing_and_is_made_up_for(path: Path) -> None:
         _, passed = asyncio.run(tracker.record(KEY, many, 180.0))
     assert [line["log_level"] for line in logs] == ["error", "info"]
     name = "modelarts_exporter_state_writes_total"
-    assert self_metrics.registry.get_sample_value(name, {"outcome": "failed"}) == 2
-    assert self_metrics.registry.get_sample_value(name, {"outcome": "ok"}) == 2
+    assert context.self_metrics.registry.get_sample_value(name, {"outcome": "failed"}) == 2
+    assert context.self_metrics.registry.get_sample_value(name, {"outcome": "ok"}) == 2
     assert Exporter(path).polls(many) == passed
 
 

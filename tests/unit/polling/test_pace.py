@@ -44,7 +44,7 @@ def ids(count: int) -> tuple[str, ...]:
 
 def told(poller: ProjectPoller, name: str) -> float | None:
     project = {"region": "r", "project_id": "p"}
-    return poller.self_metrics.registry.get_sample_value(f"modelarts_exporter_{name}", project)
+    return poller.context.self_metrics.registry.get_sample_value(f"modelarts_exporter_{name}", project)
 
 
 def about_pace(logs: Any) -> list[Any]:

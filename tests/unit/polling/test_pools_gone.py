@@ -73,7 +73,7 @@ async def test_a_pool_that_comes_back_goes_on_counting(mistake: dict[str, str]) 
     await poller.tracker.record(key, Listing(()), 0.0)
     _, passed = await poller.tracker.record(key, Listing((job,)), 60.0)
     await run(poller, clock)
-    assert key not in poller.store.states
+    assert key not in poller.context.store.states
     remembered = poller.tracker.throughput(key)
     assert remembered is not None
     assert remembered.created == passed.created
@@ -96,5 +96,5 @@ async def test_what_got_through_before_the_start_is_shown_before_the_first_poll(
     _, passed = await poller.tracker.record(key, Listing(()), 0.0)
     pool = poller._poller("pool-a")
     pool.watch()
-    assert (state := poller.store.states[key]).outcome is None
+    assert (state := poller.context.store.states[key]).outcome is None
     assert state.throughput is passed

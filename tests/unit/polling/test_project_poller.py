@@ -38,14 +38,14 @@ async def test_names_come_from_the_projects_list() -> None:
     clock = StepClock(until=1.0)
     poller = project(Cloud(clock, {"pool-a": "Team A"}), ("pool-a", "pool-b"))
     await run(poller, clock)
-    states = poller.store.states
+    states = poller.context.store.states
     assert states[PoolKey("r", "p", "pool-a")].name == "Team A"
     assert states[PoolKey("r", "p", "pool-b")].name is None
 
     clock = StepClock(until=1.0)
     poller = project(Cloud(clock, FORBIDDEN), ("pool-a",))
     await run(poller, clock)
-    assert poller.store.states[PoolKey("r", "p", "pool-a")].outcome == "ok"
+    assert poller.context.store.states[PoolKey("r", "p", "pool-a")].outcome == "ok"
 
 
 async def test_what_the_projects_list_says_gets_old_slowly() -> None:
@@ -54,7 +54,7 @@ async def test_what_the_projects_list_says_gets_old_slowly() -> None:
     poller = project(Cloud(clock, {"pool-a": "A"}), EVERYTHING)
     start = clock.monotonic()
     await run(poller, clock)
-    entry = poller.store.states[PoolKey("r", "p", "pool-a")].entry
+    entry = poller.context.store.states[PoolKey("r", "p", "pool-a")].entry
     assert entry is not None
     assert entry.value == PoolDescription("A")
     assert entry.fresh_until == start + 2 * CATALOGUE_INTERVALS * INTERVAL
