@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.common.errors import NotFound, PollError
+from exporter.common.suggest import similar
+from exporter.common.text import printable
 from exporter.polling.publish import published
-from exporter.polling.suggest import near_misses
 from exporter.snapshot.pool import PoolState
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from exporter.polling.schedule import Pace, Schedule
     from exporter.snapshot.counters import Throughput
     from exporter.snapshot.pool import Listing, PoolKey
+
+_SUGGESTIONS = 3
+"""Pool names that are suggested at most."""
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +135,7 @@ class PoolPoller:
     def _explained(self, error: PollError) -> str:
         # Only ModelArts itself knows that the pool is missing; a gateway's 404 is about the endpoint.
         missing = isinstance(error, NotFound) and error.code.startswith("ModelArts.")
-        if missing and (near := near_misses(self.key.pool, self.names())):
+        if missing and (near := similar_pools(self.key.pool, self.names())):
             return f"{error.explanation}; did you mean {near}?"
         return error.explanation
 
@@ -157,3 +161,20 @@ class PoolPoller:
                 too_long=after.limited.get("length"),
                 too_many=after.limited.get("kinds"),
             )
+
+
+def similar_pools(pool: str, names: Mapping[str, str]) -> str:
+    """Pools whose ID or display name is close to this one, as text; empty where none is.
+
+    Args:
+        pool: what was configured, perhaps a display name or a mistyped ID.
+        names: display names by ID; where the pool is one of them it is not mistyped, but was there until now.
+    """
+    if pool in names:
+        return ""
+    ids = {name.casefold(): other for other, name in names.items()} | {other: other for other in names}
+    matches = similar(pool.casefold(), ids, limit=_SUGGESTIONS, cutoff=0.7)
+    close = dict.fromkeys(ids[match] for match in matches)
+    return " or ".join(
+        f"{other} ({printable(names[other])})" if names[other] != other else other for other in close
+    )

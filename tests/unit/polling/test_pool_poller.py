@@ -15,8 +15,7 @@ from exporter.common.errors import NotFound, PollError, RequestTimeout, Throttle
 from exporter.lifecycle.tracker import Tracker
 from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice
-from exporter.polling.pool import PoolPoller
-from exporter.polling.suggest import near_misses
+from exporter.polling.pool import PoolPoller, similar_pools
 from exporter.snapshot.pool import Expiring, Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, Capacity
 from exporter.snapshot.workload import Workload
@@ -226,9 +225,9 @@ async def test_durations_are_counted(clock: FakeClock) -> None:
         ("pool-1", ""),
     ],
 )
-def test_near_misses(pool: str, near: str) -> None:
+def test_similar_pools(pool: str, near: str) -> None:
     """Close IDs and display names, both told with the ID; a known pool, just deleted, is not mistyped."""
-    assert near_misses(pool, {"pool-1": "Team A", "pool-3": "pool-3", "elsewhere": "Other"}) == near
+    assert similar_pools(pool, {"pool-1": "Team A", "pool-3": "pool-3", "elsewhere": "Other"}) == near
 
 
 async def test_limited_label_values_are_told_once(clock: FakeClock) -> None:
