@@ -86,7 +86,7 @@ class Daemon:
             ConfigurationError: something in the settings turns out not to be usable.
         """
         self._fetching = await Fetching.opened(self._settings, self._process)
-        self._fetching.forget_unwatched()  # of which a state file may tell
+        await self._fetching.forget_unwatched()  # of which a state file may tell
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renderer.run())
             group.create_task(self._keep_fetching())
@@ -121,7 +121,7 @@ class Daemon:
         if self._generation is not None:
             self._generation.cancel()
             await asyncio.wait((self._generation,))
-        fetching.forget_unwatched()
+        await fetching.forget_unwatched()
         await self._renderer.catch_up()
         self._note_configured(success=True)
         log.info("configuration reloaded", projects=len(settings.projects))

@@ -17,9 +17,11 @@ from exporter.metrics.summary import Choice
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.project import ProjectPoller
-from exporter.polling.schedule import Pace
-from exporter.polling.selection import Discovery, Shard
+from exporter.polling.publish import publish
+from exporter.polling.schedule import IntervalMonitor
+from exporter.polling.selection import Discovery, Selection, ShardFilter
 from exporter.settings.alerts import DEFAULTS
+from exporter.snapshot.pool import PoolState
 from exporter.transport.http import HttpTransport
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Fetching:
         self._process = process
         self._patience = patience
         self._transports = AsyncExitStack()
-        self.shard = Shard(settings.shard.index, settings.shard.total)
+        self.shard = ShardFilter(settings.shard.index, settings.shard.total)
         self.projects: tuple[ProjectPoller, ...] = ()
 
     @classmethod
@@ -94,22 +96,22 @@ class Fetching:
         states = self._process.context.store.states.values()
         return all(project.settled for project in self.projects) and all(state.outcome for state in states)
 
-    def forget_unwatched(self) -> None:
+    async def forget_unwatched(self) -> None:
         """Drop at once what an earlier configuration watched and this one does not."""
-        concerned = (project for project in self.projects if project.concerned)
+        concerned = (project for project in self.projects if not project.selection.nothing_here)
         watching = {(project.region, project.project_id): project for project in concerned}
         self._process.context.self_metrics.keep_projects(
             watched=watching.keys(),
-            discovered={key for key, project in watching.items() if isinstance(project.pools, Discovery)},
+            discovered={key for key, project in watching.items() if project.selection.discovers},
             measured={key for key, project in watching.items() if project.capacity is not None},
         )
         for key, state in self._process.context.store.states.items():
             project = watching.get(key[:2])
-            if project is None or not project.watches(key.pool, state.name):
+            if project is None or not project.selection.includes(key.pool, state.name):
                 self._process.context.store.forget(key)
                 self._process.tracker.forget(key)
             elif project.capacity is None:
-                self._process.context.store.publish(state.without_capacity())
+                await publish(self._process.context, key, PoolState.without_capacity)
         for key in self._process.tracker.pools:
             # Of its own the project knows which are there; what another shard counts on with is forgotten at
             # once, or it would be counted here too when the pool comes back.
@@ -122,13 +124,17 @@ class Fetching:
         return ProjectPoller(
             region=project.region,
             project_id=project.project_id,
-            pools=Discovery(discover.include, discover.exclude) if discover else project.pools,
+            selection=Selection(
+                project.project_id,
+                Discovery(discover.include, discover.exclude) if discover else project.pools,
+                self.shard,
+            ),
             workspace_id=discover.workspace_id if discover else "0",
             client=client,
             context=process.context.with_own_rng(),
             tracker=process.tracker,
             interval=poll.interval,
-            pace=Pace(
+            monitor=IntervalMonitor(
                 region=project.region,
                 project_id=project.project_id,
                 interval=poll.interval,
@@ -139,7 +145,6 @@ class Fetching:
             estimates=self._settings.workloads.estimates,
             cross_check=poll.cross_check,
             capacity=self._capacity(project, client),
-            shard=self.shard,
         )
 
     def _client(self, project: Project, where: str) -> Client:

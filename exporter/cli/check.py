@@ -18,8 +18,7 @@ from exporter.web.status import span
 
 if TYPE_CHECKING:
     from exporter.app.process import Process
-    from exporter.polling.project import ProjectPoller
-    from exporter.polling.round import Round
+    from exporter.polling.project import ProjectPoller, ProjectResult
     from exporter.settings.model import Settings
     from exporter.snapshot.pool import PoolState
 
@@ -54,12 +53,12 @@ async def check(settings: Settings, process: Process) -> int:
     well = True
     async with await Fetching.opened(settings, process, patience=settings.poll.timeout) as fetching:
         for project in fetching.projects:
-            if project.concerned:
+            if not project.selection.nothing_here:
                 progress.print(f"asking {project.client.endpoint} about project {project.project_id}")
             done = await project.once(lambda state: progress.print(f"  {state.key.pool}: {state.outcome}"))
             rows += _rows(project, done)
-            well = well and done.well
-            if excess := project.pace.excess(len(done.states)):
+            well = well and done.ok
+            if excess := project.monitor.overload(len(done.states)):
                 slow.append(f"project {project.project_id} cannot be read within poll.interval: {excess}")
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -75,10 +74,10 @@ async def check(settings: Settings, process: Process) -> int:
     return 0 if well else 1
 
 
-def _rows(project: ProjectPoller, done: Round) -> list[_Row]:
+def _rows(project: ProjectPoller, done: ProjectResult) -> list[_Row]:
     everything = f"all of project {project.project_id}"
-    if done.undiscovered:
-        return [_Row(everything, done.undiscovered.outcome, advice=done.undiscovered.explanation)]
+    if done.discovery_error:
+        return [_Row(everything, done.discovery_error.outcome, advice=done.discovery_error.explanation)]
     if not done.states and done.elsewhere:
         return [_Row(everything, "none here", advice=f"other shards watch its pools: {done.elsewhere}")]
     if not done.states:

@@ -24,4 +24,4 @@ async def once(settings: Settings, process: Process) -> int:
     await renderer.catch_up()
     sys.stdout.buffer.writelines(await exposition.scrape())
     sys.stdout.buffer.flush()
-    return 0 if all(result.well for result in results) else 1
+    return 0 if all(result.ok for result in results) else 1

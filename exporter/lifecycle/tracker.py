@@ -12,10 +12,11 @@ import structlog
 from exporter.lifecycle.pool_history import PoolHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
+    from exporter.common.clock import Clock
     from exporter.context import Context
     from exporter.lifecycle.persistence import Persistence
     from exporter.snapshot.counters import Throughput
@@ -127,6 +128,40 @@ class Tracker:
         self._pools.pop(key, None)
         if self._persistence is not None:
             self._persistence.drop(key)
+
+
+RETENTION = 3600.0
+"""Seconds for which a pool that is gone is remembered. A list of pools that lacks it by mistake is right
+again long before."""
+
+
+class Retention:
+    """Forgets pools that have been absent for too long. A restart begins to measure anew.
+
+    Args:
+        tracker: remembers the pools.
+        patience: seconds of absence after which a pool is forgotten; 0 for at once.
+        clock: its monotonic time is used, so setting the date changes nothing.
+    """
+
+    def __init__(self, tracker: Tracker, patience: float, clock: Clock) -> None:
+        self._tracker = tracker
+        self._patience = patience
+        self._clock = clock
+        self._absent_since: dict[PoolKey, float] = {}
+
+    def forget_absent(self, absent: Iterable[PoolKey]) -> None:
+        """Forget the pools that have been absent for too long.
+
+        Args:
+            absent: every pool that is remembered, and missing in the newest answer.
+        """
+        now = self._clock.monotonic()
+        self._absent_since = {key: self._absent_since.get(key, now) for key in absent}
+        for key, since in self._absent_since.items():
+            if now - since >= self._patience:
+                self._tracker.forget(key)
+                log.info("the pool's counters are forgotten", **key._asdict())
 
 
 def _told(key: PoolKey, forgotten: Future[None]) -> None:

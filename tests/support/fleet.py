@@ -19,7 +19,7 @@ from support.cloud import KEY, PROJECT, REGION, jobs
 from support.fakes import FakeClock, fake_context
 
 if TYPE_CHECKING:
-    from exporter.polling.round import Round
+    from exporter.polling.project import ProjectResult
     from exporter.settings.model import Settings
 
 
@@ -67,7 +67,7 @@ class Exporter:
         text: its exposition.
     """
 
-    rounds: list[Round]
+    rounds: list[ProjectResult]
     text: str
 
     @property

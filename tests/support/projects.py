@@ -11,8 +11,8 @@ import pytest
 from exporter.common.errors import Forbidden, PollError
 from exporter.lifecycle.tracker import Tracker
 from exporter.polling.project import ProjectPoller
-from exporter.polling.schedule import Pace
-from exporter.polling.selection import Discovery
+from exporter.polling.schedule import IntervalMonitor
+from exporter.polling.selection import Discovery, Selection
 from exporter.snapshot.pool import Listing, PoolDescription
 from exporter.snapshot.store import SnapshotStore
 from support.fakes import FakeClock, fake_context
@@ -103,7 +103,7 @@ def project(
     return ProjectPoller(
         region="r",
         project_id="p",
-        pools=pools,
+        selection=Selection("p", pools),
         workspace_id="0",
         client=client,
         context=context,
@@ -111,7 +111,7 @@ def project(
         interval=INTERVAL,
         stale_after=300.0,
         estimates=False,
-        pace=Pace(
+        monitor=IntervalMonitor(
             region="r",
             project_id="p",
             interval=INTERVAL,

@@ -98,7 +98,7 @@ async def test_a_project_of_other_shards_costs_nothing(still: StoodStill) -> Non
     assert list(cloud.requests) == []
     assert other.pools == set()
     assert other.elsewhere == 1
-    assert all(round_.well for round_ in other.rounds)
+    assert all(round_.ok for round_ in other.rounds)
     assert not other.of_pools
 
 
@@ -109,7 +109,7 @@ async def test_where_pools_are_discovered_an_empty_share_costs_one_request(still
     async with serve(cloud) as url:
         other = await polled(still, project_settings(url), index=(mine + 1) % 4, total=4)
     assert [request.endpoint for request in cloud.requests] == ["pools"]
-    assert all(round_.well for round_ in other.rounds)
+    assert all(round_.ok for round_ in other.rounds)
     assert other.own("capacity_up") == []
 
 
@@ -152,7 +152,7 @@ async def test_what_was_kept_or_told_of_other_shards_pools_goes_at_once(still: S
         await process.tracker.record(key, Listing(()), still.wall())
     settings = settings_of(project_settings("http://127.0.0.1:1"), index=1, total=4)
     async with await Fetching.opened(settings, process) as fetching:
-        fetching.forget_unwatched()
+        await fetching.forget_unwatched()
     assert set(process.tracker.pools) == {keys[pool] for pool in pools if owner(PROJECT, pool, 4) == 1}
 
     process.context.self_metrics.tell_expiry(REGION, PROJECT, still.wall())
@@ -161,6 +161,6 @@ async def test_what_was_kept_or_told_of_other_shards_pools_goes_at_once(still: S
     for index, told in ((mine, 1), ((mine + 1) % 4, 0)):
         settings = settings_of(project_settings("http://127.0.0.1:1", pools=[only]), index=index, total=4)
         async with await Fetching.opened(settings, process) as fetching:
-            fetching.forget_unwatched()
+            await fetching.forget_unwatched()
         [family] = process.context.self_metrics.credentials_expiry.collect()
         assert len(family.samples) == told

@@ -101,7 +101,7 @@ async def test_a_capacity_that_comes_while_listings_are_compared_is_kept(clock: 
 
     polls = poller(clock, Listing((Workload(uid="u", status="Creating"),)))
     polls = replace(polls, tracker=Tracker(replace(polls.context, worker=Meanwhile())))
-    polls.watch()
+    polls.register()
     state = await polls.poll()
     assert state.capacity is capacity
     assert state.fitting is not None
@@ -136,10 +136,10 @@ async def test_an_incomplete_listing_is_up_and_says_so(clock: FakeClock) -> None
 async def test_a_watched_pool_is_known_before_its_first_poll(clock: FakeClock) -> None:
     """It is there without an outcome; watching again loses nothing."""
     polls = poller(clock, Listing(()))
-    polls.watch()
+    polls.register()
     assert (polls.context.store.states[KEY].up, polls.context.store.states[KEY].outcome) == (False, None)
     state = await polls.poll()
-    polls.watch()
+    polls.register()
     assert polls.context.store.states[KEY] is state
 
 

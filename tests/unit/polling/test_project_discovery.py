@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.projects import EVERYTHING, FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 
-from exporter.polling.project import CATALOGUE_INTERVALS, ProjectPoller
+from exporter.polling.project import LIST_INTERVALS, ProjectPoller
 from exporter.polling.selection import Discovery
 from exporter.snapshot.pool import PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
@@ -16,7 +16,7 @@ from exporter.snapshot.store import SnapshotStore
 
 async def test_discovered_pools_appear_and_vanish() -> None:
     """A new pool is polled after the next look; one that is gone loses everything at once."""
-    look = INTERVAL * CATALOGUE_INTERVALS
+    look = INTERVAL * LIST_INTERVALS
     cloud_names = {"pool-a": "A", "pool-b": "B"}
     cloud: Cloud
 
@@ -79,7 +79,7 @@ async def test_discovery_by_id_or_display_name(include: str, exclude: str | None
 
 async def test_a_failed_look_keeps_what_was_discovered() -> None:
     """Pools do not vanish because their list cannot be had; the failure has a metric."""
-    look = INTERVAL * CATALOGUE_INTERVALS
+    look = INTERVAL * LIST_INTERVALS
     cloud: Cloud
 
     def fail() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.fakes import LateWorker, fake_context
 
-from exporter.polling.publish import published
+from exporter.polling.publish import publish
 from exporter.snapshot.pool import Expiring, Fitting, Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, Capacity
 from exporter.snapshot.workload import Workload
@@ -44,7 +44,7 @@ class Pool:
         return self.store.states[KEY]
 
     def publish(self, change: Callable[[PoolState], PoolState]) -> asyncio.Task[PoolState]:
-        return asyncio.ensure_future(published(self.context, KEY, change))
+        return asyncio.ensure_future(publish(self.context, KEY, change))
 
     async def end(self, *tasks: asyncio.Task[PoolState]) -> None:
         """Let the worker work until all is published."""

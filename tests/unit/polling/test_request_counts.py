@@ -13,7 +13,8 @@ from support.fakes import fake_context
 from exporter.lifecycle.tracker import Tracker
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.project import ProjectPoller
-from exporter.polling.schedule import Pace
+from exporter.polling.schedule import IntervalMonitor
+from exporter.polling.selection import Selection
 from exporter.simulator.pools import FixedPool, Profile
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ async def project_of(
             cloud,
             ProjectPoller(
                 **common,
-                pools=ids,
+                selection=Selection(PROJECT, ids),
                 workspace_id="0",
                 tracker=Tracker(context),
-                pace=Pace(
+                monitor=IntervalMonitor(
                     region=REGION,
                     project_id=PROJECT,
                     interval=60.0,
