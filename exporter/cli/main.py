@@ -91,13 +91,13 @@ def _run(invocation: Invocation) -> int:
 
             _start_logging(settings)
             _warn_of_exposed(settings, invocation, process, WebConfig())
-            with process.tracker.kept_in(settings.state.path):
+            with process.tracker.persist_in(settings.state.path):
                 return asyncio.run(once(settings, process))
         case _:
             from exporter.cli.run import run  # noqa: PLC0415
 
             _start_logging(settings)
-            with process.tracker.kept_in(settings.state.path):
+            with process.tracker.persist_in(settings.state.path):
                 return asyncio.run(run(settings, reread, process, config_file=invocation.config_file))
 
 

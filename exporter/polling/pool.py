@@ -84,7 +84,7 @@ class PoolPoller:
         if listing is not None:
             wall = self.context.clock.wall() - listing.clock_ahead
             listing, throughput = await self.tracker.record(
-                self.key, listing, wall, moment=self.context.clock.monotonic(), estimates=self.estimates
+                self.key, listing, wall, monotonic=self.context.clock.monotonic(), estimates=self.estimates
             )
         self.context.self_metrics.poll_duration.observe(self.context.clock.monotonic() - started)
         change = partial(self._new_state, started, outcome, explanation, listing, throughput)

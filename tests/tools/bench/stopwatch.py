@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TIMED = {
     "decode": ("exporter.api.workloads", "decode_page"),
-    "compare": ("exporter.lifecycle.pool_history", "PoolHistory.take"),
+    "compare": ("exporter.lifecycle.pool_history", "PoolHistory.update"),
     "aggregate": ("exporter.metrics.summary", "summarise"),
     "rendering": ("exporter.metrics.pool_text", "render_pool"),
     "compress": ("exporter.metrics.groups", "deflated"),

@@ -46,7 +46,7 @@ def test_failures_are_told_from_first_to_last(tmp_path: Path, monkeypatch: pytes
                 asyncio.run(tracker.record(key, Listing(()), 0.0))
         return [line["log_level"] for line in logs]
 
-    with tracker.kept_in(tmp_path / "state.db"):
+    with tracker.persist_in(tmp_path / "state.db"):
         failing.add(A)
         assert said(A, B, A, B) == ["error"]
         failing.add(B)

@@ -58,9 +58,9 @@ async def test_polls_of_many_pools_at_once_do_not_meet() -> None:
 async def test_a_pool_that_cannot_be_dropped_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for it; a defect in it is one line all the same, and ends nothing."""
     tracker = Tracker(fake_context())
-    with tracker.kept_in(tmp_path / "state.db"):
+    with tracker.persist_in(tmp_path / "state.db"):
         await tracker.record(A, EMPTY, 0.0)
-        monkeypatch.setattr(Persistence, "drop", lambda *_: 1 / 0)
+        monkeypatch.setattr(Persistence, "remove", lambda *_: 1 / 0)
         with capture_logs() as logs:
             tracker.forget(A)
     assert [(line["log_level"], line["pool"]) for line in logs] == [("error", "pool-a")]
