@@ -1,4 +1,4 @@
-"""Where a project's credentials come from: the form in its settings, else the usual places."""
+"""Builds the source of a project's credentials: as configured, or else the default chain."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
     from exporter.transport.http import Transport
 
 
-def source_of(
+def credential_source(
     project: Project,
     where: str,
     process: Process,
     *,
     transport: Transport,
-    direct: Callable[[], Transport],
+    direct_transport: Callable[[], Transport],
     timeout: float,
 ) -> CredentialSource:
-    """The source of a project's credentials; nothing is asked yet.
+    """The source of a project's credentials; it is not used yet.
 
     Args:
-        project: whose.
-        where: the project in the settings: `projects[0]`.
-        process: clock, guard, home and environment.
+        project: the project's settings.
+        where: their place in the settings, for problems: `projects[0]`.
+        process: clock, lockout, home and environment.
         transport: the project's, for a login.
-        direct: makes one that never uses a proxy, for services of the machine itself.
+        direct_transport: makes a transport that never uses a proxy, for services of the machine itself.
         timeout: seconds for a login.
 
     Raises:
-        ConfigurationError: what is given can be no key.
+        ConfigurationError: what is configured cannot be a key.
     """
     match project.credentials:
         case KeysForm() as keys:
@@ -65,9 +65,9 @@ def source_of(
             )
             return RenewedSource(login, process.context.clock)
         case AgencyForm():
-            return RenewedSource(EcsAgency(direct()), process.context.clock)
+            return RenewedSource(EcsAgency(direct_transport()), process.context.clock)
         case None:
-            return DefaultChain(process.environment, process.home, direct(), process.context.clock)
+            return DefaultChain(process.environment, process.home, direct_transport(), process.context.clock)
 
 
 def _key_source(form: KeysForm) -> CredentialSource:

@@ -1,4 +1,4 @@
-"""The composition root: the only place that turns settings into objects."""
+"""Builds the polling side and the exposition from the settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from exporter.api.client import Client
 from exporter.api.rate_limit import RateLimiter
-from exporter.app.credential_sources import source_of
+from exporter.app.credential_sources import credential_source
 from exporter.common.errors import ConfigurationError
 from exporter.credentials.authenticator import Authenticator
 from exporter.metrics.exposition import Exposition
@@ -33,46 +33,46 @@ if TYPE_CHECKING:
     from exporter.settings.project import Project
 
 
-class Fetching:
-    """The fetching side of one configuration, with the connections it holds.
+class Pollers:
+    """The pollers of every project of one configuration, and their connections.
 
-    `async with await Fetching.opened(...)`; at its end the connections are closed.
+    `async with await Pollers.open(...)` closes the connections at the end.
 
     Attributes:
-        projects: what is polled.
-        shard: which of their pools are polled here.
+        projects: one poller per project.
+        shard: this exporter's share of the pools.
     """
 
-    def __init__(self, settings: Settings, process: Process, patience: float) -> None:
+    def __init__(self, settings: Settings, process: Process, max_pause: float) -> None:
         self._settings = settings
         self._process = process
-        self._patience = patience
+        self._max_pause = max_pause
         self._transports = AsyncExitStack()
         self.shard = ShardFilter(settings.shard.index, settings.shard.total)
         self.projects: tuple[ProjectPoller, ...] = ()
 
     @classmethod
-    async def opened(cls, settings: Settings, process: Process, patience: float | None = None) -> Self:
-        """Everything that the settings ask for, ready to run.
+    async def open(cls, settings: Settings, process: Process, max_pause: float | None = None) -> Self:
+        """Build the pollers, ready to run.
 
         Args:
             settings: the configuration.
-            process: what outlives it.
-            patience: seconds that a request may be put off for because the cloud wants to be left alone; a
-                poll interval if not given. A pool that waited longer would still count as up.
+            process: what does not depend on it.
+            max_pause: seconds that a request may wait because the cloud throttles; beyond that it fails.
+                A poll interval if not given: a pool that waited longer would still count as up.
 
         Raises:
-            ConfigurationError: something in the settings turns out not to be usable.
+            ConfigurationError: something in the settings cannot be used.
         """
-        fetching = cls(settings, process, settings.poll.interval if patience is None else patience)
+        pollers = cls(settings, process, settings.poll.interval if max_pause is None else max_pause)
         try:
             for index, project in enumerate(settings.projects):
-                fetching.projects += (fetching._project(project, f"projects[{index}]"),)
+                pollers.projects += (pollers._project(project, f"projects[{index}]"),)
         except ConfigurationError:
-            await fetching.close()
+            await pollers.close()
             raise
         process.lockout.shared_by = settings.shard.total
-        return fetching
+        return pollers
 
     async def close(self) -> None:
         """Close the connections."""
@@ -91,15 +91,15 @@ class Fetching:
                 group.create_task(project.run())
 
     @property
-    def tried(self) -> bool:
+    def ready(self) -> bool:
         """Whether every pool has been polled once, successfully or not."""
         states = self._process.context.store.states.values()
         return all(project.settled for project in self.projects) and all(state.outcome for state in states)
 
     async def forget_unwatched(self) -> None:
-        """Drop at once what an earlier configuration watched and this one does not."""
-        concerned = (project for project in self.projects if not project.selection.nothing_here)
-        watching = {(project.region, project.project_id): project for project in concerned}
+        """Forget the pools of the configuration before, or of a state file, that this one does not watch."""
+        asked = (project for project in self.projects if not project.selection.nothing_here)
+        watching = {(project.region, project.project_id): project for project in asked}
         self._process.context.self_metrics.keep_projects(
             watched=watching.keys(),
             discovered={key for key, project in watching.items() if project.selection.discovers},
@@ -113,8 +113,8 @@ class Fetching:
             elif project.capacity is None:
                 await publish(self._process.context, key, PoolState.without_capacity)
         for key in self._process.tracker.pools:
-            # Of its own the project knows which are there; what another shard counts on with is forgotten at
-            # once, or it would be counted here too when the pool comes back.
+            # A project forgets absent pools of its own share itself. A pool that another shard now counts
+            # is forgotten at once, or it would be counted here too when it comes back.
             if key[:2] not in watching or not self.shard.owns(key.project_id, key.pool):
                 self._process.tracker.forget(key)
 
@@ -156,12 +156,12 @@ class Fetching:
             endpoint=project.endpoint,
             project_id=project.project_id,
             authenticator=Authenticator(
-                source_of(
+                credential_source(
                     project,
                     where,
                     process,
                     transport=transport,
-                    direct=lambda: self._transport(direct=True),
+                    direct_transport=lambda: self._transport(direct=True),
                     timeout=poll.timeout,
                 ),
                 process.lockout,
@@ -176,7 +176,7 @@ class Fetching:
                 project.project_id,
                 requests_per_second=poll.requests_per_second,
                 concurrency=poll.concurrency,
-                patience=self._patience,
+                patience=self._max_pause,
                 clock=process.context.clock,
             ),
             context=process.context,
@@ -210,25 +210,25 @@ class Fetching:
         return transport
 
 
-def serving(settings: Settings, process: Process) -> tuple[Renderer, Exposition]:
-    """The serving side: what makes text of the pools' states, and what joins it."""
+def build_exposition(settings: Settings, process: Process) -> tuple[Renderer, Exposition]:
+    """The serving side: the renderer of each pool's text, and the exposition that joins the texts."""
     process.context.self_metrics.tell_shard(settings.shard.index, settings.shard.total)
     renderer = Renderer(
         process.context,
-        choice=choice(settings.workloads),
-        thresholds=thresholds(settings.alerts),
+        choice=build_choice(settings.workloads),
+        thresholds=build_thresholds(settings.alerts),
     )
     return renderer, Exposition(renderer, process.context.self_metrics.registry, clock=process.context.clock)
 
 
-def choice(workloads: Workloads) -> Choice:
-    """How much detail is shown."""
+def build_choice(workloads: Workloads) -> Choice:
+    """Which workloads get series of their own."""
     users = workloads.user_limit if workloads.user_metrics else None
     return Choice(workloads.series, workloads.limit, users)
 
 
-def thresholds(alerts: Alerts) -> Thresholds:
-    """How long workloads may wait: exceptions, then what holds for every pool, then the defaults."""
+def build_thresholds(alerts: Alerts) -> Thresholds:
+    """How long workloads may wait: rules for some pools, then rules for every pool, then the defaults."""
     exceptions = [Rule(pools.match, pools.pending_after.named()) for pools in alerts.pools]
     everywhere = [Rule(None, pending_after.named()) for pending_after in (alerts.pending_after, DEFAULTS)]
     return Thresholds((*exceptions, *everywhere))

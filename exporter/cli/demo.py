@@ -21,11 +21,11 @@ _INTERVAL = "5s"
 
 
 async def demo(flags: Mapping[str, object], process: Process) -> int:
-    """Serve the metrics of a simulated cloud until told to stop.
+    """Run the daemon on a simulated cloud until SIGTERM or SIGINT.
 
     Args:
-        flags: the command line's; files and environment are left aside, for nobody's account is to be asked.
-        process: clock, store and whatever else outlives a configuration.
+        flags: of the command line. Files and environment are ignored, so that no real account is used.
+        process: what does not depend on the configuration.
 
     Returns:
         0.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.app.process import Process
-from exporter.app.wiring import Fetching, serving
+from exporter.app.wiring import Pollers, build_exposition
 from exporter.credentials.lockout import Lockout
 from exporter.lifecycle.tracker import Tracker
 from exporter.settings.load import load
@@ -118,8 +118,8 @@ async def polled(clock: FakeClock, *projects: dict[str, Any], **shard: int) -> E
     """An exporter that has polled every pool of its share once."""
     settings = settings_of(*projects, **shard)
     process = process_of(clock)
-    renderer, exposition = serving(settings, process)
-    async with await Fetching.opened(settings, process) as fetching:
-        rounds = [await project.once() for project in fetching.projects]
+    renderer, exposition = build_exposition(settings, process)
+    async with await Pollers.open(settings, process) as pollers:
+        rounds = [await project.once() for project in pollers.projects]
     await renderer.catch_up()
     return Exporter(rounds, b"".join(await exposition.scrape()).decode())

@@ -19,7 +19,7 @@ from support.fleet import (
     settings_of,
 )
 
-from exporter.app.wiring import Fetching
+from exporter.app.wiring import Pollers
 from exporter.polling.selection import owner
 from exporter.simulator.server import serve
 from exporter.snapshot.pool import Listing, PoolKey
@@ -123,8 +123,8 @@ async def test_shards_with_one_wrong_key_are_refused_five_times_at_most(still: S
         projects = [wrong, wrong | {"project_id": other}]
         for index in range(4):
             settings = settings_of(*projects, index=index, total=4)
-            async with await Fetching.opened(settings, process_of(still)) as fetching:
-                await asyncio.gather(*(project.once() for project in fetching.projects))
+            async with await Pollers.open(settings, process_of(still)) as pollers:
+                await asyncio.gather(*(project.once() for project in pollers.projects))
     assert len(cloud.requests) == 4
 
 
@@ -151,8 +151,8 @@ async def test_what_was_kept_or_told_of_other_shards_pools_goes_at_once(still: S
     for key in keys.values():
         await process.tracker.record(key, Listing(()), still.wall())
     settings = settings_of(project_settings("http://127.0.0.1:1"), index=1, total=4)
-    async with await Fetching.opened(settings, process) as fetching:
-        await fetching.forget_unwatched()
+    async with await Pollers.open(settings, process) as pollers:
+        await pollers.forget_unwatched()
     assert set(process.tracker.pools) == {keys[pool] for pool in pools if owner(PROJECT, pool, 4) == 1}
 
     process.context.self_metrics.tell_expiry(REGION, PROJECT, still.wall())
@@ -160,7 +160,7 @@ async def test_what_was_kept_or_told_of_other_shards_pools_goes_at_once(still: S
     mine = owner(PROJECT, only, 4)
     for index, told in ((mine, 1), ((mine + 1) % 4, 0)):
         settings = settings_of(project_settings("http://127.0.0.1:1", pools=[only]), index=index, total=4)
-        async with await Fetching.opened(settings, process) as fetching:
-            await fetching.forget_unwatched()
+        async with await Pollers.open(settings, process) as pollers:
+            await pollers.forget_unwatched()
         [family] = process.context.self_metrics.credentials_expiry.collect()
         assert len(family.samples) == told
