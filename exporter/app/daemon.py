@@ -127,7 +127,7 @@ class Daemon:
         log.info("configuration reloaded", projects=len(settings.projects))
 
     async def _poll(self) -> None:
-        """Run the newest configuration's pollers; after a reload has cancelled them, run those of the next."""
+        """Run the pollers of the newest configuration; a reload cancels them and the next ones follow."""
         self._alive = True
         try:
             while (pollers := self._pollers) is not None:
