@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from exporter.settings.alerts import Alerts
     from exporter.settings.model import Settings, Workloads
     from exporter.settings.project import Project
+    from exporter.snapshot.pool import PoolKey
 
 
 class Pollers:
@@ -105,18 +106,22 @@ class Pollers:
             discovered={key for key, project in watching.items() if project.selection.discovers},
             measured={key for key, project in watching.items() if project.capacity is not None},
         )
+        without_capacity: list[PoolKey] = []
         for key, state in self._process.context.store.states.items():
             project = watching.get(key[:2])
             if project is None or not project.selection.includes(key.pool, state.name):
                 self._process.context.store.forget(key)
                 self._process.tracker.forget(key)
             elif project.capacity is None:
-                await publish(self._process.context, key, PoolState.without_capacity)
+                without_capacity.append(key)
         for key in self._process.tracker.pools:
             # A project forgets absent pools of its own share itself. A pool that another shard now counts
             # is forgotten at once, or it would be counted here too when it comes back.
             if key[:2] not in watching or not self.shard.owns(key.project_id, key.pool):
                 self._process.tracker.forget(key)
+        # Last, because it waits for the worker: new pollers may start meanwhile.
+        for key in without_capacity:
+            await publish(self._process.context, key, PoolState.without_capacity)
 
     def _project(self, project: Project, where: str) -> ProjectPoller:
         poll, process, discover = self._settings.poll, self._process, project.discover
