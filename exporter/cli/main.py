@@ -56,7 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(invocation: Invocation) -> int:
-    # Each command is imported when it is needed: the daemon starts without rich and the simulator.
     # One thread: the interpreter runs one at a time anyway, and every thread keeps memory of its own.
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
     context = Context(clock=SystemClock(), worker=worker, self_metrics=SelfMetrics(), store=SnapshotStore())
@@ -67,6 +66,7 @@ def _run(invocation: Invocation) -> int:
         environment=os.environ,
         home=Path.home(),
     )
+    # Each command is imported when it is needed: the daemon starts without rich and the simulator.
     if invocation.command == "demo":
         from exporter.cli.demo import demo  # noqa: PLC0415
 
