@@ -126,6 +126,7 @@ class Pollers:
     def _project(self, project: Project, where: str) -> ProjectPoller:
         poll, process, discover = self._settings.poll, self._process, project.discover
         client = self._client(project, where)
+        capacity = self._capacity(project, client)
         return ProjectPoller(
             region=project.region,
             project_id=project.project_id,
@@ -149,7 +150,7 @@ class Pollers:
             stale_after=poll.stale_after,
             estimates=self._settings.workloads.estimates,
             cross_check=poll.cross_check,
-            capacity=self._capacity(project, client),
+            capacity=capacity,
         )
 
     def _client(self, project: Project, where: str) -> Client:
