@@ -1,24 +1,45 @@
 """Prometheus exporter for the workload queues of Huawei Cloud ModelArts dedicated resource pools.
 
-The data's way through the program, one folder a station, always in this direction:
+The way of the data, one folder per station. An arrow is what is handed on:
 
-    settings      what the operator wrote, checked           -> Settings
-    credentials   who asks, and the request's signature      -> headers
-    api           the cloud's answers, understood            -> Listing
-    throughput    one listing compared with the last         -> what got through
-    polling       when which pool is asked                   -> PoolState
-    snapshot      what is known of every pool, immutable     -> SnapshotStore
-    metrics       one declared entry per family, rendered    -> bytes
-    web           the bytes, served
+    settings      reads and checks what the operator wrote
+       | Settings
+       v
+    app           builds everything below from the settings; `cli` starts it
 
-The fetching side (api, throughput, polling) and the serving side (metrics, web) meet only in the snapshot
-store.
+    polling       decides when which pool is asked
+       | asks
+       v
+    api           knows the requests, and what the answers mean
+       | Request
+       v
+    credentials   signs the request
+       | signed Request
+       v
+    transport     sends it, and receives the answer within time and size limits
+       |
+       | Response, back up to api, which makes a Listing of it for polling
+       v
+    lifecycle     compares the listing with the ones before: started, finished, requeued
+       | Listing, Throughput
+       v
+    snapshot      the SnapshotStore: what is known of every pool, immutable
+       | PoolState
+       v
+    metrics       renders the text of a pool, once per poll
+       | bytes
+       v
+    web           serves it
+
+The fetching side (polling, api, credentials, transport, lifecycle) and the serving side (metrics, web) meet
+only in the snapshot store. Beside the way:
+
+    context       clock, worker, self metrics, snapshot store: what almost every part needs
+    self_metrics  what the exporter counts about itself
+    common        helpers that import nothing of ours
+    simulator     a simulated ModelArts, for the demo and the tests
+
+`lint-imports` checks which folder may import which (pyproject.toml).
 """
-
-import sys
-
-# structlog takes rich along wherever that is installed: 5 MiB of the daemon's memory, for tracebacks that are
-# not shown. Only `check` draws with it; exporter.commands lets it in.
-sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # how Python marks what must not be imported
 
 __version__ = "0.1.0"

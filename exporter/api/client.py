@@ -41,10 +41,10 @@ from exporter.transport.http import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from concurrent.futures import Executor
 
     from exporter.api.rate_limit import RateLimiter
     from exporter.common.clock import Clock
+    from exporter.context import Context
     from exporter.credentials.authenticator import Authenticator
     from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.pool import Listing, PoolDescription
@@ -70,10 +70,8 @@ class Client:
         authenticator: signs and sends.
         transport: what it sends with.
         rate_limiter: the project's pace.
-        clock: the time, and waits.
-        self_metrics: where requests are counted.
-        worker: understands every answer, off the event loop: a page of 500 workloads takes 2 ms, a list of
-            10,000 pools half a second, and scrapes come in between.
+        context: clock, self metrics, and the worker: it understands every answer, off the event loop. A page
+            of 500 workloads takes 2 ms, a list of 10,000 pools half a second, and scrapes come in between.
         timeout: seconds for one request, body included.
     """
 
@@ -82,9 +80,7 @@ class Client:
     authenticator: Authenticator
     transport: Transport
     rate_limiter: RateLimiter
-    clock: Clock
-    self_metrics: SelfMetrics
-    worker: Executor
+    context: Context
     timeout: float
     _unauthorized: Unauthorized | None = None
     _cloud_time: CloudTime = field(default_factory=CloudTime)
@@ -103,9 +99,9 @@ class Client:
 
         async def fetch(offset: int) -> Page:
             nonlocal ahead
-            sent = self.clock.wall()
+            sent = self.context.clock.wall()
             answer = await self._get("workloads", path, {**LISTING_QUERY, "offset": str(offset)})
-            received = self.clock.wall()
+            received = self.context.clock.wall()
             ahead = self._cloud_time.ahead(answer, sent, received)
             now = received - ahead
             decode = partial(decode_page, answer.body, where=self._where(path), now=now, labels=labels)
@@ -113,7 +109,7 @@ class Client:
 
         listing = await read_listing(fetch)
         for rejection, count in listing.rejected.items():
-            self.self_metrics.workloads_rejected.labels(rejection).inc(count)
+            self.context.self_metrics.workloads_rejected.labels(rejection).inc(count)
         self._count_unparsable(listing.unparsable)
         return replace(listing, limited=labels.limited, clock_ahead=ahead)
 
@@ -157,7 +153,7 @@ class Client:
             query = {"limit": str(NODES_LIMIT), **({"continue": cursor} if cursor else {})}
             return (await self._get("nodes", path, query)).body
 
-        cards = await read_free_cards(fetch, worker=self.worker, where=self._where(path))
+        cards = await read_free_cards(fetch, worker=self.context.worker, where=self._where(path))
         self._count_unparsable(cards.unparsable)
         return cards.free
 
@@ -180,7 +176,7 @@ class Client:
         Small ones too: the way there and back takes the loop 0.03 ms, as long as it takes to understand an
         answer about one pool, and so nobody has to know which answers are small.
         """
-        return await asyncio.get_running_loop().run_in_executor(self.worker, decode)
+        return await asyncio.get_running_loop().run_in_executor(self.context.worker, decode)
 
     async def _get(
         self, endpoint: str, path: str, query: Mapping[str, str], attempts: int = ATTEMPTS
@@ -192,7 +188,7 @@ class Client:
         """
         request = Request("GET", canonical_url(self.endpoint, path, query), timeout=self.timeout)
         retrying = tenacity.AsyncRetrying(
-            sleep=self.clock.sleep,
+            sleep=self.context.clock.sleep,
             stop=tenacity.stop_after_attempt(attempts),
             retry=tenacity.retry_if_exception(self._worth_retrying),
             wait=self._pause,
@@ -205,7 +201,7 @@ class Client:
         raise AssertionError  # tenacity returns or raises
 
     async def _send(self, endpoint: str, request: Request) -> Response:
-        counted = _Counted(self.transport, endpoint, self.clock, self.self_metrics)
+        counted = _Counted(self.transport, endpoint, self.context.clock, self.context.self_metrics)
         async with self.rate_limiter.slot():
             try:
                 response = await self.authenticator.send(request, counted)
@@ -219,7 +215,10 @@ class Client:
 
     def _refused(self, response: Response, request: Request) -> PollError:
         error = refusal(
-            response, where=request.where, source=self.authenticator.source_name, now=self.clock.wall()
+            response,
+            where=request.where,
+            source=self.authenticator.source_name,
+            now=self.context.clock.wall(),
         )
         if isinstance(error, Throttled):
             self.rate_limiter.refused(error.retry_after, error.limit)
@@ -256,11 +255,11 @@ class Client:
     def _count_retry(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, PollError):
-            self.self_metrics.api_retries.labels(error.outcome).inc()
+            self.context.self_metrics.api_retries.labels(error.outcome).inc()
 
     def _count_unparsable(self, unparsable: Mapping[str, int]) -> None:
         for resource, count in unparsable.items():
-            self.self_metrics.quantities_unparsable.labels(resource).inc(count)
+            self.context.self_metrics.quantities_unparsable.labels(resource).inc(count)
 
     def _where(self, path: str) -> str:
         return f"GET {self.endpoint}{path}"

@@ -1,1 +1,1 @@
-"""The composition root: settings into running objects."""
+"""The composition root: builds the running objects from the settings."""

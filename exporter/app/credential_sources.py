@@ -1,4 +1,4 @@
-"""Where a project's credentials come from: the form in its settings, else the usual places."""
+"""Builds the source of a project's credentials: as configured, or else the default chain."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from exporter.app.context import Surroundings
+    from exporter.app.process import Process
     from exporter.credentials.credential import CredentialSource
     from exporter.settings.project import Project
     from exporter.transport.http import Transport
 
 
-def source_of(
+def credential_source(
     project: Project,
     where: str,
-    around: Surroundings,
+    process: Process,
     *,
     transport: Transport,
-    direct: Callable[[], Transport],
+    direct_transport: Callable[[], Transport],
     timeout: float,
 ) -> CredentialSource:
-    """The source of a project's credentials; nothing is asked yet.
+    """The source of a project's credentials; it is not used yet.
 
     Args:
-        project: whose.
-        where: the project in the settings: `projects[0]`.
-        around: clock, guard, home and environment.
+        project: the project's settings.
+        where: their place in the settings, for problems: `projects[0]`.
+        process: clock, lockout, home and environment.
         transport: the project's, for a login.
-        direct: makes one that never uses a proxy, for services of the machine itself.
+        direct_transport: makes a transport that never uses a proxy, for services of the machine itself.
         timeout: seconds for a login.
 
     Raises:
-        ConfigurationError: what is given can be no key.
+        ConfigurationError: what is configured cannot be a key.
     """
     match project.credentials:
         case KeysForm() as keys:
@@ -59,15 +59,15 @@ def source_of(
                 password=_plain(form.secret),
                 domain=form.domain,
                 project_id=project.project_id,
-                lockout=around.lockout,
+                lockout=process.lockout,
                 transport=transport,
                 timeout=timeout,
             )
-            return RenewedSource(login, around.clock)
+            return RenewedSource(login, process.context.clock)
         case AgencyForm():
-            return RenewedSource(EcsAgency(direct()), around.clock)
+            return RenewedSource(EcsAgency(direct_transport()), process.context.clock)
         case None:
-            return DefaultChain(around.environment, around.home, direct(), around.clock)
+            return DefaultChain(process.environment, process.home, direct_transport(), process.context.clock)
 
 
 def _key_source(form: KeysForm) -> CredentialSource:

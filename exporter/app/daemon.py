@@ -1,4 +1,4 @@
-"""The daemon: fetching and serving side by side, until told to stop."""
+"""The daemon: polls and renders until it is told to stop."""
 
 from __future__ import annotations
 
@@ -9,94 +9,94 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.app.secret_files import Exposures
-from exporter.app.wiring import Fetching, choice, serving, thresholds
+from exporter.app.secret_files import SecretFileWatcher
+from exporter.app.wiring import Pollers, build_choice, build_exposition, build_thresholds
 from exporter.common.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from exporter.app.context import Surroundings
+    from exporter.app.process import Process
     from exporter.metrics.pool_text import RenderedPool
     from exporter.settings.model import Settings
     from exporter.snapshot.pool import PoolKey
 
 log = structlog.get_logger(__name__)
 
-_LOOK = 60.0
-"""Seconds between two looks at who can read the files with secrets."""
+_CHECK_INTERVAL = 60.0
+"""Seconds between two checks of the permissions of files with secrets."""
 
 
 class Daemon:
-    """Everything that runs between start and stop, but for the web server, which looks in from outside.
+    """Everything that runs between start and stop, except for the web server.
 
     Args:
         settings: the configuration to begin with.
         reread: reads the configuration again; raises ConfigurationError.
-        around: clock, store and whatever else outlives a configuration.
-        secrets: the files with secrets that a configuration names.
+        process: what does not depend on the configuration.
+        secrets: gives the files with secrets that a configuration names.
 
     Attributes:
-        exposition: what to serve as metrics.
+        exposition: what `/metrics` answers.
     """
 
     def __init__(
         self,
         settings: Settings,
         reread: Callable[[], Settings],
-        around: Surroundings,
+        process: Process,
         secrets: Callable[[Settings], Iterable[Path]] = lambda _: (),
     ) -> None:
         self._settings = settings
         self._reread = reread
-        self._around = around
+        self._process = process
         self._secrets = secrets
-        self._renderer, self.exposition = serving(settings, around)
-        self._fetching: Fetching | None = None
-        self._generation: asyncio.Task[None] | None = None
+        self._renderer, self.exposition = build_exposition(settings, process)
+        self._pollers: Pollers | None = None
+        self._polling_task: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
-        self._polling = False
+        self._alive = False
         self._was_ready = False
-        self._note_configured(success=True)
+        self._set_reload_metrics(success=True)
 
     @property
     def pools(self) -> Mapping[PoolKey, RenderedPool]:
-        """What is shown of every pool."""
+        """The rendered text and the state of every pool."""
         return self._renderer.pools
 
     @property
-    def fetching(self) -> Fetching | None:
-        """What fetches by the configuration in use; None before the start."""
-        return self._fetching
+    def pollers(self) -> Pollers | None:
+        """The pollers of the configuration in use; None before the start."""
+        return self._pollers
 
     def alive(self) -> bool:
-        """Whether polling goes on."""
-        return self._polling
+        """Whether the polling loop runs."""
+        return self._alive
 
     def ready(self) -> bool:
-        """Whether every pool has been tried once. A reload takes nothing back."""
-        self._was_ready = self._was_ready or (self._fetching is not None and self._fetching.tried)
+        """Whether every pool has been polled once, successfully or not. Stays true after a reload."""
+        self._was_ready = self._was_ready or (self._pollers is not None and self._pollers.ready)
         return self._was_ready
 
     async def run(self) -> None:
-        """Fetch and render until cancelled. An unexpected error ends it, and must end the process.
+        """Poll and render until cancelled. An unexpected error ends it, and must end the process.
 
         Raises:
-            ConfigurationError: something in the settings turns out not to be usable.
+            ConfigurationError: something in the settings cannot be used.
         """
-        self._fetching = await Fetching.opened(self._settings, self._around)
-        self._fetching.forget_unwatched()  # of which a state file may tell
+        self._pollers = await Pollers.open(self._settings, self._process)
+        await self._pollers.forget_unwatched()  # the state file may hold such pools
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renderer.run())
-            group.create_task(self._keep_fetching())
+            group.create_task(self._poll())
             group.create_task(self._watch_secrets())
 
     async def reload(self) -> None:
-        """Read the configuration again and go on with it; pools that stay keep what is known of them.
+        """Read the configuration again and use it; pools that are still watched keep their state.
 
         Raises:
-            ConfigurationError: it has problems; the old one holds.
+            ConfigurationError: it has problems; the old configuration stays in use.
         """
         async with self._reloading:  # a signal and a request may come together
             await self._reload()
@@ -104,62 +104,62 @@ class Daemon:
     async def _reload(self) -> None:
         try:
             settings = self._reread()
-            fetching = await Fetching.opened(settings, self._around)
+            pollers = await Pollers.open(settings, self._process)
         except ConfigurationError as error:
-            self._note_configured(success=False)
+            self._set_reload_metrics(success=False)
             problems = [str(problem) for problem in error.problems]
-            # No traceback: its frames hold secrets, and nothing is broken but the configuration.
-            log.error("configuration not reloaded, the old one holds", problems=problems)  # noqa: TRY400
+            # No traceback: its frames hold secrets, and the configuration is at fault, not the program.
+            log.error("the configuration was not reloaded; the old one stays in use", problems=problems)  # noqa: TRY400
             raise
         fixed = ("web", "log", "state")
         if any(getattr(settings, name) != getattr(self._settings, name) for name in fixed):
-            log.warning("changes of web, log and state take effect at the next start")
-        self._settings, self._fetching = settings, fetching
-        self._renderer.choice = choice(settings.workloads)
-        self._renderer.thresholds = thresholds(settings.alerts)
-        self._around.self_metrics.tell_shard(settings.shard.index, settings.shard.total)
-        if self._generation is not None:
-            self._generation.cancel()
-            await asyncio.wait((self._generation,))
-        fetching.forget_unwatched()
+            log.warning("changes of web, log and state take effect at the next start of the exporter")
+        self._settings, self._pollers = settings, pollers
+        self._renderer.choice = build_choice(settings.workloads)
+        self._renderer.thresholds = build_thresholds(settings.alerts)
+        self._process.context.self_metrics.tell_shard(settings.shard.index, settings.shard.total)
+        if self._polling_task is not None:
+            self._polling_task.cancel()
+            await asyncio.wait((self._polling_task,))
+        await pollers.forget_unwatched()
         await self._renderer.catch_up()
-        self._note_configured(success=True)
+        self._set_reload_metrics(success=True)
         log.info("configuration reloaded", projects=len(settings.projects))
 
-    async def _keep_fetching(self) -> None:
-        """Fetch with the newest configuration; a reload cancels one generation, and the next begins."""
-        self._polling = True
+    async def _poll(self) -> None:
+        """Run the pollers of the newest configuration; a reload cancels them and the next ones follow."""
+        self._alive = True
         try:
-            while (fetching := self._fetching) is not None:
-                self._generation = asyncio.create_task(_fetch(fetching))
-                await asyncio.wait((self._generation,))
-                if not self._generation.cancelled():
-                    self._generation.result()  # it never ends by itself, so this raises
+            while (pollers := self._pollers) is not None:
+                self._polling_task = asyncio.create_task(_run_pollers(pollers))
+                await asyncio.wait((self._polling_task,))
+                if not self._polling_task.cancelled():
+                    self._polling_task.result()  # it never ends by itself, so this raises
         finally:
-            self._polling = False
-            if self._generation is not None:
-                self._generation.cancel()
+            self._alive = False
+            if self._polling_task is not None:
+                self._polling_task.cancel()
 
     async def _watch_secrets(self) -> None:
-        exposures = Exposures()
+        watcher = SecretFileWatcher()
         while True:
-            exposures.tell(self._secrets(self._settings))
-            await self._around.clock.sleep(_LOOK)
+            watcher.check(self._secrets(self._settings))
+            await self._process.context.clock.sleep(_CHECK_INTERVAL)
 
-    def _note_configured(self, *, success: bool) -> None:
-        self_metrics = self._around.self_metrics
+    def _set_reload_metrics(self, *, success: bool) -> None:
+        self_metrics = self._process.context.self_metrics
         self_metrics.config_last_reload_successful.set(success)
         if success:
-            self_metrics.config_last_reload_success_timestamp.set(self._around.clock.wall())
+            self_metrics.config_last_reload_success_timestamp.set(self._process.context.clock.wall())
 
 
-async def _fetch(fetching: Fetching) -> None:
-    async with fetching:
-        await fetching.run()
+async def _run_pollers(pollers: Pollers) -> None:
+    async with pollers:
+        await pollers.run()
 
 
-def heed_signals(daemon: Daemon) -> asyncio.Event:
-    """From now on SIGHUP reloads, and SIGTERM and SIGINT set the event that is returned."""
+def handle_signals(daemon: Daemon) -> asyncio.Event:
+    """Make SIGHUP reload the configuration, and SIGTERM and SIGINT set the event that is returned."""
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     reloads: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only weakly
@@ -179,7 +179,7 @@ def heed_signals(daemon: Daemon) -> asyncio.Event:
     return stopping
 
 
-async def run_until(stopping: asyncio.Event, daemon: Daemon) -> None:
+async def run_until_stopped(stopping: asyncio.Event, daemon: Daemon) -> None:
     """Run the daemon until the event is set. An unexpected error of the daemon is raised."""
     running = asyncio.create_task(daemon.run())
     waiting = asyncio.create_task(stopping.wait())

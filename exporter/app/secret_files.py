@@ -1,4 +1,4 @@
-"""Files that hold keys or passwords, and who else can read them: told with the remedy, never refused."""
+"""Finds files with keys or passwords that other users can read. They are reported, and used all the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from exporter.settings.credentials import KeysForm, PasswordForm
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from exporter.app.context import Surroundings
+    from exporter.app.process import Process
     from exporter.settings.credentials import AgencyForm
     from exporter.settings.model import Settings
     from exporter.web.config import WebConfig
@@ -31,13 +31,13 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
-    """A file that others can read or write.
+class InsecureFile:
+    """A file that other users can read or write.
 
     Attributes:
-        path: as it was named; where that is a link, the mode is its target's.
+        path: as configured; if that is a link, the mode is its target's.
         mode: the permission bits.
-        remedy: the command that helps.
+        remedy: the command that corrects it.
     """
 
     path: Path
@@ -48,41 +48,41 @@ class Exposure:
         return f"{self.path}: holds secrets, and others can read it (mode {self.mode:04o}); {self.remedy}"
 
 
-class Exposures:
-    """Tells of each file once, and again after it was well, or when its mode changes."""
+class SecretFileWatcher:
+    """Logs each insecure file once, and again after it was corrected, or when its mode changes."""
 
     def __init__(self) -> None:
-        self._told: dict[Path, int] = {}
+        self._logged: dict[Path, int] = {}
 
-    def tell(self, paths: Iterable[Path]) -> None:
-        """Log what is new."""
-        found = {exposure.path: exposure for exposure in exposed(paths)}
-        for path, exposure in found.items():
-            if self._told.get(path) != exposure.mode:
+    def check(self, paths: Iterable[Path]) -> None:
+        """Check the files, and log what is new."""
+        found = {file.path: file for file in insecure_files(paths)}
+        for path, file in found.items():
+            if self._logged.get(path) != file.mode:
                 log.warning(
                     "a file with secrets can be read by others",
                     file=str(path),
-                    mode=f"{exposure.mode:04o}",
-                    remedy=exposure.remedy,
+                    mode=f"{file.mode:04o}",
+                    remedy=file.remedy,
                 )
-        self._told = {path: exposure.mode for path, exposure in found.items()}
+        self._logged = {path: file.mode for path, file in found.items()}
 
 
 def secret_files(
-    settings: Settings, web: WebConfig, config_file: Path | None, around: Surroundings
+    settings: Settings, web: WebConfig, config_file: Path | None, process: Process
 ) -> Iterator[Path]:
     """Every file in use that holds a secret.
 
     Args:
         settings: the configuration.
-        web: what its web configuration says.
-        config_file: where the configuration is; secret where keys or passwords stand in it.
-        around: home and environment, for the profile file.
+        web: the web configuration.
+        config_file: the configuration file; it is secret if keys or passwords are in it.
+        process: home and environment, for the profile file.
     """
     for project in settings.projects:
         if project.credentials is None:
-            if not environment_has_keys(around.environment):
-                yield profile_path(around.environment, around.home)
+            if not environment_has_keys(process.environment):
+                yield profile_path(process.environment, process.home)
             continue
         for part in _parts(project.credentials):
             file = part if isinstance(part, Path) else config_file
@@ -105,38 +105,36 @@ def _parts(form: KeysForm | PasswordForm | AgencyForm) -> tuple[object, ...]:
             return ()
 
 
-def exposed(paths: Iterable[Path]) -> list[Exposure]:
-    """Those that other users of this machine can read or write, each once.
+def insecure_files(paths: Iterable[Path]) -> list[InsecureFile]:
+    """The files that other users of this machine can read or write, each once.
 
-    Quiet are two ordinary arrangements, in which the mode is not the exporter's to change:
+    Two usual set-ups are accepted, in which the exporter's user cannot change the mode:
 
-    - a file of somebody else's (root's, mostly) that is given to the exporter by its group;
+    - a file of another user (mostly root) that the exporter may read by its group;
     - a read-only mount that a container runtime or systemd made for this process alone: of a file system in
       memory (secrets of Kubernetes and Swarm, which are 0644 and 0444 there, and LoadCredential=), or of this
       very file (secrets of Compose, whose file on the host has a mode of its own).
     """
     files = {Path(os.path.realpath(path)): path for path in paths}  # resolve() raises for links in a circle
-    mounts = _mounts() if files else {}
+    mounts = _read_mounts() if files else {}
     return [
-        exposure
-        for target, path in files.items()
-        if (exposure := _exposure(path, target, mounts)) is not None
+        file for target, path in files.items() if (file := _insecure_file(path, target, mounts)) is not None
     ]
 
 
-def _exposure(path: Path, target: Path, mounts: Mapping[Path, tuple[bool, str]]) -> Exposure | None:
+def _insecure_file(path: Path, target: Path, mounts: Mapping[Path, tuple[bool, str]]) -> InsecureFile | None:
     try:
         status = target.stat()
     except OSError:
-        return None  # whoever reads it says so
+        return None  # whoever reads the file reports that
     mode, ours = stat.S_IMODE(status.st_mode), status.st_uid == os.geteuid()
-    if not mode & (_BY_OTHERS | _BY_GROUP if ours else _BY_OTHERS) or _given_to_us(target, mounts):
+    if not mode & (_BY_OTHERS | _BY_GROUP if ours else _BY_OTHERS) or _mounted_for_us(target, mounts):
         return None
     remedy = f"chmod 600 {path}" if ours else f"chown {os.geteuid()} {path} && chmod 600 {path}"
-    return Exposure(path, mode, remedy)
+    return InsecureFile(path, mode, remedy)
 
 
-def _given_to_us(target: Path, mounts: Mapping[Path, tuple[bool, str]]) -> bool:
+def _mounted_for_us(target: Path, mounts: Mapping[Path, tuple[bool, str]]) -> bool:
     mount = next((folder for folder in (target, *target.parents) if folder in mounts), None)
     if mount is None:
         return False
@@ -144,8 +142,8 @@ def _given_to_us(target: Path, mounts: Mapping[Path, tuple[bool, str]]) -> bool:
     return read_only and (kind in _IN_MEMORY or mount == target)
 
 
-def _mounts() -> dict[Path, tuple[bool, str]]:
-    """Mount points as proc(5) tells them: whether read-only, and the file system; none but on Linux."""
+def _read_mounts() -> dict[Path, tuple[bool, str]]:
+    """Mount points by path: whether read-only, and the file system, see proc(5). Empty except on Linux."""
     try:
         lines = _MOUNTS.read_text(errors="surrogateescape").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What is known of the pools -> the status page's view of it."""
+"""Makes the status page's view of the pools."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from exporter.web.status import PoolView, ShareView
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exporter.app.wiring import Fetching
+    from exporter.app.wiring import Pollers
     from exporter.common.clock import Clock
     from exporter.metrics.pool_text import RenderedPool
 
 
 def pool_views(pools: Iterable[RenderedPool], clock: Clock) -> list[PoolView]:
-    """Every pool as it stands at this moment."""
+    """Every pool as it is now."""
     now = clock.monotonic()
     return [_view(pool, now) for pool in pools]
 
 
-def share_view(fetching: Fetching | None) -> ShareView | None:
-    """Which part of the pools is fetched; None where that is all, or nothing is fetched yet."""
-    if fetching is None or fetching.shard.total == 1:
+def share_view(pollers: Pollers | None) -> ShareView | None:
+    """This exporter's share of the pools; None if it watches all, or polls nothing yet."""
+    if pollers is None or pollers.shard.total == 1:
         return None
-    elsewhere = sum(project.elsewhere for project in fetching.projects)
-    return ShareView(fetching.shard.index, fetching.shard.total, elsewhere)
+    elsewhere = sum(project.elsewhere for project in pollers.projects)
+    return ShareView(pollers.shard.index, pollers.shard.total, elsewhere)
 
 
 def _view(pool: RenderedPool, now: float) -> PoolView:

@@ -1,15 +1,14 @@
-"""The composition root: the only place that turns settings into objects."""
+"""Builds the polling side and the exposition from the settings."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 from exporter.api.client import Client
 from exporter.api.rate_limit import RateLimiter
-from exporter.app.credential_sources import source_of
+from exporter.app.credential_sources import credential_source
 from exporter.common.errors import ConfigurationError
 from exporter.credentials.authenticator import Authenticator
 from exporter.metrics.exposition import Exposition
@@ -18,60 +17,63 @@ from exporter.metrics.summary import Choice
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.project import ProjectPoller
-from exporter.polling.schedule import Pace
-from exporter.polling.selection import Discovery, Shard
+from exporter.polling.publish import publish
+from exporter.polling.schedule import IntervalMonitor
+from exporter.polling.selection import Discovery, Selection, ShardFilter
 from exporter.settings.alerts import DEFAULTS
+from exporter.snapshot.pool import PoolState
 from exporter.transport.http import HttpTransport
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.app.context import Surroundings
+    from exporter.app.process import Process
     from exporter.settings.alerts import Alerts
     from exporter.settings.model import Settings, Workloads
     from exporter.settings.project import Project
+    from exporter.snapshot.pool import PoolKey
 
 
-class Fetching:
-    """The fetching side of one configuration, with the connections it holds.
+class Pollers:
+    """The pollers of every project of one configuration, and their connections.
 
-    `async with await Fetching.opened(...)`; at its end the connections are closed.
+    `async with await Pollers.open(...)` closes the connections at the end.
 
     Attributes:
-        projects: what is polled.
-        shard: which of their pools are polled here.
+        projects: one poller per project.
+        shard: this exporter's share of the pools.
     """
 
-    def __init__(self, settings: Settings, around: Surroundings, patience: float) -> None:
+    def __init__(self, settings: Settings, process: Process, max_pause: float) -> None:
         self._settings = settings
-        self._around = around
-        self._patience = patience
+        self._process = process
+        self._max_pause = max_pause
         self._transports = AsyncExitStack()
-        self.shard = Shard(settings.shard.index, settings.shard.total)
+        self.shard = ShardFilter(settings.shard.index, settings.shard.total)
         self.projects: tuple[ProjectPoller, ...] = ()
 
     @classmethod
-    async def opened(cls, settings: Settings, around: Surroundings, patience: float | None = None) -> Self:
-        """Everything that the settings ask for, ready to run.
+    async def open(cls, settings: Settings, process: Process, max_pause: float | None = None) -> Self:
+        """Build the pollers, ready to run.
 
         Args:
             settings: the configuration.
-            around: what outlives it.
-            patience: seconds that a request may be put off for because the cloud wants to be left alone; a
-                poll interval if not given. A pool that waited longer would still count as up.
+            process: what does not depend on it.
+            max_pause: seconds that a request may wait because the cloud throttles; beyond that it fails.
+                A poll interval if not given: a pool that waited longer would still count as up.
 
         Raises:
-            ConfigurationError: something in the settings turns out not to be usable.
+            ConfigurationError: something in the settings cannot be used.
         """
-        fetching = cls(settings, around, settings.poll.interval if patience is None else patience)
+        pollers = cls(settings, process, settings.poll.interval if max_pause is None else max_pause)
         try:
             for index, project in enumerate(settings.projects):
-                fetching.projects += (fetching._project(project, f"projects[{index}]"),)
+                pollers.projects += (pollers._project(project, f"projects[{index}]"),)
         except ConfigurationError:
-            await fetching.close()
+            await pollers.close()
             raise
-        around.lockout.shared_by = settings.shard.total
-        return fetching
+        process.lockout.shared_by = settings.shard.total
+        return pollers
 
     async def close(self) -> None:
         """Close the connections."""
@@ -90,65 +92,69 @@ class Fetching:
                 group.create_task(project.run())
 
     @property
-    def tried(self) -> bool:
+    def ready(self) -> bool:
         """Whether every pool has been polled once, successfully or not."""
-        states = self._around.store.states.values()
+        states = self._process.context.store.states.values()
         return all(project.settled for project in self.projects) and all(state.outcome for state in states)
 
-    def forget_unwatched(self) -> None:
-        """Drop at once what an earlier configuration watched and this one does not."""
-        concerned = (project for project in self.projects if project.concerned)
-        watching = {(project.region, project.project_id): project for project in concerned}
-        self._around.self_metrics.keep_projects(
+    async def forget_unwatched(self) -> None:
+        """Forget the pools of the configuration before, or of a state file, that this one does not watch."""
+        asked = (project for project in self.projects if not project.selection.nothing_here)
+        watching = {(project.region, project.project_id): project for project in asked}
+        self._process.context.self_metrics.keep_projects(
             watched=watching.keys(),
-            discovered={key for key, project in watching.items() if isinstance(project.pools, Discovery)},
+            discovered={key for key, project in watching.items() if project.selection.discovers},
             measured={key for key, project in watching.items() if project.capacity is not None},
         )
-        for key, state in self._around.store.states.items():
+        without_capacity: list[PoolKey] = []
+        for key, state in self._process.context.store.states.items():
             project = watching.get(key[:2])
-            if project is None or not project.watches(key.pool, state.name):
-                self._around.store.forget(key)
-                self._around.tracker.forget(key)
+            if project is None or not project.selection.includes(key.pool, state.name):
+                self._process.context.store.forget(key)
+                self._process.tracker.forget(key)
             elif project.capacity is None:
-                self._around.store.publish(state.without_capacity())
-        for key in self._around.tracker.pools:
-            # Of its own the project knows which are there; what another shard counts on with is forgotten at
-            # once, or it would be counted here too when the pool comes back.
+                without_capacity.append(key)
+        for key in self._process.tracker.pools:
+            # A project forgets absent pools of its own share itself. A pool that another shard now counts
+            # is forgotten at once, or it would be counted here too when it comes back.
             if key[:2] not in watching or not self.shard.owns(key.project_id, key.pool):
-                self._around.tracker.forget(key)
+                self._process.tracker.forget(key)
+        # Last, because it waits for the worker: new pollers may start meanwhile.
+        for key in without_capacity:
+            await publish(self._process.context, key, PoolState.without_capacity)
 
     def _project(self, project: Project, where: str) -> ProjectPoller:
-        poll, around, discover = self._settings.poll, self._around, project.discover
+        poll, process, discover = self._settings.poll, self._process, project.discover
         client = self._client(project, where)
+        capacity = self._capacity(project, client)
         return ProjectPoller(
             region=project.region,
             project_id=project.project_id,
-            pools=Discovery(discover.include, discover.exclude) if discover else project.pools,
+            selection=Selection(
+                project.project_id,
+                Discovery(discover.include, discover.exclude) if discover else project.pools,
+                self.shard,
+            ),
             workspace_id=discover.workspace_id if discover else "0",
             client=client,
-            store=around.store,
-            tracker=around.tracker,
+            context=process.context.with_own_rng(),
+            tracker=process.tracker,
             interval=poll.interval,
-            pace=Pace(
+            monitor=IntervalMonitor(
                 region=project.region,
                 project_id=project.project_id,
                 interval=poll.interval,
                 requests_per_second=poll.requests_per_second,
-                self_metrics=around.self_metrics,
+                self_metrics=process.context.self_metrics,
             ),
             stale_after=poll.stale_after,
             estimates=self._settings.workloads.estimates,
-            worker=around.worker,
-            clock=around.clock,
-            self_metrics=around.self_metrics,
             cross_check=poll.cross_check,
-            capacity=self._capacity(project, client),
-            shard=self.shard,
-            rng=self._dice(),
+            capacity=capacity,
         )
 
     def _client(self, project: Project, where: str) -> Client:
-        poll, around = self._settings.poll, self._around
+        poll, process = self._settings.poll, self._process
         transport = self._transport(
             ca_file=project.ca_file, proxy=project.proxy, connections=poll.concurrency
         )
@@ -156,18 +162,18 @@ class Fetching:
             endpoint=project.endpoint,
             project_id=project.project_id,
             authenticator=Authenticator(
-                source_of(
+                credential_source(
                     project,
                     where,
-                    around,
+                    process,
                     transport=transport,
-                    direct=lambda: self._transport(direct=True),
+                    direct_transport=lambda: self._transport(direct=True),
                     timeout=poll.timeout,
                 ),
-                around.lockout,
+                process.lockout,
                 project.project_id,
-                around.clock,
-                lambda credential: around.self_metrics.tell_expiry(
+                process.context.clock,
+                lambda credential: process.context.self_metrics.tell_expiry(
                     project.region, project.project_id, credential.expires_at
                 ),
             ),
@@ -176,36 +182,26 @@ class Fetching:
                 project.project_id,
                 requests_per_second=poll.requests_per_second,
                 concurrency=poll.concurrency,
-                patience=self._patience,
-                clock=around.clock,
+                patience=self._max_pause,
+                clock=process.context.clock,
             ),
-            clock=around.clock,
-            self_metrics=around.self_metrics,
-            worker=around.worker,
+            context=process.context,
             timeout=poll.timeout,
         )
 
     def _capacity(self, project: Project, client: Client) -> CapacityPoller | None:
-        capacity, around = self._settings.capacity, self._around
+        capacity, process = self._settings.capacity, self._process
         if capacity.read == "none":
             return None
         return CapacityPoller(
             region=project.region,
             project_id=project.project_id,
             client=client,
-            store=around.store,
+            context=process.context.with_own_rng(),
             interval=capacity.interval,
             nodes=capacity.read == "nodes",
             stale_after=self._settings.poll.stale_after,
-            worker=around.worker,
-            clock=around.clock,
-            self_metrics=around.self_metrics,
-            rng=self._dice(),
         )
-
-    def _dice(self) -> random.Random:
-        """Of its own for each: what one throws must not depend on who else threw before."""
-        return random.Random(self._around.rng.random())  # noqa: S311  (jitter is no secret)
 
     def _transport(
         self,
@@ -220,28 +216,25 @@ class Fetching:
         return transport
 
 
-def serving(settings: Settings, around: Surroundings) -> tuple[Renderer, Exposition]:
-    """The serving side: what makes text of the pools' states, and what joins it."""
-    around.self_metrics.tell_shard(settings.shard.index, settings.shard.total)
+def build_exposition(settings: Settings, process: Process) -> tuple[Renderer, Exposition]:
+    """The serving side: the renderer of each pool's text, and the exposition that joins the texts."""
+    process.context.self_metrics.tell_shard(settings.shard.index, settings.shard.total)
     renderer = Renderer(
-        around.store,
-        clock=around.clock,
-        self_metrics=around.self_metrics,
-        worker=around.worker,
-        choice=choice(settings.workloads),
-        thresholds=thresholds(settings.alerts),
+        process.context,
+        choice=build_choice(settings.workloads),
+        thresholds=build_thresholds(settings.alerts),
     )
-    return renderer, Exposition(renderer, around.self_metrics.registry, clock=around.clock)
+    return renderer, Exposition(renderer, process.context.self_metrics.registry, clock=process.context.clock)
 
 
-def choice(workloads: Workloads) -> Choice:
-    """How much detail is shown."""
+def build_choice(workloads: Workloads) -> Choice:
+    """Which workloads get series of their own."""
     users = workloads.user_limit if workloads.user_metrics else None
     return Choice(workloads.series, workloads.limit, users)
 
 
-def thresholds(alerts: Alerts) -> Thresholds:
-    """How long workloads may wait: exceptions, then what holds for every pool, then the defaults."""
+def build_thresholds(alerts: Alerts) -> Thresholds:
+    """How long workloads may wait: rules for some pools, then rules for every pool, then the defaults."""
     exceptions = [Rule(pools.match, pools.pending_after.named()) for pools in alerts.pools]
     everywhere = [Rule(None, pending_after.named()) for pending_after in (alerts.pending_after, DEFAULTS)]
     return Thresholds((*exceptions, *everywhere))

@@ -1,4 +1,4 @@
-"""`modelarts-exporter check`: every configured pool polled once, told as a table."""
+"""`modelarts-exporter check`: polls every configured pool once, and prints a table."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter.app.status import share_view
-from exporter.app.wiring import Fetching
+from exporter.app.wiring import Pollers
 from exporter.common.text import printable
 from exporter.metrics.summary import Choice, summarise
 from exporter.web.status import span
 
 if TYPE_CHECKING:
-    from exporter.app.context import Surroundings
-    from exporter.polling.project import ProjectPoller
-    from exporter.polling.round import Round
+    from exporter.app.process import Process
+    from exporter.polling.project import ProjectPoller, ProjectResult
     from exporter.settings.model import Settings
     from exporter.snapshot.pool import PoolState
 
 _PIPE_WIDTH = 240
-"""Columns where there is no terminal: wide enough that no ID is broken."""
+"""Columns without a terminal: wide enough that no ID is broken."""
 
 _WIDE = 170
-"""Columns from which on advice has room beside the figures."""
+"""Columns from which on the advice fits beside the figures."""
 
 _GREEN = ("ok", "none here")
 
@@ -42,49 +41,49 @@ class _Row:
     advice: str = ""
 
 
-async def check(settings: Settings, around: Surroundings) -> int:
-    """Poll every pool once; what is being done goes to stderr, the table to stdout.
+async def check(settings: Settings, process: Process) -> int:
+    """Poll every pool once. Progress goes to stderr, the table to stdout.
 
     Returns:
-        0 when every pool was read completely, else 1.
+        0 if every pool was read completely, else 1.
     """
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
     rows: list[_Row] = []
     slow: list[str] = []
-    well = True
-    async with await Fetching.opened(settings, around, patience=settings.poll.timeout) as fetching:
-        for project in fetching.projects:
-            if project.concerned:
+    ok = True
+    async with await Pollers.open(settings, process, max_pause=settings.poll.timeout) as pollers:
+        for project in pollers.projects:
+            if not project.selection.nothing_here:
                 progress.print(f"asking {project.client.endpoint} about project {project.project_id}")
-            done = await project.once(lambda state: progress.print(f"  {state.key.pool}: {state.outcome}"))
-            rows += _rows(project, done)
-            well = well and done.well
-            if excess := project.pace.excess(len(done.states)):
+            result = await project.once(lambda state: progress.print(f"  {state.key.pool}: {state.outcome}"))
+            rows += _rows(project, result)
+            ok = ok and result.ok
+            if excess := project.monitor.overload(len(result.states)):
                 slow.append(f"project {project.project_id} cannot be read within poll.interval: {excess}")
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     _print(rows, console)
-    if share := share_view(fetching):
+    if share := share_view(pollers):
         console.print(
             f"shard {share.index} of {share.total} (the first is 0); other shards watch {share.elsewhere}"
             " of the pools"
         )
     for line in slow:
         console.print(line, soft_wrap=True)
-    return 0 if well else 1
+    return 0 if ok else 1
 
 
-def _rows(project: ProjectPoller, done: Round) -> list[_Row]:
+def _rows(project: ProjectPoller, result: ProjectResult) -> list[_Row]:
     everything = f"all of project {project.project_id}"
-    if done.undiscovered:
-        return [_Row(everything, done.undiscovered.outcome, advice=done.undiscovered.explanation)]
-    if not done.states and done.elsewhere:
-        return [_Row(everything, "none here", advice=f"other shards watch its pools: {done.elsewhere}")]
-    if not done.states:
+    if result.discovery_error:
+        return [_Row(everything, result.discovery_error.outcome, advice=result.discovery_error.explanation)]
+    if not result.states and result.elsewhere:
+        return [_Row(everything, "none here", advice=f"other shards watch its pools: {result.elsewhere}")]
+    if not result.states:
         advice = "no pool is discovered: look at discover.include, discover.exclude and discover.workspace_id"
         return [_Row(everything, "no pools", advice=advice)]
-    return [_row(state) for state in done.states]
+    return [_row(state) for state in result.states]
 
 
 def _row(state: PoolState) -> _Row:
@@ -100,7 +99,7 @@ def _row(state: PoolState) -> _Row:
 
 
 def _print(rows: list[_Row], console: Console) -> None:
-    """A table; what to do stands in its last column, or below it where the terminal is narrow."""
+    """Print the table, with the advice in its last column, or below it if the terminal is narrow."""
     wide = console.width >= _WIDE
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("pool", overflow="fold")
@@ -111,7 +110,7 @@ def _print(rows: list[_Row], console: Console) -> None:
         table.add_column("what to do", overflow="fold")
     for row in rows:
         outcome = Text(row.outcome, style="green" if row.outcome in _GREEN else "red")
-        # What the cloud says is text, never markup.
+        # Text, so that nothing from the cloud is read as markup.
         cells = (Text(row.pool), outcome, row.workloads, row.waiting, row.longest)
         table.add_row(*cells, *((Text(row.advice),) if wide else ()))
     console.print(table)

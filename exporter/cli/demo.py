@@ -15,22 +15,22 @@ from exporter.simulator.server import serve
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.app.context import Surroundings
+    from exporter.app.process import Process
 
 _INTERVAL = "5s"
 
 
-async def demo(flags: Mapping[str, object], around: Surroundings) -> int:
-    """Serve the metrics of a simulated cloud until told to stop.
+async def demo(flags: Mapping[str, object], process: Process) -> int:
+    """Run the daemon on a simulated cloud until SIGTERM or SIGINT.
 
     Args:
-        flags: the command line's; files and environment are left aside, for nobody's account is to be asked.
-        around: clock, store and whatever else outlives a configuration.
+        flags: of the command line. Files and environment are ignored, so that no real account is used.
+        process: what does not depend on the configuration.
 
     Returns:
         0.
     """
-    cloud = demo_cloud(around.clock)
+    cloud = demo_cloud(process.context.clock)
     async with serve(cloud.simulator) as endpoint:
         project = {
             "region": cloud.region,
@@ -56,7 +56,7 @@ async def demo(flags: Mapping[str, object], around: Surroundings) -> int:
         reread = partial(load, None, {}, {**settings, **flags})
         loaded = reread()
         set_up_logs(loaded.log.level, loaded.log.format or ("console" if sys.stderr.isatty() else "logfmt"))
-        return await run(loaded, reread, around, started=_welcome)
+        return await run(loaded, reread, process, started=_welcome)
 
 
 def _welcome(urls: tuple[str, ...]) -> None:

@@ -1,6 +1,6 @@
 """`python -m exporter.cli.healthcheck [URL]`: exit 0 if the exporter is healthy. The image's HEALTHCHECK.
 
-Python, because a slim image has no curl; and nothing heavy, because it is started every half minute.
+The slim image has no curl. It imports only the standard library, because it is started every half minute.
 """
 
 from __future__ import annotations
@@ -17,29 +17,27 @@ _PASSWORD_NEEDED = 401
 
 
 def probe(url: str = HEALTHY) -> int:
-    """0 when the exporter behind the URL is healthy, else 1 with the reason on stderr.
+    """Ask the exporter; returns 0 if it is healthy, else 1 with the reason on stderr.
 
     401 is healthy: with `basic_auth_users` every path asks for a password, which a container's check should
-    not carry; and an exporter whose polling has died does not answer at all, for its process ends.
+    not know. An exporter whose polling has died does not answer at all, because its process ends.
 
     Args:
-        url: where to look; other than the default when the exporter listens elsewhere, or with TLS.
+        url: not the default if the exporter listens elsewhere, or with TLS.
     """
-    opener = build_opener(
-        ProxyHandler({}), HTTPSHandler(context=_any_certificate())
-    )  # never by way of a proxy
+    opener = build_opener(ProxyHandler({}), HTTPSHandler(context=_any_certificate()))  # never through a proxy
     try:
         with opener.open(url, timeout=_SECONDS):
             return 0
     except (OSError, HTTPException, ValueError) as error:
         if isinstance(error, HTTPError) and error.code == _PASSWORD_NEEDED:
             return 0
-        print(f"{url}: {error}", file=sys.stderr)  # noqa: T201  (what the container's inspection shows)
+        print(f"{url}: {error}", file=sys.stderr)  # noqa: T201  (`docker inspect` shows it)
         return 1
 
 
 def _any_certificate() -> ssl.SSLContext:
-    """Trusts whoever answers: the exporter's certificate is not for 127.0.0.1, and nothing secret is sent."""
+    """Accepts every certificate: the exporter's is not for 127.0.0.1, and nothing secret is sent."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter import __version__
-from exporter.app.daemon import Daemon, heed_signals, run_until
+from exporter.app.daemon import Daemon, handle_signals, run_until_stopped
 from exporter.app.secret_files import secret_files
 from exporter.app.status import pool_views, share_view
 from exporter.web.application import Services, application
@@ -19,33 +19,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from exporter.app.context import Surroundings
+    from exporter.app.process import Process
     from exporter.settings.model import Settings
 
 log = structlog.get_logger(__name__)
 
 _SWITCH_INTERVAL = 0.001
-"""Seconds that rendering may hold the interpreter while the event loop wants it. With Python's own 5 ms a
-scrape that comes during a poll waits so long for each of its parts: the 99th of 100 (10,000 workloads, gzip)
-took 19 and 34 ms in two runs, with 1 ms 18 and 25; of 20 scrapers of 24 MB plain 112 and 210, then 78 and 54.
+"""Seconds after which a thread that renders gives way to the event loop; Python's default is 5 ms.
+
+A scrape during a poll waits this long for each of its parts. The 99th percentile of scrapes (10,000
+workloads, gzip) took 19 and 34 ms in two runs with 5 ms, and 18 and 25 ms with 1 ms; with 20 scrapers of 24
+MB each, not compressed, it took 112 and 210 ms, then 78 and 54 ms.
 """
 
 
 async def run(
     settings: Settings,
     reread: Callable[[], Settings],
-    around: Surroundings,
+    process: Process,
     started: Callable[[tuple[str, ...]], None] = lambda _: None,
     config_file: Path | None = None,
 ) -> int:
-    """Serve until told to stop.
+    """Run until SIGTERM or SIGINT.
 
     Args:
         settings: the configuration.
         reread: reads it again, for reloads.
-        around: clock, store and whatever else outlives a configuration.
-        started: told of the addresses once they are listened on.
-        config_file: where the configuration is; None where it is in no file.
+        process: what does not depend on the configuration.
+        started: called with the URLs as soon as the server listens.
+        config_file: the configuration file; None if there is none.
 
     Returns:
         0.
@@ -55,7 +57,7 @@ async def run(
     """
     sys.setswitchinterval(_SWITCH_INTERVAL)
     web_config = WebConfigWatcher(settings.web.config_file)
-    around.self_metrics.web_config_last_reload_successful.set_function(lambda: web_config.up_to_date)
+    process.context.self_metrics.web_config_last_reload_successful.set_function(lambda: web_config.up_to_date)
 
     def reread_all() -> Settings:
         reread_settings = reread()
@@ -65,8 +67,8 @@ async def run(
     daemon = Daemon(
         settings,
         reread_all,
-        around,
-        secrets=lambda current: secret_files(current, web_config.settings, config_file, around),
+        process,
+        secrets=lambda current: secret_files(current, web_config.settings, config_file, process),
     )
     server = Server(
         application(
@@ -74,31 +76,31 @@ async def run(
                 exposition=daemon.exposition,
                 alive=daemon.alive,
                 ready=daemon.ready,
-                pools=lambda: pool_views(daemon.pools.values(), around.clock),
-                share=lambda: share_view(daemon.fetching),
+                pools=lambda: pool_views(daemon.pools.values(), process.context.clock),
+                share=lambda: share_view(daemon.pollers),
                 reload=daemon.reload if settings.web.enable_lifecycle else None,
             ),
             config=web_config,
-            clock=around.clock,
+            clock=process.context.clock,
             telemetry_path=settings.web.telemetry_path,
             max_requests=settings.web.max_requests,
         ),
         [(address.host, address.port) for address in settings.web.listen_address],
-        clock=around.clock,
+        clock=process.context.clock,
         tls=web_config.tls,
     )
-    stopping = heed_signals(daemon)  # before anybody can know that there is something to stop
+    stopping = handle_signals(daemon)  # before anybody can see that the exporter runs
     await server.start()
     try:
-        log.info("serving", version=__version__, addresses=" ".join(server.urls), **_shared(settings))
+        log.info("serving", version=__version__, addresses=" ".join(server.urls), **_shard_fields(settings))
         started(server.urls)
-        await run_until(stopping, daemon)
+        await run_until_stopped(stopping, daemon)
     finally:
         await server.stop()
     return 0
 
 
-def _shared(settings: Settings) -> dict[str, str]:
-    """For the log: which shard this is, where there are several; a pod's name may have decided it."""
+def _shard_fields(settings: Settings) -> dict[str, str]:
+    """For the log: which shard this is, if there are several; it may come from the pod's name."""
     shard = settings.shard
     return {"shard": f"{shard.index} of {shard.total}"} if shard.total > 1 else {}

@@ -1,1 +1,1 @@
-"""A pool's listing beside what is remembered of those before it -> what got through."""
+"""What happens to a pool's workloads: each listing is compared with what is remembered of those before it."""

@@ -1,4 +1,4 @@
-"""What happened -> the pool's counts and durations with it."""
+"""Adds events to a pool's counts and durations."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from exporter.snapshot.workload import OTHER, PRIORITIES, TYPES
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-MOST_OTHERS = 8
-"""Undocumented types, and priorities, that a pool counts by name; more than so many count as `other`.
+MAX_UNDOCUMENTED = 8
+"""Undocumented types, and priorities, that a pool counts by name; any more count as `other`.
 
-Types and priorities are open sets, and unlike a gauge a counter never goes away.
+Types and priorities are open sets, and unlike a gauge's series those of a counter never go away.
 """
 
 
 def add(before: Throughput, events: Iterable[Event], types: Iterable[str]) -> Throughput:
-    """Add what happened to what happened before.
+    """Add events to what was counted before.
 
     Args:
         before: the counts and durations so far.
@@ -31,11 +31,18 @@ def add(before: Throughput, events: Iterable[Event], types: Iterable[str]) -> Th
     """
     events = tuple(events)
     types = set(types) - {kind for kind, _ in before.runs}
-    return _Adding(before).all(events, types) if events or types else before
+    if not events and not types:
+        return before
+    counts = _Counts(before)
+    for kind in sorted(types):
+        counts.begin(kind)
+    for event in events:
+        counts.add(event)
+    return counts.throughput()
 
 
-class _Adding:
-    """The counts in the making; the result is a value like any other."""
+class _Counts:
+    """A Throughput that can be changed."""
 
     def __init__(self, before: Throughput) -> None:
         self._created = dict(before.created)
@@ -48,28 +55,28 @@ class _Adding:
         self._types = {kind for kind, *_ in labels}
         self._priorities = {priority for _, priority in before.started}
 
-    def all(self, events: Iterable[Event], types: Iterable[str]) -> Throughput:
-        for kind in sorted(types):
-            self._begin(_named(kind, self._types, TYPES))
-        for event in events:
-            self._add(event)
+    def throughput(self) -> Throughput:
+        """The result."""
         return Throughput(
             self._created, self._started, self._finished, self._requeued, self._waits, self._runs
         )
 
-    def _begin(self, kind: str) -> None:
+    def begin(self, kind: str) -> None:
+        """Make the distributions of a type, all at 0."""
+        kind = _bounded(kind, self._types, TYPES)
         for priority in PRIORITIES:
             self._waits.setdefault((kind, priority), Distribution())
         for end in ENDS:
             self._runs.setdefault((kind, end), Distribution())
 
-    def _add(self, event: Event) -> None:
-        kind = _named(event.type, self._types, TYPES)
+    def add(self, event: Event) -> None:
+        """Count one event."""
+        kind = _bounded(event.type, self._types, TYPES)
         match event:
             case Created():
                 _count(self._created, (kind,))
             case Started(_, priority, waited):
-                labels = (kind, _named(priority, self._priorities, PRIORITIES))
+                labels = (kind, _bounded(priority, self._priorities, PRIORITIES))
                 _count(self._started, labels)
                 _observe(self._waits, labels, waited)
             case Finished(_, end, ran):
@@ -79,12 +86,12 @@ class _Adding:
                 _count(self._requeued, (kind,))
 
 
-def _named(value: str, named: set[str], documented: Container[str]) -> str:
-    """The value, or `other` where too many others are counted by name already."""
-    if value not in named:
-        if sum(one not in documented for one in named) >= MOST_OTHERS:
+def _bounded(value: str, known: set[str], documented: Container[str]) -> str:
+    """The value, or `other` if too many undocumented values are counted by name already."""
+    if value not in known:
+        if sum(one not in documented for one in known) >= MAX_UNDOCUMENTED:
             return OTHER
-        named.add(value)
+        known.add(value)
     return value
 
 

@@ -1,4 +1,4 @@
-"""Keeps what is remembered in a state file, as far as the disk lets it."""
+"""Writes what is remembered to a state file, and carries on when the disk fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.lifecycle.pool_history import PoolHistory
-    from exporter.lifecycle.transitions import Comparison
+    from exporter.lifecycle.transitions import Changes
     from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.pool import PoolKey
 
@@ -22,86 +22,92 @@ log = structlog.get_logger(__name__)
 
 
 class Persistence:
-    """Writes to a state file; a write that fails is counted, and logged if everything was well before it.
+    """Writes to a state file. A failed write is counted, and logged if the one before it succeeded.
 
-    To watch the pools is worth more than to remember them, so a full or broken disk ends nothing. A pool that
+    Watching the pools matters more than remembering them, so a full or broken disk stops nothing. A pool that
     could not be written is written as a whole as soon as that is possible again. A file that could not be
     opened stays closed until the next start.
 
     Args:
-        file: the state file; None where it could not be opened.
-        kept: the pools of which the file holds what is remembered.
+        db: the state file; None where it could not be opened.
+        stored: the pools that the file holds.
         self_metrics: where writes are counted.
     """
 
-    def __init__(self, file: StateDb | None, kept: Iterable[PoolKey], self_metrics: SelfMetrics) -> None:
-        self._file = file
-        self._kept = set(kept)
+    def __init__(self, db: StateDb | None, stored: Iterable[PoolKey], self_metrics: SelfMetrics) -> None:
+        self._db = db
+        self._stored = set(stored)
         self._writes = self_metrics.state_writes
         self._failing: set[PoolKey] = set()
-        self._told = False
+        self._failure_logged = False
 
     @classmethod
-    def begun(
+    def open(
         cls, path: Path, self_metrics: SelfMetrics, now: float
     ) -> tuple[Persistence, dict[PoolKey, PoolHistory]]:
-        """Open a state file, and what it has kept.
+        """Open a state file; returns what it holds, too.
+
+        Args:
+            path: of the file.
+            self_metrics: where writes are counted.
+            now: Unix seconds.
 
         Raises:
-            ConfigurationError: another exporter keeps its state there.
+            ConfigurationError: another exporter uses the file.
         """
         try:
-            file, pools = StateDb.opened(path, now)
+            db, pools = StateDb.open(path, now)
         except (sqlite3.Error, OSError) as error:
-            advice = "see to the disk and its permissions, and start again"
+            advice = "check the disk and the file's permissions, then start the exporter again"
             _report("state cannot be kept; counting begins at 0", error, advice=advice, path=str(path))
             return cls(None, (), self_metrics), {}
-        return cls(file, pools, self_metrics), pools
+        return cls(db, pools, self_metrics), pools
 
-    def keep(self, key: PoolKey, memory: PoolHistory, found: Comparison) -> None:
+    def save(self, key: PoolKey, history: PoolHistory, changes: Changes) -> None:
         """Write what is remembered of a pool.
 
         Args:
             key: the pool.
-            memory: all of it.
-            found: what is new in it since the last time.
+            history: all of it.
+            changes: what has changed in it since the last time.
         """
-        news = found if key in self._kept else None
-        if self._written(key, lambda file: file.save(key, memory, news)):
-            self._kept.add(key)
+        new = changes if key in self._stored else None
+        if self._write(key, lambda db: db.save(key, history, new)):
+            self._stored.add(key)
         else:
-            self._kept.discard(key)
+            self._stored.discard(key)
 
-    def drop(self, key: PoolKey) -> None:
-        """Remove a pool. Where that fails, a later start removes it, for nobody watches it."""
-        self._kept.discard(key)
-        self._written(key, lambda file: file.remove(key))
+    def remove(self, key: PoolKey) -> None:
+        """Remove a pool. If that fails, a later start removes it, as nobody watches it."""
+        self._stored.discard(key)
+        self._write(key, lambda db: db.remove(key))
         self._failing.discard(key)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
+        if self._db is not None:
+            self._db.close()
 
-    def _written(self, key: PoolKey, write: Callable[[StateDb], None]) -> bool:
-        well = self._file is not None
+    def _write(self, key: PoolKey, write: Callable[[StateDb], None]) -> bool:
+        """Do it and count it; returns whether it succeeded."""
+        succeeded = self._db is not None
         try:
-            if self._file is not None:
-                write(self._file)
+            if self._db is not None:
+                write(self._db)
         except sqlite3.Error as error:
-            well = False
+            succeeded = False
             self._failing.add(key)
-            if not self._told:
+            if not self._failure_logged:
                 _report("state cannot be written; a restart would lose what is counted from now on", error)
-            self._told = True
+            self._failure_logged = True
         else:
             self._failing.discard(key)
-            if self._told and not self._failing:
+            if self._failure_logged and not self._failing:
                 log.info("state is written again")
-                self._told = False
-        self._writes.labels("ok" if well else "failed").inc()
-        return well
+                self._failure_logged = False
+        self._writes.labels("ok" if succeeded else "failed").inc()
+        return succeeded
 
 
 def _report(what: str, error: Exception, **more: str) -> None:
-    log.error(what, reason=str(error), **more)  # no traceback: nothing is broken but the disk
+    log.error(what, reason=str(error), **more)  # no traceback: the disk is at fault, not the program

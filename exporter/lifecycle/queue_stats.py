@@ -1,6 +1,7 @@
-"""Who is first in a pool's queue, and how fast it moves. Pure.
+"""What a series of listings tells about a pool's queue, and the API does not say. Pure.
 
-How long workloads have been in a status that should pass: the API does not say, so it is watched here.
+The workload at its head and since when; how fast it moves; how long workloads have been in a transient
+status.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ from heapq import nlargest
 from math import exp
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-from msgspec.structs import replace as replace_in
+from msgspec.structs import replace
 
-from exporter.snapshot.workload import PASSING
+from exporter.snapshot.workload import TRANSIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,140 +21,153 @@ if TYPE_CHECKING:
     from exporter.snapshot.pool import Listing
     from exporter.snapshot.workload import Workload
 
-MEMORY = 6 * 3600.0
-"""Seconds in which an observed start comes to weigh a third of a new one."""
+DECAY = 6 * 3600.0
+"""Seconds after which an observed start weighs 1/e, about a third, of a new one."""
 
-EVIDENCE = 3.0
-"""New starts' worth of observations without which nothing is estimated."""
+MIN_STARTS = 3.0
+"""Weight of observed starts below which nothing is estimated."""
+
+MAX_TYPES = 32
+"""Types whose starts are remembered, those with the most starts: types are an open set, and come and go."""
 
 
-MOST_TYPES = 32
-"""Types of which starts are remembered, those that start most: types are an open set, and come and go."""
-
-
-class Head(NamedTuple):
-    """The workload that is first in the queue, and since when, in Unix seconds, it has been seen there."""
+class QueueHead(NamedTuple):
+    """The workload at the head of the queue, and since when, in Unix seconds, it has been seen there."""
 
     uid: str
     since: float
 
 
 class Starts(NamedTuple):
-    """How many workloads that had waited have started, each weighing the less the older its start is."""
+    """How many waiting workloads have started. Each start weighs less the older it is.
+
+    Attributes:
+        weight: of all starts together, at the moment `at`.
+        at: Unix seconds.
+    """
 
     weight: float
     at: float
 
     def weight_at(self, now: float) -> float:
-        """What they weigh at another moment."""
-        return self.weight * exp(-max(0.0, now - self.at) / MEMORY)
+        """The weight at a later moment."""
+        return self.weight * exp(-max(0.0, now - self.at) / DECAY)
 
 
-def head_of(before: Head | None, listing: Listing, now: float) -> Head | None:
+def update_head(before: QueueHead | None, listing: Listing, now: float) -> QueueHead | None:
     """The head of the queue after another listing.
 
-    It is the waiting workload with the smallest known position, of several the one that has waited longest.
-    Whether positions start at 0 or 1 does not matter, nor do those that are not known. An incomplete listing
-    may lack the first one, so it makes no new head; it only tells that the one before does not wait any more.
+    It is the waiting workload with the smallest known position; of several, the one that has waited longest.
+    It does not matter whether positions start at 0 or 1. An incomplete listing may lack the first workload,
+    so it makes no new head; it only shows when the old one does not wait any more.
     """
     if not listing.complete:
-        waits = before and all(one.waiting for one in listing.workloads if one.uid == before.uid)
+        waits = before and all(
+            workload.waiting for workload in listing.workloads if workload.uid == before.uid
+        )
         return before if waits else None
     first: Workload | None = None
     smallest = float("inf")
-    for one in listing.workloads:  # of many, so hardly any is looked at twice
-        position = one.position
-        if position is None or position > smallest or not one.waiting:
+    for workload in listing.workloads:  # there are many, so nearly all are skipped after one comparison
+        position = workload.position
+        if position is None or position > smallest or not workload.waiting:
             continue
-        if first is None or _turn(one) < _turn(first):
-            first, smallest = one, position
+        if first is None or _queue_order(workload) < _queue_order(first):
+            first, smallest = workload, position
     if first is None:
         return None
-    return before if before is not None and before.uid == first.uid else Head(first.uid, now)
+    return before if before is not None and before.uid == first.uid else QueueHead(first.uid, now)
 
 
-def moved(before: Mapping[str, Starts], departed: Iterable[str], now: float) -> Mapping[str, Starts]:
-    """The observed starts, by type, with those of another listing.
+def update_starts(before: Mapping[str, Starts], started: Iterable[str], now: float) -> Mapping[str, Starts]:
+    """The observed starts by type, with those of another listing.
 
     Args:
-        before: those until then.
-        departed: the types of the workloads that waited and have started.
-        now: when it was read, in Unix seconds.
+        before: the starts until then.
+        started: the types of the workloads that waited and have started.
+        now: when the listing was read, in Unix seconds.
     """
-    counts = Counter(departed)
+    counts = Counter(started)
     if not counts:
         return before
-    nothing = Starts(0.0, now)
-    news = {kind: before.get(kind, nothing).weight_at(now) + count for kind, count in counts.items()}
-    after = {**before, **{kind: Starts(weight, now) for kind, weight in news.items()}}
-    if len(after) <= MOST_TYPES:
+    none = Starts(0.0, now)
+    new = {kind: before.get(kind, none).weight_at(now) + count for kind, count in counts.items()}
+    after = {**before, **{kind: Starts(weight, now) for kind, weight in new.items()}}
+    if len(after) <= MAX_TYPES:
         return after
-    return dict(nlargest(MOST_TYPES, after.items(), key=lambda one: one[1].weight_at(now)))
+    return dict(nlargest(MAX_TYPES, after.items(), key=lambda item: item[1].weight_at(now)))
 
 
-def with_estimates(
-    workloads: Iterable[Workload], starts: Mapping[str, Starts], *, began: float, now: float
+def add_start_estimates(
+    workloads: Iterable[Workload], starts: Mapping[str, Starts], *, first_listed: float, now: float
 ) -> tuple[Workload, ...]:
-    """The workloads, with the time until they start where there is evidence for it.
+    """The workloads with `estimated_start`, where enough starts have been observed.
 
-    A workload's place among those of its type, by the known positions, over the rate at which its type has
-    left the queue. Knows nothing of sizes: where small jobs pass large ones it errs widely (`make bench`).
+    The estimate is a workload's place among those of its type, by the known positions, over the rate at which
+    its type has left the queue. It ignores sizes: where small jobs pass large ones it is far off (`make
+    bench`).
 
     Args:
-        workloads: a listing's.
+        workloads: of a listing.
         starts: observed, by type.
-        began: since when, in Unix seconds.
+        first_listed: since when starts are observed, in Unix seconds.
         now: when the listing was read.
     """
-    # Of a rate r, as much is remembered after so long a time.
-    remembered = MEMORY * (1 - exp(-max(0.0, now - began) / MEMORY))
+    # A constant rate r, observed for this long, makes a weight of r * seconds.
+    seconds = DECAY * (1 - exp(-max(0.0, now - first_listed) / DECAY))
     listed = tuple(workloads)
-    queue = sorted((one for one in listed if one.position is not None and one.waiting), key=_turn)
+    queue = sorted(
+        (workload for workload in listed if workload.position is not None and workload.waiting),
+        key=_queue_order,
+    )
     places: Counter[str] = Counter()
     estimates: dict[str, float] = {}
-    for one in queue:
-        places[one.type] += 1
-        weight = starts[one.type].weight_at(now) if one.type in starts else 0.0
-        if weight >= EVIDENCE:
-            estimates[one.uid] = places[one.type] * remembered / weight
+    for workload in queue:
+        places[workload.type] += 1
+        weight = starts[workload.type].weight_at(now) if workload.type in starts else 0.0
+        if weight >= MIN_STARTS:
+            estimates[workload.uid] = places[workload.type] * seconds / weight
     return tuple(
-        msgspec.structs.replace(one, estimated_start=estimates[one.uid]) if one.uid in estimates else one
-        for one in listed
+        replace(workload, estimated_start=estimates[workload.uid]) if workload.uid in estimates else workload
+        for workload in listed
     )
 
 
-def _turn(one: Workload) -> tuple[int, float, str]:
-    return one.position or 0, -(one.pending or 0.0), one.uid
+def _queue_order(workload: Workload) -> tuple[int, float, str]:
+    return workload.position or 0, -(workload.pending or 0.0), workload.uid
 
 
-Passing = dict[str, tuple[str, float]]
-"""The status and the monotonic moment since which a workload has been in it in every listing, by uid."""
+TransientSince = dict[str, tuple[str, float]]
+"""By uid: a transient status, and the monotonic moment since which every listing has shown the workload in
+it."""
 
 
-def passing(workloads: Iterable[Workload], before: Mapping[str, tuple[str, float]], moment: float) -> Passing:
-    """Who is in a status that should pass, and since when.
+def update_transient(
+    before: Mapping[str, tuple[str, float]], workloads: Iterable[Workload], monotonic: float
+) -> TransientSince:
+    """The workloads in a transient status, after another listing.
 
     Args:
-        workloads: a listing's.
-        before: the same of the listing before.
-        moment: when this one was read.
+        before: the same after the listing before.
+        workloads: of the listing.
+        monotonic: when it was read.
     """
-    found: Passing = {}
+    after: TransientSince = {}
     for workload in workloads:
         status = workload.status
-        if status in PASSING:
+        if status in TRANSIENT:
             known = before.get(workload.uid)
-            found[workload.uid] = known if known is not None and known[0] == status else (status, moment)
-    return found
+            after[workload.uid] = known if known is not None and known[0] == status else (status, monotonic)
+    return after
 
 
-def with_time_in_status(
-    workloads: tuple[Workload, ...], since: Mapping[str, tuple[str, float]], moment: float
+def add_time_in_status(
+    workloads: tuple[Workload, ...], since: Mapping[str, tuple[str, float]], monotonic: float
 ) -> tuple[Workload, ...]:
-    """The workloads, with `in_status` of those that are `passing`."""
+    """The workloads with `in_status`, for those in a transient status."""
     if not since:
         return workloads
     return tuple(
-        replace_in(workload, in_status=moment - since[workload.uid][1]) if workload.uid in since else workload
+        replace(workload, in_status=monotonic - since[workload.uid][1]) if workload.uid in since else workload
         for workload in workloads
     )

@@ -1,8 +1,9 @@
-"""The file that keeps what is remembered over restarts: SQLite, because it survives a kill at any moment.
+"""The state file, which keeps what is remembered across restarts.
 
-Each poll of a pool is one transaction, so counts and workloads always agree. In WAL mode a commit is one
-write without a flush: a process that is killed loses nothing; after a power cut the newest polls may be
-missing, all of each. The lock on the file lasts as long as the process does, however it ends.
+It is an SQLite database, because that survives a kill at any time. Each poll of a pool is one transaction, so
+counts and workloads always agree. In WAL mode a commit is one write without a flush: a process that is killed
+loses nothing; a power cut may lose the newest polls, each as a whole. The file is locked for as long as the
+process lives.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import msgspec
 import structlog
 
 from exporter.common.errors import ConfigurationError, Problem
-from exporter.lifecycle.codec import decoded, encoded
-from exporter.lifecycle.transitions import Seen, Stage
+from exporter.lifecycle.codec import decode, encode
+from exporter.lifecycle.transitions import Stage, WorkloadRecord
 from exporter.snapshot.pool import PoolKey
 
 if TYPE_CHECKING:
@@ -25,16 +26,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.lifecycle.pool_history import PoolHistory
-    from exporter.lifecycle.transitions import Comparison
+    from exporter.lifecycle.transitions import Changes
 
 log = structlog.get_logger(__name__)
 
 APPLICATION_ID = 0x4D41_5846  # "MAXF", in the file's header
 VERSION = 1
-"""Of the tables below and of what `stored` makes; a file of another version is set aside."""
+"""Of the tables below and of the JSON of `codec`; a file of another version is set aside."""
 
-_PATIENCE = 2.0
-"""Seconds that another exporter on the same file is given to end."""
+_LOCK_TIMEOUT = 2.0
+"""Seconds to wait for another exporter to release the file."""
 
 _TABLES = """
 CREATE TABLE pools (
@@ -61,13 +62,13 @@ _OF_POOL = "region = ? AND project_id = ? AND pool = ?"
 
 
 class _Unusable(Exception):
-    """The file holds something else than this exporter's state; the message is a clause about it."""
+    """The file does not hold this exporter's state; the message is a clause that says why."""
 
 
 class StateDb:
     """An open state file. Used by one thread at a time.
 
-    Its methods raise sqlite3.Error where the disk does not do its part; the file is as before then.
+    Its methods raise sqlite3.Error if the disk fails; then the file is unchanged.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -75,29 +76,29 @@ class StateDb:
         self._ids: dict[PoolKey, int] = {}
 
     @classmethod
-    def opened(cls, path: Path, now: float) -> tuple[StateDb, dict[PoolKey, PoolHistory]]:
-        """Open a state file, a new one where there is none, and what it has kept.
+    def open(cls, path: Path, now: float) -> tuple[StateDb, dict[PoolKey, PoolHistory]]:
+        """Open a state file, or make a new one; returns what it holds, too.
 
-        A file with something else in it, or a damaged one, is renamed, and a new one begun. A pool that alone
-        cannot be understood is removed, and the file as it was copied before.
+        A file with other content, or a damaged one, is renamed, and a new one is made. If only some pools
+        cannot be read, the file is copied, and they are removed from it.
 
         Args:
             path: of the file.
-            now: Unix seconds; part of the name of a file that is set aside.
+            now: Unix seconds; becomes part of the name of a file that is set aside.
 
         Raises:
             ConfigurationError: another process has it open.
-            sqlite3.Error, OSError: it cannot be used, for reasons of its disk or its permissions.
+            sqlite3.Error, OSError: the disk or the permissions do not allow it.
         """
         aside = path.with_name(f"{path.name}.set-aside-{int(now)}")
         try:
             return _open(path, aside)
         except _Unusable as error:
-            for suffix in ("", "-wal", "-journal"):  # sqlite's own, which belong to it
+            for suffix in ("", "-wal", "-journal"):  # SQLite's own files beside it
                 if (part := path.with_name(path.name + suffix)).exists():
                     part.rename(aside.with_name(aside.name + suffix))
             log.warning(
-                "the state file is set aside, and counting begins at 0",
+                "the state file cannot be used and is set aside; counting begins at 0",
                 path=str(path),
                 reason=str(error),
                 renamed_to=str(aside),
@@ -105,110 +106,110 @@ class StateDb:
             return _open(path, aside)
 
     def load(self) -> tuple[dict[PoolKey, PoolHistory], dict[PoolKey, Exception]]:
-        """What is remembered of each pool; and of those that this exporter has not written so, why not."""
+        """Load every pool; returns the histories, and the errors of the pools that cannot be read."""
         loaded: dict[PoolKey, PoolHistory] = {}
-        strange: dict[PoolKey, Exception] = {}
+        unreadable: dict[PoolKey, Exception] = {}
         for number, *names, stored in self._connection.execute(
             "SELECT id, region, project_id, pool, memory FROM pools"
         ).fetchall():
             key = PoolKey(*names)
             try:
-                memory = decoded(stored)
-                memory.seen.update(self._workloads(number))
+                history = decode(stored)
+                history.workloads.update(self._workloads(number))
             except (msgspec.MsgspecError, ValueError, TypeError) as error:
-                strange[key] = error
+                unreadable[key] = error
             else:
-                loaded[key] = memory
+                loaded[key] = history
                 self._ids[key] = number
-        return loaded, strange
+        return loaded, unreadable
 
-    def set_aside(self, strange: Mapping[PoolKey, Exception], aside: Path) -> None:
-        """Remove pools that cannot be understood, after the file as it is has been copied."""
+    def set_aside(self, unreadable: Mapping[PoolKey, Exception], aside: Path) -> None:
+        """Copy the file, then remove the pools that cannot be read."""
         self._connection.execute("VACUUM INTO ?", (str(aside),))
-        for key, error in strange.items():
+        for key, error in unreadable.items():
             self.remove(key)
             log.warning(
-                "a pool in the state file cannot be understood, and its counting begins at 0",
+                "a pool in the state file cannot be read; its counting begins at 0",
                 **key._asdict(),
                 reason=str(error),
                 copied_to=str(aside),
             )
 
-    def save(self, key: PoolKey, memory: PoolHistory, news: Comparison | None) -> None:
+    def save(self, key: PoolKey, history: PoolHistory, changes: Changes | None) -> None:
         """Write what is remembered of a pool.
 
         Args:
             key: the pool.
-            memory: all of it.
-            news: what is new since the last time, to write only that; None to write everything.
+            history: all of it.
+            changes: what has changed since the last time, to write only that; None to write everything.
         """
         with self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
-            if news is None:
-                number = self._begin(key, memory)
-                self._write(number, memory.seen)
+            if changes is None:
+                number = self._insert(key, history)
+                self._write(number, history.workloads)
             else:
                 number = self._ids[key]
-                connection.execute("UPDATE pools SET memory = ? WHERE id = ?", (encoded(memory), number))
-                self._write(number, news.changed)
-                gone = ((number, uid) for uid in news.gone)
-                connection.executemany("DELETE FROM workloads WHERE pool_id = ? AND uid = ?", gone)
+                connection.execute("UPDATE pools SET memory = ? WHERE id = ?", (encode(history), number))
+                self._write(number, changes.changed)
+                forgotten = ((number, uid) for uid in changes.forgotten)
+                connection.executemany("DELETE FROM workloads WHERE pool_id = ? AND uid = ?", forgotten)
         self._ids[key] = number
 
     def remove(self, key: PoolKey) -> None:
-        """Remove a pool with everything that is remembered of it."""
+        """Remove a pool with all its workloads."""
         with self._connection as connection:
-            connection.execute(f"DELETE FROM pools WHERE {_OF_POOL}", key)  # noqa: S608  (our own words)
+            connection.execute(f"DELETE FROM pools WHERE {_OF_POOL}", key)  # noqa: S608  (a constant of ours)
         self._ids.pop(key, None)
 
     def close(self) -> None:
-        """Close it; another process may open it then."""
+        """Close the file; then another process may open it."""
         self._connection.close()
 
-    def _workloads(self, number: int) -> Iterator[tuple[str, Seen]]:
+    def _workloads(self, number: int) -> Iterator[tuple[str, WorkloadRecord]]:
         for uid, kind, status, stage, *moments in self._connection.execute(
             "SELECT uid, type, status, stage, running_since, missing_since FROM workloads WHERE pool_id = ?",
             (number,),
         ):
-            # The same few words for all of them.
+            # One copy of each word for all records.
             words = intern(kind), None if status is None else intern(status)
-            yield uid, Seen(*words, Stage(stage), *moments)
+            yield uid, WorkloadRecord(*words, Stage(stage), *moments)
 
-    def _begin(self, key: PoolKey, memory: PoolHistory) -> int:
-        """A pool without workloads, whatever was there of it before; its number."""
-        self._connection.execute(f"DELETE FROM pools WHERE {_OF_POOL}", key)  # noqa: S608  (our own words)
+    def _insert(self, key: PoolKey, history: PoolHistory) -> int:
+        """Insert a pool without workloads, in place of what was there; returns its number."""
+        self._connection.execute(f"DELETE FROM pools WHERE {_OF_POOL}", key)  # noqa: S608  (a constant of ours)
         inserted = self._connection.execute(
-            "INSERT INTO pools VALUES (NULL, ?, ?, ?, ?)", (*key, encoded(memory))
+            "INSERT INTO pools VALUES (NULL, ?, ?, ?, ?)", (*key, encode(history))
         )
         assert inserted.lastrowid is not None  # noqa: S101  (a row was inserted)
         return inserted.lastrowid
 
-    def _write(self, number: int, workloads: Mapping[str, Seen]) -> None:
+    def _write(self, number: int, workloads: Mapping[str, WorkloadRecord]) -> None:
         rows = ((number, uid, *msgspec.structs.astuple(one)) for uid, one in workloads.items())
         self._connection.executemany("INSERT OR REPLACE INTO workloads VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _open(path: Path, aside: Path) -> tuple[StateDb, dict[PoolKey, PoolHistory]]:
-    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
     try:
         _prepare(connection)
         file = StateDb(connection)
-        pools, strange = file.load()
-        if strange:
-            file.set_aside(strange, aside)
+        pools, unreadable = file.load()
+        if unreadable:
+            file.set_aside(unreadable, aside)
     except BaseException as error:
         connection.close()
-        meant = _meant(error, path)
-        if meant is error:
+        translated = _translated(error, path)
+        if translated is error:
             raise
-        raise meant from error
+        raise translated from error
     return file, pools
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Lock it, see what it is, and make tables in an empty one."""
+    """Lock the file, check what it is, and make the tables if it is empty."""
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    # Before anything is written: what is not ours is not touched.
+    # Checked before anything is written: a file of another program is not touched.
     [application_id] = connection.execute("PRAGMA application_id").fetchone()
     [version] = connection.execute("PRAGMA user_version").fetchone()
     [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -233,12 +234,12 @@ def _prepare(connection: sqlite3.Connection) -> None:
         raise _Unusable(f"it is damaged: {found}")
 
 
-def _meant(error: BaseException, path: Path) -> BaseException:
-    """What an error at opening means, as far as it says."""
+def _translated(error: BaseException, path: Path) -> BaseException:
+    """The error as one that says what is wrong; itself if it does not tell."""
     if not isinstance(error, sqlite3.Error):
         return error
-    # The low byte says what happened, the others where; see sqlite.org/rescode.html.
-    # Of text that is no UTF-8 Python itself complains, without a code.
+    # The low byte is the primary result code, see sqlite.org/rescode.html. For text that is not UTF-8 Python
+    # itself raises the error, without a code.
     match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             what = f"'{path}' is in use by another exporter; give each a file of its own"

@@ -1,4 +1,4 @@
-"""The one owner of what is remembered of the pools."""
+"""The one owner of what is remembered of the pools, and what makes it forget."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ import structlog
 from exporter.lifecycle.pool_history import PoolHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from concurrent.futures import Executor, Future
+    from collections.abc import Collection, Iterable, Iterator
+    from concurrent.futures import Future
     from pathlib import Path
 
+    from exporter.common.clock import Clock
+    from exporter.context import Context
     from exporter.lifecycle.persistence import Persistence
-    from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.counters import Throughput
     from exporter.snapshot.pool import Listing, PoolKey
 
 log = structlog.get_logger(__name__)
 
 
-class Recorded(NamedTuple):
-    """What is known of a pool after a listing.
+class RecordResult(NamedTuple):
+    """The result of recording a listing.
 
     Attributes:
-        listing: with what only those before it can tell.
-        throughput: what got through so far: the same value as before where nothing is new.
+        listing: the listing, with what only those before it can tell.
+        throughput: the counts so far; the same object as before if nothing is new.
     """
 
     listing: Listing
@@ -37,43 +38,43 @@ class Recorded(NamedTuple):
 
 
 class Tracker:
-    """Compares every pool's listings, one after the other.
+    """Compares each listing of a pool with what is remembered of those before it.
 
-    Outlives configurations: a pool that is watched before and after a reload goes on.
+    It is kept across reloads: a pool that is watched before and after one goes on.
 
     Args:
-        self_metrics: where writes to the state file are counted.
-        worker: does one thing after the other, off the event loop.
+        context: clock, self metrics, and the worker, which runs one task at a time.
     """
 
-    def __init__(self, self_metrics: SelfMetrics, worker: Executor) -> None:
-        self._self_metrics = self_metrics
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._pools: dict[PoolKey, PoolHistory] = {}
-        # Only the worker touches memories and file, so a poll that a reload cancels leaves none half done.
-        self._worker = worker
+        # Only the worker touches histories and file: a poll that a reload cancels leaves nothing half done.
+        self._worker = context.worker
         self._persistence: Persistence | None = None
 
     @contextmanager
-    def kept_in(self, path: Path | None, now: float) -> Iterator[None]:
-        """Take up what a state file has kept, and keep everything in it until the end.
+    def persist_in(self, path: Path | None) -> Iterator[None]:
+        """Load a state file, and write every change to it until the end of the block.
 
         Args:
-            path: of the file; None for none.
-            now: Unix seconds.
+            path: of the file; None to do without.
 
         Raises:
-            ConfigurationError: another exporter keeps its state there.
+            ConfigurationError: another exporter uses the file.
         """
         if path is None:
             yield
             return
         from exporter.lifecycle.persistence import Persistence  # noqa: PLC0415  (SQLite takes a MiB)
 
-        self._persistence, self._pools = Persistence.begun(path, self._self_metrics, now)
+        self._persistence, self._pools = Persistence.open(
+            path, self._context.self_metrics, self._context.clock.wall()
+        )
         try:
             yield
         finally:
-            self._worker.submit(self._persistence.end).result()
+            self._worker.submit(self._persistence.close).result()
             self._persistence = None
 
     @property
@@ -82,9 +83,9 @@ class Tracker:
         return tuple(self._pools)
 
     def throughput(self, key: PoolKey) -> Throughput | None:
-        """What got through a pool so far; None where it was never listed."""
-        memory = self._pools.get(key)
-        return memory.throughput if memory else None
+        """The counts of a pool so far; None if it was never listed."""
+        history = self._pools.get(key)
+        return history.throughput if history else None
 
     async def record(
         self,
@@ -92,44 +93,79 @@ class Tracker:
         listing: Listing,
         now: float,
         *,
-        moment: float | None = None,
+        monotonic: float | None = None,
         estimates: bool = False,
-    ) -> Recorded:
-        """Count what a listing tells. What is returned has been written to the state file before.
+    ) -> RecordResult:
+        """Compare a listing with those before it, and count what happened.
 
-        So nothing that was shown is taken back by a crash, and nothing that was written is counted twice.
+        It is written to the state file before this returns: a crash takes back nothing that was shown, and
+        nothing is counted twice.
 
         Args:
             key: the pool.
             listing: what was read.
             now: when, in Unix seconds.
-            moment: when, by a clock that nobody sets; None where that is `now` too.
-            estimates: whether to estimate when waiting workloads start.
+            monotonic: when, by the monotonic clock; the same as `now` if not given.
+            estimates: whether to add the estimated starts of waiting workloads.
         """
-        work = partial(self._record, key, listing, now, moment, estimates=estimates)
+        work = partial(self._record, key, listing, now, monotonic, estimates=estimates)
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
     def forget(self, key: PoolKey) -> None:
-        """Drop what is remembered of a pool that is not watched any more."""
-        # Behind a poll that may still be counted.
-        self._worker.submit(self._forget, key).add_done_callback(partial(_told, key))
+        """Forget a pool that is not watched any more."""
+        # By the worker, after a poll of the pool that may still be in its queue.
+        self._worker.submit(self._forget, key).add_done_callback(partial(_log_failure, key))
 
     def _record(
-        self, key: PoolKey, listing: Listing, now: float, moment: float | None, *, estimates: bool
-    ) -> Recorded:
-        memory = self._pools.setdefault(key, PoolHistory())
-        found = memory.take(listing, now, moment)
+        self, key: PoolKey, listing: Listing, now: float, monotonic: float | None, *, estimates: bool
+    ) -> RecordResult:
+        history = self._pools.setdefault(key, PoolHistory())
+        changes = history.update(listing, now, monotonic)
         if self._persistence is not None:
-            self._persistence.keep(key, memory, found)
-        return Recorded(memory.completed(listing, estimates=estimates), memory.throughput)
+            self._persistence.save(key, history, changes)
+        return RecordResult(history.annotate(listing, estimates=estimates), history.throughput)
 
     def _forget(self, key: PoolKey) -> None:
         self._pools.pop(key, None)
         if self._persistence is not None:
-            self._persistence.drop(key)
+            self._persistence.remove(key)
 
 
-def _told(key: PoolKey, forgotten: Future[None]) -> None:
-    """Nobody waits for it, so nobody else would hear of a defect."""
+RETENTION = 3600.0
+"""Seconds for which a pool that is gone is remembered. A list of pools that lacks it by mistake is right
+again long before."""
+
+
+class Retention:
+    """Forgets pools that have been absent for too long. A restart begins to measure anew.
+
+    Args:
+        tracker: remembers the pools.
+        patience: seconds of absence after which a pool is forgotten; 0 for at once.
+        clock: its monotonic time is used, so setting the date changes nothing.
+    """
+
+    def __init__(self, tracker: Tracker, patience: float, clock: Clock) -> None:
+        self._tracker = tracker
+        self._patience = patience
+        self._clock = clock
+        self._absent_since: dict[PoolKey, float] = {}
+
+    def forget_absent(self, absent: Iterable[PoolKey]) -> None:
+        """Forget the pools that have been absent for too long.
+
+        Args:
+            absent: every pool that is remembered, and missing in the newest answer.
+        """
+        now = self._clock.monotonic()
+        self._absent_since = {key: self._absent_since.get(key, now) for key in absent}
+        for key, since in self._absent_since.items():
+            if now - since >= self._patience:
+                self._tracker.forget(key)
+                log.info("the pool's counters are forgotten", **key._asdict())
+
+
+def _log_failure(key: PoolKey, forgotten: Future[None]) -> None:
+    """Nobody awaits the future, so an error in it would be lost."""
     if not forgotten.cancelled() and (error := forgotten.exception()):
-        log.error("what is remembered of the pool could not be dropped", **key._asdict(), reason=repr(error))
+        log.error("the pool could not be forgotten", **key._asdict(), reason=repr(error))

@@ -1,13 +1,13 @@
 """What happened to a pool's workloads between two listings. Pure.
 
-What is known of a workload is one of three stages:
+A workload is in one of three stages:
 
-    WAITING    status Queue or Pending; it has not been given its resources, as far as anybody can tell
+    WAITING    status Queue or Pending; as far as anybody can tell, it has not been given its resources
     STARTED    status Creating or Running, or any other with a runningDuration over 0
     FINISHED   status Completed, Terminated or Failed
 
-Abnormal, Terminating and statuses that no documentation names do not tell whether a workload has its
-resources: it stays in the stage that it was in, WAITING for one not seen before.
+Abnormal, Terminating and undocumented statuses do not tell whether a workload has its resources. With them it
+stays in the stage it was in, or is WAITING if it was not seen before.
 
 | from | to | counts as |
 |---|---|---|
@@ -16,22 +16,22 @@ resources: it stays in the stage that it was in, WAITING for one not seen before
 | WAITING | FINISHED | finished; also started if it is Completed, or has a runningDuration over 0 |
 | STARTED | FINISHED | finished |
 | STARTED, FINISHED | WAITING | requeued |
-| FINISHED | STARTED | started: it runs anew |
+| FINISHED | STARTED | started: it runs again |
 | WAITING, STARTED | vanished | finished, with the end "unknown" |
 | FINISHED | vanished | nothing |
 
-A workload has vanished when two complete listings in a row lack it: one answer that is empty or short by
-mistake counts nothing, for what it lacks is back in the next. An incomplete listing says nothing of what it
-does not show; what incomplete ones have not shown for a day is forgotten, and counts nothing. One that comes
-back after it was forgotten counts as not seen before.
+A workload has vanished when two complete listings in a row lack it. So one answer that is empty or short by
+mistake counts nothing: what it lacks is back in the next. An incomplete listing proves nothing about what it
+does not show; a workload that incomplete listings have not shown for a day is forgotten, and counts nothing.
+A workload that comes back after it was forgotten counts as not seen before.
 
-One not seen before that was created before the pool was first listed, by a margin for clocks that differ, was
-only not shown then: the first listing may have been empty or short by mistake. It is remembered, and counts
-nothing until it changes. One that nobody knows the creation of is taken for new.
+A workload not seen before may have been created before the pool was first listed, by a margin for clocks that
+differ. Then it was only not shown: the first listing may have been empty or short by mistake. It is
+remembered, and counts nothing until it changes. A workload whose creation time is unknown is taken for new.
 
-What happens between two listings is counted when the next one is read, however late that is, and once.
-What is undone between them is not seen: a start and a requeue, or, where finished workloads are not listed, a
-whole life.
+What happens between two listings is counted once, when the second one is read, however late that is. What is
+undone between them is not seen: a start and a requeue, or, where finished workloads are not listed, a whole
+life.
 """
 
 from __future__ import annotations
@@ -49,40 +49,41 @@ if TYPE_CHECKING:
     from exporter.snapshot.pool import Listing
     from exporter.snapshot.workload import Workload
 
-_HOLDING = frozenset({"Creating", "Running"})
+_HAVE_RESOURCES = frozenset({"Creating", "Running"})
 _RUNNING = "Running"
 _COMPLETED = "Completed"
 
-UNSHOWN = 86400.0
-"""Seconds after which what incomplete listings do not show is forgotten, so that memory has an end."""
+FORGET_AFTER = 86400.0
+"""Seconds after which a workload that incomplete listings do not show is forgotten: memory must be
+bounded."""
 SKEW = 900.0
-"""Seconds that the cloud's clock, which says when a workload was created, may differ from ours.
+"""Seconds by which the cloud's clock, which gives the creation times, may differ from ours.
 
-With more than 15 minutes the cloud refuses a signature. A pool that is first listed while its answers are
-empty by mistake counts up to so much of its past.
+The cloud refuses signatures that are more than 15 minutes off. A pool whose first listings are empty by
+mistake counts up to this much of its past.
 """
 
 
 class Stage(IntEnum):
-    """How far a workload has got; see the module's table. Kept in state files: numbers hold for good."""
+    """See the table in the module's docstring. The numbers are in state files, and must not change."""
 
     WAITING = 0
     STARTED = 1
     FINISHED = 2
 
 
-class Seen(msgspec.Struct, frozen=True, gc=False):
+class WorkloadRecord(msgspec.Struct, frozen=True, gc=False):
     """What is remembered of a workload. Changes with its status, not with its durations.
 
-    A msgspec.Struct for its size: there is one for every workload.
+    A msgspec.Struct because it is small: there is one for every workload.
 
     Attributes:
         type: of the workload.
         status: when it was last listed; None while the last complete listing lacks it.
-        stage: how far it has got.
-        running_since: Unix seconds; None where it was not seen to run.
+        stage: see `Stage`.
+        running_since: Unix seconds; None if it was not seen to run.
         missing_since: Unix seconds of the listing before the first complete one that lacks it, or of the
-            first incomplete one that does not show it; None while the last one shows it.
+            first incomplete one that does not show it; None while the last listing shows it.
     """
 
     type: str
@@ -90,6 +91,19 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     stage: Stage
     running_since: float | None = None
     missing_since: float | None = None
+
+    def shifted(self, seconds: float) -> WorkloadRecord:
+        """The same with all times later by so many seconds; itself if it has none."""
+        running, missing = self.running_since, self.missing_since
+        if running is None and missing is None:
+            return self
+        return WorkloadRecord(
+            self.type,
+            self.status,
+            self.stage,
+            None if running is None else running + seconds,
+            None if missing is None else missing + seconds,
+        )
 
 
 class Created(NamedTuple):
@@ -99,7 +113,7 @@ class Created(NamedTuple):
 
 
 class Started(NamedTuple):
-    """A workload was given its resources, after a wait in seconds; None where that is not known."""
+    """A workload was given its resources, after a wait in seconds; None if that is not known."""
 
     type: str
     priority: str
@@ -107,7 +121,7 @@ class Started(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A workload ended, after a run in seconds; None where it did not run, or that is not known."""
+    """A workload ended, after a run in seconds; None if it did not run, or that is not known."""
 
     type: str
     end: str
@@ -115,7 +129,7 @@ class Finished(NamedTuple):
 
 
 class Requeued(NamedTuple):
-    """A workload waits again."""
+    """A workload went back to the queue."""
 
     type: str
 
@@ -123,133 +137,137 @@ class Requeued(NamedTuple):
 Event = Created | Started | Finished | Requeued
 
 
-class Comparison(NamedTuple):
-    """What one listing tells beyond those before it.
+class Changes(NamedTuple):
+    """What a listing changes.
 
     Attributes:
         events: what happened.
-        changed: what to remember of workloads that are new, or are not as remembered.
-        gone: uids to forget.
-        departed: the types of the workloads that were seen to wait, and have started.
+        changed: the new records of workloads that are new or have changed, by uid.
+        forgotten: uids of the workloads to forget.
+        started_types: the types of the workloads that were seen to wait, and have started.
     """
 
     events: tuple[Event, ...]
-    changed: Mapping[str, Seen]
-    gone: tuple[str, ...]
-    departed: tuple[str, ...]
+    changed: Mapping[str, WorkloadRecord]
+    forgotten: tuple[str, ...]
+    started_types: tuple[str, ...]
 
 
-class Moments(NamedTuple):
+class Times(NamedTuple):
     """When the listings were read, in Unix seconds.
 
     Attributes:
-        now: when this one was.
-        before: when the one before it was.
-        known_from: a workload not seen before that was created earlier than this, or nobody knows when, was
-            only never shown. It is remembered, and nothing is counted.
-        began: when the pool was first listed. So was one that was created earlier, by more than `SKEW`.
+        now: this listing.
+        previous: the listing before.
+        new_after: a workload not seen before that was created earlier than this, or at an unknown time, was
+            there already and only not shown. It is remembered, and nothing is counted.
+        first_listed: the first listing of the pool. Likewise for a workload that was created earlier than
+            this by more than `SKEW`.
     """
 
     now: float
-    before: float
-    known_from: float
-    began: float
+    previous: float
+    new_after: float
+    first_listed: float
 
 
-def compare(seen: Mapping[str, Seen], listing: Listing, moments: Moments) -> Comparison:
+def compare(records: Mapping[str, WorkloadRecord], listing: Listing, times: Times) -> Changes:
     """Compare a listing with what is remembered of those before it.
 
     Args:
-        seen: what is remembered, by uid.
+        records: what is remembered, by uid.
         listing: what was read.
-        moments: when.
+        times: when they were read.
     """
     events: list[Event] = []
-    changed: dict[str, Seen] = {}
-    known = seen.get
-    departed: list[str] = []
+    changed: dict[str, WorkloadRecord] = {}
+    known = records.get
+    started_types: list[str] = []
     returning = 0
     waiting = Stage.WAITING
     for workload in listing.workloads:
         before = known(workload.uid)
-        # The common case, a fraction of a microsecond: nothing but durations differs.
+        # The usual case, a fraction of a microsecond: only durations differ.
         if (
             before is not None
             and before.status == workload.status
             and before.missing_since is None
-            # One whose status does not tell starts once it has a runningDuration.
+            # If its status does not tell, it has started once it has a runningDuration.
             and (before.stage is not waiting or not workload.running or workload.waiting)
         ):
             continue
-        changed[workload.uid] = _after(before, workload, moments.now)
+        changed[workload.uid] = _record(before, workload, times.now)
         if before is not None:
             returning += 1
-        elif not _was_there(workload, moments):
+        elif not _existed_before(workload, times):
             events.append(Created(workload.type))
         else:
             continue
-        happened = tuple(_happened(before, workload, moments))
+        happened = tuple(_events(before, workload, times))
         events += happened
         if before is not None and any(isinstance(event, Started) for event in happened):
-            departed.append(workload.type)
+            started_types.append(workload.type)
     new = len(changed) - returning
-    gone: tuple[str, ...] = ()
-    if len(seen) + new > len(listing.workloads):
-        unlisted = seen.keys() - {workload.uid for workload in listing.workloads}
+    forgotten: tuple[str, ...] = ()
+    if len(records) + new > len(listing.workloads):
+        unlisted = records.keys() - {workload.uid for workload in listing.workloads}
         if listing.complete:
-            gone = tuple(_miss(seen, unlisted, moments, changed, events))
+            forgotten = tuple(_note_missing(records, unlisted, times, changed, events))
         else:
-            gone = tuple(_overlook(seen, unlisted, moments, changed))
-    return Comparison(tuple(events), changed, gone, tuple(departed))
+            forgotten = tuple(_note_not_shown(records, unlisted, times, changed))
+    return Changes(tuple(events), changed, forgotten, tuple(started_types))
 
 
-def _was_there(workload: Workload, moments: Moments) -> bool:
+def _existed_before(workload: Workload, times: Times) -> bool:
     if workload.created is None:
-        return moments.known_from > float("-inf")
-    return workload.created < max(moments.known_from, moments.began - SKEW)
+        return times.new_after > float("-inf")
+    return workload.created < max(times.new_after, times.first_listed - SKEW)
 
 
-def _miss(
-    seen: Mapping[str, Seen],
+def _note_missing(
+    records: Mapping[str, WorkloadRecord],
     unlisted: Iterable[str],
-    moments: Moments,
-    changed: dict[str, Seen],
+    times: Times,
+    changed: dict[str, WorkloadRecord],
     events: list[Event],
 ) -> Iterator[str]:
-    """Note what a complete listing lacks; the uids of what has vanished."""
+    """Note the workloads that a complete listing lacks; yields the uids of those that have vanished."""
     for uid in unlisted:
-        one = seen[uid]
-        since = moments.before if one.missing_since is None else one.missing_since
-        if one.status is not None:
-            changed[uid] = msgspec.structs.replace(one, status=None, missing_since=since)
+        record = records[uid]
+        since = times.previous if record.missing_since is None else record.missing_since
+        if record.status is not None:
+            changed[uid] = msgspec.structs.replace(record, status=None, missing_since=since)
             continue
-        if one.stage is not Stage.FINISHED:
-            ran = None if one.running_since is None else max(0.0, since - one.running_since)
-            events.append(Finished(one.type, UNKNOWN, ran))
+        if record.stage is not Stage.FINISHED:
+            ran = None if record.running_since is None else max(0.0, since - record.running_since)
+            events.append(Finished(record.type, UNKNOWN, ran))
         yield uid
 
 
-def _overlook(
-    seen: Mapping[str, Seen], unlisted: Iterable[str], moments: Moments, changed: dict[str, Seen]
+def _note_not_shown(
+    records: Mapping[str, WorkloadRecord],
+    unlisted: Iterable[str],
+    times: Times,
+    changed: dict[str, WorkloadRecord],
 ) -> Iterator[str]:
-    """Note what an incomplete listing does not show; the uids of what has not been shown for too long."""
+    """Note the workloads that an incomplete listing does not show; yields the uids of those to forget."""
     for uid in unlisted:
-        one = seen[uid]
-        if one.missing_since is None:
-            changed[uid] = msgspec.structs.replace(one, missing_since=moments.now)
-        elif moments.now - one.missing_since >= UNSHOWN:
+        record = records[uid]
+        if record.missing_since is None:
+            changed[uid] = msgspec.structs.replace(record, missing_since=times.now)
+        elif times.now - record.missing_since >= FORGET_AFTER:
             yield uid
 
 
-def _after(before: Seen | None, workload: Workload, now: float) -> Seen:
+def _record(before: WorkloadRecord | None, workload: Workload, now: float) -> WorkloadRecord:
     stage = _stage(workload, Stage.WAITING if before is None else before.stage)
     since = before.running_since if before is not None else None
     if stage is not Stage.STARTED:
         since = None
     elif since is None and (workload.status == _RUNNING or workload.running):
         since = now - (workload.running or 0.0)
-    # The same few words for all of them, rather than each answer's own copy.
-    return Seen(shared(workload.type), shared(workload.status), stage, since)
+    # One copy of each word for all records, not one for each answer.
+    return WorkloadRecord(shared(workload.type), shared(workload.status), stage, since)
 
 
 def _stage(workload: Workload, before: Stage) -> Stage:
@@ -257,12 +275,12 @@ def _stage(workload: Workload, before: Stage) -> Stage:
         return Stage.FINISHED
     if workload.waiting:
         return Stage.WAITING
-    if workload.status in _HOLDING or (workload.running and before is Stage.WAITING):
+    if workload.status in _HAVE_RESOURCES or (workload.running and before is Stage.WAITING):
         return Stage.STARTED
     return before
 
 
-def _happened(before: Seen | None, workload: Workload, moments: Moments) -> Iterator[Event]:
+def _events(before: WorkloadRecord | None, workload: Workload, times: Times) -> Iterator[Event]:
     stage = Stage.WAITING if before is None else before.stage
     after = _stage(workload, stage)
     ran = stage is Stage.STARTED or workload.status == _COMPLETED or bool(workload.running)
@@ -271,15 +289,15 @@ def _happened(before: Seen | None, workload: Workload, moments: Moments) -> Iter
     if after is Stage.WAITING:
         yield Requeued(workload.type)
     if after is Stage.STARTED or (after is Stage.FINISHED and stage is Stage.WAITING and ran):
-        yield Started(workload.type, workload.priority, _waited(workload, moments.now))
+        yield Started(workload.type, workload.priority, _wait_seconds(workload, times.now))
     if after is Stage.FINISHED:
-        yield Finished(workload.type, workload.status, _ran(before, workload, moments) if ran else None)
+        yield Finished(workload.type, workload.status, _run_seconds(before, workload, times) if ran else None)
 
 
-def _waited(workload: Workload, now: float) -> float | None:
-    """The API's pendingDuration; where it gives none, from the creation to the start.
+def _wait_seconds(workload: Workload, now: float) -> float | None:
+    """The API's pendingDuration; without it, the time from creation to start.
 
-    A start that nothing tells is taken to be now, up to an interval too late.
+    Where nothing tells the time of the start it is taken to be now, which is late by up to an interval.
     """
     if workload.pending is not None:
         return workload.pending
@@ -288,10 +306,10 @@ def _waited(workload: Workload, now: float) -> float | None:
     return max(0.0, now - (workload.running or 0.0) - workload.created)
 
 
-def _ran(before: Seen | None, workload: Workload, moments: Moments) -> float | None:
-    """The API's runningDuration; where it gives none, for how long it was seen to run."""
+def _run_seconds(before: WorkloadRecord | None, workload: Workload, times: Times) -> float | None:
+    """The API's runningDuration; without it, for how long the workload was seen to run."""
     if workload.running is not None:
         return workload.running
     if before is None or before.running_since is None:
         return None
-    return max(0.0, moments.before - before.running_since)
+    return max(0.0, times.previous - before.running_since)

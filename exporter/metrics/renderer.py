@@ -11,23 +11,17 @@ from exporter.metrics.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from concurrent.futures import Executor
 
-    from exporter.common.clock import Clock
+    from exporter.context import Context
     from exporter.metrics.summary import Choice
-    from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.pool import PoolKey
-    from exporter.snapshot.store import SnapshotStore
 
 
 class Renderer:
     """Renders a pool once per poll, in a thread, and swaps the result in as a whole.
 
     Args:
-        store: whose states to render.
-        clock: to time it.
-        self_metrics: where the time is counted.
-        worker: renders, off the event loop.
+        context: the store whose states are rendered, the worker that renders them, clock and self metrics.
         choice: which workloads get series of their own.
         thresholds: how long workloads may wait.
 
@@ -38,21 +32,15 @@ class Renderer:
 
     def __init__(
         self,
-        store: SnapshotStore,
+        context: Context,
         *,
-        clock: Clock,
-        self_metrics: SelfMetrics,
-        worker: Executor,
         choice: Choice,
         thresholds: Thresholds = Thresholds(),  # noqa: B008  (it is immutable)
     ) -> None:
-        self._store = store
-        self._clock = clock
-        self._self_metrics = self_metrics
+        self._context = context
         self.choice = choice
         self.thresholds = thresholds
         self.swapped: Callable[[], None] = lambda: None
-        self._worker = worker
         self._pools: Mapping[PoolKey, RenderedPool] = MappingProxyType({})
 
     @property
@@ -63,23 +51,23 @@ class Renderer:
     async def run(self) -> None:
         """Render whatever changes, for ever."""
         while True:
-            await self._store.changed()
+            await self._context.store.changed()
             await self.catch_up()
 
     async def catch_up(self) -> None:
         """Render every pool whose text was made of another state, or as it was configured before."""
-        states = self._store.states
+        states = self._context.store.states
         if self._pools.keys() - states.keys():
             self._swap({key: text for key, text in self._pools.items() if key in states})
         for key, state in states.items():
             previous = self._pools.get(key)
             if previous is not None and previous.state is state and self._as_configured(previous):
                 continue
-            started = self._clock.monotonic()
+            started = self._context.clock.monotonic()
             rendered = await asyncio.get_running_loop().run_in_executor(
-                self._worker, render_pool, state, self.choice, previous, self.thresholds
+                self._context.worker, render_pool, state, self.choice, previous, self.thresholds
             )
-            self._self_metrics.render_duration.observe(self._clock.monotonic() - started)
+            self._context.self_metrics.render_duration.observe(self._context.clock.monotonic() - started)
             self._swap({**self._pools, key: rendered})
 
     def _as_configured(self, pool: RenderedPool) -> bool:

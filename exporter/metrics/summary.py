@@ -14,10 +14,10 @@ from exporter.snapshot.pool import LIMITS
 from exporter.snapshot.workload import (
     ACCELERATORS,
     FINISHED,
-    PASSING,
     PRIORITIES,
     RUNNING,
     STATUSES,
+    TRANSIENT,
     TYPES,
     WAITING,
     Workload,
@@ -177,7 +177,7 @@ def _shortest_running(workloads: tuple[Workload, ...]) -> dict[tuple[str, str], 
 
 
 def _longest_in_status(workloads: tuple[Workload, ...]) -> dict[tuple[str, str], float]:
-    longest = dict.fromkeys(((kind, status) for kind in TYPES for status in PASSING), 0.0)
+    longest = dict.fromkeys(((kind, status) for kind in TYPES for status in TRANSIENT), 0.0)
     for workload in workloads:
         if workload.in_status is not None:
             key = (workload.type, workload.status)

@@ -1,1 +1,1 @@
-"""When which pool is asked, and what its answer does to what is known of it."""
+"""When which pool is asked, and how its answer becomes the pool's new state."""

@@ -1,16 +1,16 @@
-"""A listing held against the cloud's own count of the pool's workloads.
+"""A listing compared with the cloud's own count of the pool's workloads.
 
-A listing proves by itself that its pages join, but only as far as `offset` counts items and a page is as long
-as was asked for, and neither is promised. The statistics endpoint counts without pages, in one request.
+A listing proves by itself that its pages join, but only as long as `offset` counts items and a page is as
+long as was asked for; neither is promised. The statistics endpoint counts without pages, in one request.
 
-The two are never of the same moment, so they may differ in a healthy pool, and must not be called different
-for that. The count is taken first, then the listing is read. A workload that was counted as unfinished and is
-not listed as unfinished has ended in between: either it was unfinished in the listing before, or it came
-after that. So whatever is missing beyond those that ended or came between the two listings was there, and was
-not read. A workload that comes and is deleted between two listings stands in neither, so only what is missing
-twice in a row counts.
+The two are never of the same moment, so they may differ in a healthy pool. The count is taken first, then the
+listing is read. A workload that was counted as unfinished, and is not listed as unfinished, has ended in
+between. Then it either was unfinished in the listing before, or appeared after that. So the rest, beyond
+those that ended or appeared between the two listings, existed and was not read. A workload that appears and
+is deleted between two listings is in neither, so a difference has to occur twice in a row.
 
-Finished workloads are left out: how long they stay listed, and whether the statistics count them, is unknown.
+Finished workloads are left out: nobody knows how long they stay listed, and whether the statistics count
+    them.
 So are types: the statistics document fewer of them than the listing.
 """
 
@@ -37,43 +37,43 @@ log = structlog.get_logger(__name__)
 
 When = Literal["paged", "always"]
 CrossCheck = Literal["off"] | When
-"""Which listings are checked; paged: where the one before had more than a page.
+"""Which listings are checked. paged, the default: where the previous listing had more than a page.
 
-A listing of one page rests on nothing but that page. One of several rests on what is not promised, and one
-more request is little beside them: that is the default. A cloud that cuts its pages short, and tells no total
-either, is only found out by `always`, which doubles the requests for a pool of one page.
+A listing of one page needs no page to join. One of several pages relies on what is not promised, and one more
+request is little beside them. A cloud that cuts its pages short, and gives no total either, is found out only
+by `always`, which doubles the requests for a pool of one page.
 """
 
-REST = 10
-"""Polls for which a count that could not be had is left alone: the listing would wait for it each time."""
+POLLS_SKIPPED = 10
+"""Polls without a check after a count that failed: the listing would wait for it each time."""
 
 
-def missing(counts: Mapping[tuple[str, str], int], before: Listing, listing: Listing) -> int:
-    """How many workloads must have been there and were not read.
+def missing(counts: Mapping[tuple[str, str], int], previous: Listing, listing: Listing) -> int:
+    """How many workloads existed for certain and were not read.
 
     Args:
-        counts: by (type, status), taken after `before` and ahead of `listing`.
-        before: the listing before.
-        listing: the one in question.
+        counts: by (type, status), taken after `previous` and before `listing`.
+        previous: the listing before.
+        listing: the one that is checked.
     """
     counted = sum(count for (_, status), count in counts.items() if status not in FINISHED)
     unfinished = {workload.uid for workload in listing.workloads if workload.active}
-    unfinished_before = {workload.uid for workload in before.workloads if workload.active}
-    known_before = {workload.uid for workload in before.workloads}
-    came = sum(workload.uid not in known_before for workload in listing.workloads)
+    unfinished_before = {workload.uid for workload in previous.workloads if workload.active}
+    known_before = {workload.uid for workload in previous.workloads}
+    appeared = sum(workload.uid not in known_before for workload in listing.workloads)
     ended = len(unfinished_before - unfinished)
-    return max(0, counted - len(unfinished) - came - ended)
+    return max(0, counted - len(unfinished) - appeared - ended)
 
 
 @dataclass(slots=True, kw_only=True)
 class CheckedReader:
-    """Reads one pool's listing, and marks it where the cloud counts more.
+    """Reads one pool's listing, and marks it as incomplete where the cloud counts more.
 
     Attributes:
-        key: which pool.
-        listing: brings the listing.
-        counts: brings the cloud's count.
-        before: gives the listing before; None where there is none.
+        key: the pool.
+        listing: reads the listing.
+        counts: reads the cloud's count.
+        previous: gives the listing before; None where there is none.
         when: which listings are checked.
         worker: compares, off the event loop: 10,000 workloads take 20 ms.
     """
@@ -81,28 +81,28 @@ class CheckedReader:
     key: PoolKey
     listing: Callable[[], Awaitable[Listing]]
     counts: Callable[[], Awaitable[Mapping[tuple[str, str], int]]]
-    before: Callable[[], Listing | None]
+    previous: Callable[[], Listing | None]
     when: When
     worker: Executor
-    _short_before: bool = False
+    _was_short: bool = False
     _failing: bool = False
-    _rest: int = 0
+    _skip: int = 0
 
     async def read(self) -> Listing:
-        """The listing.
+        """Read the listing.
 
         Raises:
-            PollError: it could not be read. That the count could not be had is no such error.
+            PollError: the listing could not be read. A count that fails only costs the check.
         """
-        before = self.before()
-        counts = None if before is None or not self._wanted(before) else await self._counted()
+        previous = self.previous()
+        counts = None if previous is None or not self._wanted(previous) else await self._counts()
         listing = await self.listing()
-        if before is None or counts is None:
-            self._short_before = False
+        if previous is None or counts is None:
+            self._was_short = False
             return listing
-        work = partial(missing, counts, before, listing)
+        work = partial(missing, counts, previous, listing)
         short = await asyncio.get_running_loop().run_in_executor(self.worker, work)
-        twice, self._short_before = self._short_before and short > 0, short > 0
+        twice, self._was_short = self._was_short and short > 0, short > 0
         if not twice or not listing.complete:
             return listing
         return replace(
@@ -111,12 +111,12 @@ class CheckedReader:
             shortfall=f"the cloud counts {short} unfinished workloads more than it lists, twice in a row",
         )
 
-    def _wanted(self, before: Listing) -> bool:
-        return self.when == "always" or len(before.workloads) > PAGE_LIMIT
+    def _wanted(self, previous: Listing) -> bool:
+        return self.when == "always" or len(previous.workloads) > PAGE_LIMIT
 
-    async def _counted(self) -> Mapping[tuple[str, str], int] | None:
-        if self._rest:
-            self._rest -= 1
+    async def _counts(self) -> Mapping[tuple[str, str], int] | None:
+        if self._skip:
+            self._skip -= 1
             return None
         report = log.bind(**self.key._asdict())
         try:
@@ -124,9 +124,9 @@ class CheckedReader:
         except PollError as error:
             if not self._failing:
                 report.warning(
-                    "the cloud's own count cannot be had; listings go unchecked", reason=str(error)
+                    "the cloud's own count cannot be read; listings are not checked", reason=str(error)
                 )
-            self._failing, self._rest = True, REST
+            self._failing, self._skip = True, POLLS_SKIPPED
             return None
         if self._failing:
             report.info("listings are checked against the cloud's own count again")

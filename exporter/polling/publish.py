@@ -1,4 +1,4 @@
-"""A pool's new state -> the store, with what fits by it."""
+"""Publishes a pool's new state, together with the waiting workloads that fit into the free capacity."""
 
 from __future__ import annotations
 
@@ -15,58 +15,49 @@ from exporter.snapshot.workload import CPU, MEMORY, OTHER, TYPES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from collections.abc import Set as AbstractSet
-    from concurrent.futures import Executor
 
-    from exporter.common.clock import Clock
+    from exporter.context import Context
     from exporter.snapshot.pool import PoolKey
     from exporter.snapshot.resources import Capacity
-    from exporter.snapshot.store import SnapshotStore
     from exporter.snapshot.workload import Workload
 
 
-async def published(
-    store: SnapshotStore,
-    key: PoolKey,
-    change: Callable[[PoolState], PoolState],
-    *,
-    clock: Clock,
-    worker: Executor,
-) -> PoolState:
-    """Publish what an answer makes of a pool's state, and return it.
+async def publish(context: Context, key: PoolKey, change: Callable[[PoolState], PoolState]) -> PoolState:
+    """Apply an answer to a pool's state, and publish the result, which is returned.
 
-    What fits is found out again where the listing or the capacity is new. That takes 20 ms where 10,000
-    workloads wait, so the worker does it; where others publish meanwhile it begins again with what they
-    know, so that the newest listing always meets the newest capacity. A pool that nobody watches any more is
-    not published.
+    If the listing or the capacity is new, what fits is computed again. That takes 20 ms where 10,000
+    workloads wait, so the worker does it. If others publish meanwhile it is done again on top of their state,
+    so the newest listing always meets the newest capacity. Without a new listing or capacity this publishes
+    at once. A pool that is not in the store is not watched any more, and is not published.
 
     Args:
-        store: where the states are.
+        context: the snapshot store, the clock and the worker.
         key: the pool.
-        change: the answer put into a state; called again for each beginning.
-        clock: the time.
-        worker: does one thing after the other, off the event loop.
+        change: puts the answer into a state; called again for each attempt.
     """
+    store = context.store
     while True:
         before = store.states.get(key)
         after = change(before or PoolState(key))
         if before is None:
             return after
         if after.listing is not before.listing or after.capacity is not before.capacity:
-            # Read here: never earlier than what the state says has fitted since.
-            now = clock.monotonic()
-            after = await asyncio.get_running_loop().run_in_executor(worker, refitted, after, now)
+            # Read for each attempt: it must not be earlier than any `since` in the state.
+            now = context.clock.monotonic()
+            after = await asyncio.get_running_loop().run_in_executor(context.worker, with_fitting, after, now)
         if store.states.get(key) is before:
             store.publish(after)
             return after
 
 
-def refitted(state: PoolState, now: float) -> PoolState:
-    """The same state with what fits now; to be called when its listing or its capacity is new.
+def with_fitting(state: PoolState, now: float) -> PoolState:
+    """The state with `fitting` computed from its listing and capacity.
 
     Args:
         state: the pool.
-        now: the monotonic moment. Where the listing or the capacity is too old, or it is not known how much
-            is free of something, nobody can tell what fits, and what has fitted so far begins anew.
+        now: the monotonic moment. Where the listing or the capacity is too old, or the free amount of some
+            resource is not known, nobody can tell what fits, and the times for which it has fitted begin
+            anew.
     """
     if state.listing is None or state.capacity is None:
         return replace(state, fitting=None)
@@ -84,31 +75,31 @@ def refitted(state: PoolState, now: float) -> PoolState:
     return replace(state, fitting=Expiring(Fitting(workloads, since, longest), fresh_until))
 
 
-_shape = attrgetter("cpu_cores", "memory_bytes", "accelerators")
+_request = attrgetter("cpu_cores", "memory_bytes", "accelerators")
 
 
 def _fitting(workloads: Iterable[Workload], capacity: Capacity) -> list[Workload] | None:
-    """Those that wait and fit; None where that is not known of some.
+    """The waiting workloads that fit; None where that is not known for some.
 
-    Thousands of workloads ask for a handful of sizes: each is looked at once.
+    Thousands of workloads make only a handful of different requests: each request is checked once.
     """
     free = capacity.free
-    unknown = {CPU, MEMORY, *capacity.total.known} - free.keys()  # the first two every pool has
+    unknown = {CPU, MEMORY, *capacity.total.known} - free.keys()  # every pool has the first two
     waiting = [workload for workload in workloads if workload.waiting and workload.sized]
-    shapes = set(map(_shape, waiting))
-    if OTHER in free:  # more accelerators than are told by name: what is not named may be one of them
-        unknown |= {name for _, _, cards in shapes for name, _ in cards} - free.keys()
-    fits = {shape: _fits(Amounts(*shape), free, unknown) for shape in shapes}
+    requests = set(map(_request, waiting))
+    if OTHER in free:  # some accelerators are counted as other: one that has no name here may be among them
+        unknown |= {name for _, _, cards in requests for name, _ in cards} - free.keys()
+    fits = {request: _fits(Amounts(*request), free, unknown) for request in requests}
     if None in fits.values():
         return None
-    return [workload for workload in waiting if fits[_shape(workload)]] if any(fits.values()) else []
+    return [workload for workload in waiting if fits[_request(workload)]] if any(fits.values()) else []
 
 
 def _fits(requested: Amounts, free: Mapping[str, float], unknown: AbstractSet[str]) -> bool | None:
-    """Whether there is enough of everything; None where it depends on what is not known.
+    """Whether there is enough of everything; None where it depends on a resource that is not known.
 
-    What the pool does not have is not there. Who asks for nothing at all does not fit either: nobody knows
-    what it needs.
+    A resource that the pool does not have is never free. A request for nothing does not fit either: nobody
+    knows what that workload needs.
     """
     wanted = {resource: amount for resource, amount in requested.known.items() if amount > 0}
     known = ((resource, amount) for resource, amount in wanted.items() if resource not in unknown)

@@ -1,6 +1,6 @@
-"""When a pool is due: pools spread over the interval, each at its own moment of it, with some jitter.
+"""When a pool is due, and whether the polls keep to `poll.interval`.
 
-Whether a project's pools are polled as often as poll.interval says: by the settings, and by experience.
+The pools of a project are spread over the interval: each has its own fraction of it, with some jitter.
 """
 
 from __future__ import annotations
@@ -17,32 +17,44 @@ if TYPE_CHECKING:
 
     from exporter.self_metrics import SelfMetrics
 
+log = structlog.get_logger(__name__)
+
 JITTER = 0.05
-"""Of the interval, to either side: two exporters started together drift apart."""
+"""Fraction of the interval, to either side: two exporters that start together drift apart."""
 
 _GOLDEN = 0.6180339887498949
 
+BEHIND = 1.15
+"""Mean time between two polls of a pool, in intervals, above which polls are reported as late. One slow poll
+of a lone pool, which skips the next slot, makes a mean of 1.1."""
+
+IN_TIME = 1.1
+"""The same, below which they are reported as in time again."""
+
+POLLS = 10
+"""Polls of every pool over which the mean is taken; older ones fade out."""
+
 
 def phases() -> Iterator[float]:
-    """Fractions of the interval, one a pool, evenly spread however many are taken (golden-ratio sequence).
+    """Fractions of the interval, one per pool, evenly spread however many are taken (golden-ratio sequence).
 
-    So a pool that is discovered later finds a gap, and no pool that is there has to move.
+    So a pool that is discovered later gets a gap, and no other pool has to move.
     """
     for index in count():
         yield index * _GOLDEN % 1.0
 
 
 def lifetime(stale_after: float, interval: float) -> float:
-    """Seconds that an answer may be shown which is asked for once in `interval` seconds.
+    """How long an answer may be shown that is asked for once per `interval`; all in seconds.
 
-    What is asked for rarely lives longer than `stale_after`: one failed request is no reason to drop it.
+    For rare requests this is longer than `stale_after`: one failed request is no reason to drop the answer.
     """
     return max(stale_after, 2 * interval)
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One pool's moments.
+    """The moments at which one pool is polled.
 
     Attributes:
         start: the monotonic moment from which intervals are counted.
@@ -57,40 +69,27 @@ class Schedule:
     rng: random.Random
 
     def wait(self, now: float) -> float:
-        """Seconds until the next poll, when the last one ended just now.
+        """Seconds until the next poll, when the last one ended at `now`.
 
-        Never less than about half an interval: after a slow poll the next moment is left out.
+        At least about half an interval: after a slow poll the next slot is skipped.
         """
         moment = self.start + self.phase * self.interval
         earliest = now + self.interval / 2
-        rounds = max(0, -(-(earliest - moment) // self.interval))
+        intervals = max(0, -(-(earliest - moment) // self.interval))
         jitter = self.rng.uniform(-JITTER, JITTER) * self.interval
-        return moment + rounds * self.interval + jitter - now
-
-
-log = structlog.get_logger(__name__)
-
-BEHIND = 1.15
-"""Intervals between two polls of a pool, from which on they are late. One slow poll of a lone pool, which
-leaves out the next moment, makes 1.1 of the mean."""
-
-IN_TIME = 1.1
-"""Intervals, below which they are in time again."""
-
-ROUNDS = 10
-"""Polls of every pool over which the mean is taken; older ones fade out."""
+        return moment + intervals * self.interval + jitter - now
 
 
 @dataclass(slots=True, kw_only=True)
-class Pace:
-    """The time between two polls of a pool, over all pools of one project.
+class IntervalMonitor:
+    """Measures the time between two polls of a pool, over all pools of a project; warns when it is too long.
 
     Attributes:
         region: where the project is.
         project_id: the project.
-        interval: seconds that are to be between two polls of a pool.
-        requests_per_second: how often the project may be asked.
-        self_metrics: where it is told.
+        interval: seconds that should lie between two polls of a pool.
+        requests_per_second: the limit for the project.
+        self_metrics: gets the mean and the target.
     """
 
     region: str
@@ -105,26 +104,26 @@ class Pace:
     def __post_init__(self) -> None:
         self._mean = self.interval
 
-    def watch(self, pools: int) -> None:
-        """From now on there are so many pools to poll."""
-        self._pools = pools
-        target = self.interval if pools else None
+    def set_pools(self, count: int) -> None:
+        """Set how many pools are polled."""
+        self._pools = count
+        target = self.interval if count else None
         self.self_metrics.tell_pace(self.region, self.project_id, target=target)
-        self._judge()
+        self._report()
 
-    def note(self, seconds: float) -> None:
-        """A pool was read again, so long after the time before.
+    def observe(self, seconds: float) -> None:
+        """Add the time between two successful polls of a pool.
 
-        Only of pools that are read: one that fails is late too, and says so itself.
+        Failed polls are left out: a pool that fails is late too, and reports that itself.
         """
-        self._mean += (seconds - self._mean) / (ROUNDS * max(1, self._pools))
+        self._mean += (seconds - self._mean) / (POLLS * max(1, self._pools))
         self.self_metrics.tell_pace(self.region, self.project_id, target=self.interval, mean=self._mean)
-        self._judge()
+        self._report()
 
-    def excess(self, pools: int) -> str | None:
-        """Why so many pools cannot be polled within the interval, and what to do; None where they can.
+    def overload(self, pools: int) -> str | None:
+        """Why so many pools cannot be polled within the interval, and what to do; None if they can.
 
-        By the settings alone: a pool takes one request at least, and no answer makes them come faster.
+        Looks at the settings alone: a pool takes at least one request, however fast the cloud answers.
         """
         needed = pools / self.interval
         if needed <= self.requests_per_second:
@@ -136,21 +135,21 @@ class Pace:
             "poll.interval, or let more exporters share the pools (shard.total)"
         )
 
-    def _late(self) -> str | None:
-        """The same by experience."""
+    def _lateness(self) -> str | None:
+        """Why polls are late by the measured mean, and what to do; None if they are not."""
         limit = IN_TIME if self._behind else BEHIND
         if self._mean <= limit * self.interval:
             return None
         return (
             f"a pool is read every {self._mean:.0f} s lately, not every {self.interval:g} s; answers are "
-            "slow, too few are asked for at a time, or the cloud asked for patience: raise poll.concurrency, "
+            "slow, too few requests are in flight, or the cloud throttles them: raise poll.concurrency, "
             "poll.requests_per_second or poll.interval, let more exporters share the pools (shard.total), or "
-            "give projects that share a credential one each"
+            "give each of the projects that share a credential its own"
         )
 
-    def _judge(self) -> None:
-        """One line when polls begin to fall behind, one when that is over."""
-        reason = self.excess(self._pools) or self._late()
+    def _report(self) -> None:
+        """Log once when polls fall behind, and once when they are in time again."""
+        reason = self.overload(self._pools) or self._lateness()
         if self._behind == bool(reason):
             return
         self._behind = bool(reason)

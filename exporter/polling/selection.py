@@ -1,63 +1,64 @@
-"""Which of a project's pools are watched, where they are not named.
+"""Which of a project's pools this exporter watches: named or discovered, and of those its shard's share.
 
-Which of several exporters that share the pools watches which.
-
-By rendezvous hashing: every shard has a weight for every pool, and the one with the greatest watches it. So
-when a shard is added it only takes pools, and when the last one goes only its own pools move. And while some
-exporters know of more shards than others, each pool still has its exporter, as long as none of the greatest
-total is missing: a shard that has the greatest weight of all has it among fewer, too.
+Shards share pools by rendezvous hashing: every shard has a weight for every pool, and the shard with the
+greatest weight watches it. An added shard only takes pools over; when the last one goes, only its own pools
+move. During a change of `shard.total`, while some exporters know of more shards than others, every pool is
+still watched as long as no shard of the greatest total is missing: a shard that has the greatest weight of
+all also has it among fewer.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """Which pools to watch, of those that the project has.
+    """Selects pools by their IDs and display names.
 
     Attributes:
-        include: a pool is watched when this is found in its ID or display name...
-        exclude: ...and this, if given, is not.
+        include: a pool is watched if this matches somewhere in its ID or display name...
+        exclude: ...and this, if given, does not.
     """
 
     include: re.Pattern[str]
     exclude: re.Pattern[str] | None
 
-    def wants(self, pool: str, name: str) -> bool:
+    def selects(self, pool: str, name: str) -> bool:
         """Whether to watch a pool."""
-        return _found(self.include, pool, name) and not (self.exclude and _found(self.exclude, pool, name))
+        return _matches(self.include, pool, name) and not (
+            self.exclude and _matches(self.exclude, pool, name)
+        )
 
 
-def _found(pattern: re.Pattern[str], *texts: str) -> bool:
+def _matches(pattern: re.Pattern[str], *texts: str) -> bool:
     return any(pattern.search(text) for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
-    """One exporter's share of the pools.
+class ShardFilter:
+    """Selects one shard's share of the pools.
 
     Attributes:
-        index: which one; from 0 on.
-        total: how many there are; 1 where the pools are not shared.
+        index: the shard, from 0 on.
+        total: how many shards there are; 1 where the pools are not shared.
     """
 
     index: int = 0
     total: int = 1
 
     def owns(self, project_id: str, pool: str) -> bool:
-        """Whether this one watches a pool."""
+        """Whether this shard watches a pool."""
         return self.total == 1 or owner(project_id, pool, self.total) == self.index
 
-    def of(self, project_id: str, pools: Iterable[str]) -> tuple[str, ...]:
-        """Those of a project's pools that this one watches."""
+    def owned(self, project_id: str, pools: Iterable[str]) -> tuple[str, ...]:
+        """The pools of a project that this shard watches."""
         return tuple(pool for pool in pools if self.owns(project_id, pool))
 
 
@@ -69,3 +70,66 @@ def owner(project_id: str, pool: str, total: int) -> int:
 def _weight(index: int, project_id: str, pool: str) -> bytes:
     # 1.5 us, so 6 ms for 1,000 pools and 4 shards; blake2b is no faster, and not in every build of Python.
     return sha256(f"{index}/{project_id}/{pool}".encode()).digest()
+
+
+class Selected(NamedTuple):
+    """The result of a selection.
+
+    Attributes:
+        pools: the pools to watch here.
+        elsewhere: how many more the other shards watch.
+    """
+
+    pools: tuple[str, ...]
+    elsewhere: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which pools of one project are watched here.
+
+    Attributes:
+        project_id: the project.
+        pools: the IDs as configured, or how to discover them.
+        shard: this exporter's share.
+    """
+
+    project_id: str
+    pools: tuple[str, ...] | Discovery
+    shard: ShardFilter = field(default_factory=ShardFilter)
+
+    @property
+    def discovers(self) -> bool:
+        """Whether the pools are discovered, not named."""
+        return isinstance(self.pools, Discovery)
+
+    @property
+    def nothing_here(self) -> bool:
+        """Whether every pool is named and belongs to another shard: then there is nothing to ask for."""
+        return not isinstance(self.pools, Discovery) and not self.shard.owned(self.project_id, self.pools)
+
+    def includes(self, pool: str, name: str | None) -> bool:
+        """Whether a pool is watched here.
+
+        Args:
+            pool: its ID.
+            name: its display name; None where not known.
+        """
+        if isinstance(self.pools, Discovery):
+            selected = self.pools.selects(pool, name or pool)
+        else:
+            selected = pool in self.pools
+        return selected and self.shard.owns(self.project_id, pool)
+
+    def select(self, names: Mapping[str, str]) -> Selected:
+        """Select pools.
+
+        Args:
+            names: the display names of the project's pools by ID; used for discovery only.
+        """
+        if isinstance(self.pools, Discovery):
+            pools = tuple(pool for pool, name in names.items() if self.pools.selects(pool, name))
+        else:
+            pools = self.pools
+        owned = self.shard.owned(self.project_id, pools)
+        return Selected(owned, len(pools) - len(owned))

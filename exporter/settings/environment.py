@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_origin
 
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from exporter.common.errors import Problem
+from exporter.common.suggest import did_you_mean
 from exporter.settings.base import Section, is_text, keys_of, sections_in
 from exporter.settings.model import Settings
 
@@ -125,5 +125,5 @@ def _project(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(name: str) -> Problem:
-    close = get_close_matches(name.upper(), _KNOWN, n=1)
-    return Problem(name, f"unknown variable{f'; did you mean {close[0]}?' if close else ''}")
+    meant = did_you_mean(name.upper(), _KNOWN)
+    return Problem(name, f"unknown variable; {meant}" if meant else "unknown variable")

@@ -8,10 +8,10 @@ beside all other problems.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from exporter.common.errors import Problem
+from exporter.common.suggest import did_you_mean
 from exporter.common.text import quoted, shown_key
 from exporter.settings.base import Section, SiblingError, items_of, keys_of, sections_in
 from exporter.settings.model import Settings
@@ -99,8 +99,8 @@ def _told(details: ErrorDetails) -> tuple[Location, str]:
 
 
 def _unknown_key(location: Location) -> str:
-    close = get_close_matches(str(location[-1]), _keys_at(location[:-1]), n=1)
-    return f"unknown key{f'; did you mean {close[0]}?' if close else ''}"
+    meant = did_you_mean(str(location[-1]), _keys_at(location[:-1]))
+    return f"unknown key; {meant}" if meant else "unknown key"
 
 
 def _keys_at(location: Location) -> list[str]:

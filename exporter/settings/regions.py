@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.common.suggest import did_you_mean
 from exporter.common.text import quoted
 
 if TYPE_CHECKING:
@@ -73,6 +73,5 @@ def check_known(region: str) -> None:
         ValueError: they are not; says which region is like it.
     """
     if region not in REGIONS:
-        close = get_close_matches(region, REGIONS, n=1)
-        guess = f" (did you mean {close[0]}?)" if close else ""
+        guess = f" ({meant})" if (meant := did_you_mean(region, REGIONS)) else ""
         raise ValueError(f"unknown region {quoted(region)}{guess}; for a private cloud set endpoint too")

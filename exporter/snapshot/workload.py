@@ -10,7 +10,7 @@ TYPES = ("train", "infer", "notebook", "x-infer")
 WAITING = frozenset({"Queue", "Pending"})
 FINISHED = frozenset({"Completed", "Terminated", "Failed"})
 RUNNING = "Running"
-PASSING = ("Creating", "Abnormal", "Terminating")
+TRANSIENT = ("Creating", "Abnormal", "Terminating")
 """Statuses that a workload should leave soon."""
 
 STATUSES = (
@@ -79,7 +79,7 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         accelerators: requested cards by the accelerator's current name.
         nodes: how many nodes it runs on.
         sized: whether all that it requests is known: False where an amount is in no known form.
-        in_status: seconds that it has been in its status, at least, for those of `PASSING`: as watched, for
+        in_status: seconds that it has been in its status, at least, for those of `TRANSIENT`: as watched, for
             the API does not say.
         estimated_start: seconds until it starts, as its pool's past suggests; no answer of the API's.
     """

@@ -16,7 +16,7 @@ from exporter.simulator.iam import KeyPair
 from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 from exporter.transport.http import HttpTransport
-from support.fakes import NoThread
+from support.fakes import fake_context
 from support.fixed_pool import FixedPool
 
 if TYPE_CHECKING:
@@ -95,9 +95,7 @@ async def cloud_of(
                     authenticator=Authenticator(configured_keys(KEY.ak, sk), Lockout(clock), PROJECT, clock),
                     transport=transport,
                     rate_limiter=rate_limiter,
-                    clock=clock,
-                    self_metrics=self_metrics,
-                    worker=NoThread(),
+                    context=fake_context(clock, self_metrics=self_metrics),
                     timeout=timeout,
                 ),
                 self_metrics,

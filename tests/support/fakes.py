@@ -5,10 +5,17 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import Executor, Future
 from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, Any
+
+from exporter.context import Context
+from exporter.self_metrics import SelfMetrics
+from exporter.snapshot.store import SnapshotStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from exporter.common.clock import Clock
 
 
 class FakeClock:
@@ -101,3 +108,15 @@ def _do(work: Callable[[], Any], future: Future[Any]) -> None:
         future.set_result(work())
     except BaseException as error:  # noqa: BLE001  (whoever waits for the result gets it)
         future.set_exception(error)
+
+
+def fake_context(clock: Clock | None = None, **parts: Any) -> Context:
+    """A context of its own: no thread, the same jitter in every run. `parts` are put in place of its own."""
+    own = {
+        "clock": clock or FakeClock(),
+        "worker": NoThread(),
+        "self_metrics": SelfMetrics(),
+        "store": SnapshotStore(),
+        "rng": Random(0),  # noqa: S311  (jitter is no secret)
+    }
+    return Context(**{**own, **parts})

@@ -8,21 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.app.context import Surroundings
-from exporter.app.wiring import Fetching, serving
+from exporter.app.process import Process
+from exporter.app.wiring import Pollers, build_exposition
 from exporter.credentials.lockout import Lockout
 from exporter.lifecycle.tracker import Tracker
-from exporter.self_metrics import SelfMetrics
 from exporter.settings.load import load
 from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator
-from exporter.snapshot.store import SnapshotStore
 from support.cloud import KEY, PROJECT, REGION, jobs
-from support.fakes import FakeClock, NoThread
+from support.fakes import FakeClock, fake_context
 from support.fixed_pool import FixedPool
 
 if TYPE_CHECKING:
-    from exporter.polling.round import Round
+    from exporter.polling.project import ProjectResult
     from exporter.settings.model import Settings
 
 
@@ -70,7 +68,7 @@ class Exporter:
         text: its exposition.
     """
 
-    rounds: list[Round]
+    rounds: list[ProjectResult]
     text: str
 
     @property
@@ -105,15 +103,12 @@ def settings_of(*projects: dict[str, Any], **shard: int) -> Settings:
     )
 
 
-def surroundings(clock: FakeClock) -> Surroundings:
-    """What outlives a configuration, without threads and files."""
-    worker, self_metrics = NoThread(), SelfMetrics()
-    return Surroundings(
-        clock=clock,
-        store=SnapshotStore(),
-        tracker=Tracker(self_metrics, worker),
-        worker=worker,
-        self_metrics=self_metrics,
+def process_of(clock: FakeClock) -> Process:
+    """What lives as long as the process, without threads and files."""
+    context = fake_context(clock)
+    return Process(
+        context=context,
+        tracker=Tracker(context),
         lockout=Lockout(clock),
         environment={},
         home=Path("nowhere"),
@@ -123,9 +118,9 @@ def surroundings(clock: FakeClock) -> Surroundings:
 async def polled(clock: FakeClock, *projects: dict[str, Any], **shard: int) -> Exporter:
     """An exporter that has polled every pool of its share once."""
     settings = settings_of(*projects, **shard)
-    around = surroundings(clock)
-    renderer, exposition = serving(settings, around)
-    async with await Fetching.opened(settings, around) as fetching:
-        rounds = [await project.once() for project in fetching.projects]
+    process = process_of(clock)
+    renderer, exposition = build_exposition(settings, process)
+    async with await Pollers.open(settings, process) as pollers:
+        rounds = [await project.once() for project in pollers.projects]
     await renderer.catch_up()
     return Exporter(rounds, b"".join(await exposition.scrape()).decode())

@@ -11,12 +11,11 @@ import pytest
 from exporter.common.errors import Forbidden, PollError
 from exporter.lifecycle.tracker import Tracker
 from exporter.polling.project import ProjectPoller
-from exporter.polling.schedule import Pace
-from exporter.polling.selection import Discovery
-from exporter.self_metrics import SelfMetrics
+from exporter.polling.schedule import IntervalMonitor
+from exporter.polling.selection import Discovery, Selection
 from exporter.snapshot.pool import Listing, PoolDescription
 from exporter.snapshot.store import SnapshotStore
-from support.fakes import FakeClock, NoThread
+from support.fakes import FakeClock, fake_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,29 +98,26 @@ def project(
     store: SnapshotStore | None = None,
     requests_per_second: float = 10.0,
 ) -> ProjectPoller:
-    self_metrics = SelfMetrics()
+    context = fake_context(cloud.clock, store=store or SnapshotStore())
     client: Client = cloud  # type: ignore[assignment]  # the two questions a project asks
     return ProjectPoller(
         region="r",
         project_id="p",
-        pools=pools,
+        selection=Selection("p", pools),
         workspace_id="0",
         client=client,
-        store=store or SnapshotStore(),
-        tracker=Tracker(SelfMetrics(), NoThread()),
+        context=context,
+        tracker=Tracker(context),
         interval=INTERVAL,
         stale_after=300.0,
         estimates=False,
-        worker=NoThread(),
-        clock=cloud.clock,
-        pace=Pace(
+        monitor=IntervalMonitor(
             region="r",
             project_id="p",
             interval=INTERVAL,
             requests_per_second=requests_per_second,
-            self_metrics=self_metrics,
+            self_metrics=context.self_metrics,
         ),
-        self_metrics=self_metrics,
         cross_check="off",
     )
 

@@ -6,21 +6,18 @@ import asyncio
 import json
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from random import Random
 from typing import TYPE_CHECKING
 
-from exporter.app.context import Surroundings
+from exporter.app.process import Process
 from exporter.cli.run import run
 from exporter.common.clock import SystemClock
 from exporter.credentials.lockout import Lockout
 from exporter.lifecycle.tracker import Tracker
-from exporter.self_metrics import SelfMetrics
 from exporter.settings.load import load
 from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
-from exporter.snapshot.store import SnapshotStore
 from support.cloud import KEY, POOL, PROJECT, REGION, jobs
-from support.fakes import NoThread
+from support.fakes import fake_context
 from support.fixed_pool import FixedPool
 
 if TYPE_CHECKING:
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def daemon_in(folder: Path, *, web_config: Path | None = None) -> AsyncIterator[str]:
     """The URL of a daemon with `exporter.yml` of the folder, reload enabled; it polls once in an hour."""
-    clock, self_metrics, worker = SystemClock(), SelfMetrics(), NoThread()
+    context = fake_context(clock := SystemClock())
     simulator = Simulator(clock, {PROJECT: [FixedPool(Profile(POOL), jobs(30))]}, keys=[KEY])
     async with serve(simulator) as endpoint:
         _write(folder / "exporter.yml", endpoint)
@@ -41,19 +38,15 @@ async def daemon_in(folder: Path, *, web_config: Path | None = None) -> AsyncIte
             "web.config_file": None if web_config is None else str(web_config),
         }
         reread = partial(load, folder / "exporter.yml", {}, flags)
-        around = Surroundings(
-            clock=clock,
-            store=SnapshotStore(),
-            tracker=Tracker(self_metrics, worker),
-            worker=worker,
-            self_metrics=self_metrics,
+        process = Process(
+            context=context,
+            tracker=Tracker(context),
             lockout=Lockout(clock),
             environment={},
             home=folder,
-            rng=Random(0),  # noqa: S311  (jitter is no secret)
         )
         listening: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
-        running = asyncio.create_task(run(reread(), reread, around, listening.set_result))
+        running = asyncio.create_task(run(reread(), reread, process, listening.set_result))
         try:
             await asyncio.wait((running, listening), return_when=asyncio.FIRST_COMPLETED)
             if running.done():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.polling.selection import Shard, owner
+from exporter.polling.selection import ShardFilter, owner
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 POOLS = [f"pool-{index:04}-0123456789abcdef0123456789abcdef" for index in range(1000)]
@@ -77,7 +77,7 @@ def test_the_project_counts_too() -> None:
 )
 def test_every_pool_has_one_shard(pools: list[str], total: int) -> None:
     """Whatever pools are called."""
-    shares = [Shard(index, total).of(PROJECT, pools) for index in range(total)]
+    shares = [ShardFilter(index, total).owned(PROJECT, pools) for index in range(total)]
     assert sorted(pool for share in shares for pool in share) == sorted(pools)
 
 
@@ -90,4 +90,4 @@ def test_shards_that_disagree_leave_no_pool_out(pool: str, totals: list[int]) ->
     greatest = max(totals)
     of_all = [*totals, *[greatest] * (greatest - len(totals))][:greatest]
     of_all = [max(total, index + 1) for index, total in enumerate(of_all)]  # an index is less than its total
-    assert any(Shard(index, total).owns(PROJECT, pool) for index, total in enumerate(of_all))
+    assert any(ShardFilter(index, total).owns(PROJECT, pool) for index, total in enumerate(of_all))

@@ -14,12 +14,12 @@ from support.fleet import (
     cloud_of_pools,
     polled,
     pool_id,
+    process_of,
     project_settings,
     settings_of,
-    surroundings,
 )
 
-from exporter.app.wiring import Fetching
+from exporter.app.wiring import Pollers
 from exporter.polling.selection import owner
 from exporter.simulator.server import serve
 from exporter.snapshot.pool import Listing, PoolKey
@@ -98,7 +98,7 @@ async def test_a_project_of_other_shards_costs_nothing(still: StoodStill) -> Non
     assert list(cloud.requests) == []
     assert other.pools == set()
     assert other.elsewhere == 1
-    assert all(round_.well for round_ in other.rounds)
+    assert all(round_.ok for round_ in other.rounds)
     assert not other.of_pools
 
 
@@ -109,7 +109,7 @@ async def test_where_pools_are_discovered_an_empty_share_costs_one_request(still
     async with serve(cloud) as url:
         other = await polled(still, project_settings(url), index=(mine + 1) % 4, total=4)
     assert [request.endpoint for request in cloud.requests] == ["pools"]
-    assert all(round_.well for round_ in other.rounds)
+    assert all(round_.ok for round_ in other.rounds)
     assert other.own("capacity_up") == []
 
 
@@ -123,8 +123,8 @@ async def test_shards_with_one_wrong_key_are_refused_five_times_at_most(still: S
         projects = [wrong, wrong | {"project_id": other}]
         for index in range(4):
             settings = settings_of(*projects, index=index, total=4)
-            async with await Fetching.opened(settings, surroundings(still)) as fetching:
-                await asyncio.gather(*(project.once() for project in fetching.projects))
+            async with await Pollers.open(settings, process_of(still)) as pollers:
+                await asyncio.gather(*(project.once() for project in pollers.projects))
     assert len(cloud.requests) == 4
 
 
@@ -147,20 +147,20 @@ async def test_what_was_kept_or_told_of_other_shards_pools_goes_at_once(still: S
     """A state file of before, and credentials that this one does not renew any more, which would alert."""
     pools = [pool_id(index) for index in range(20)]
     keys = {pool: PoolKey(REGION, PROJECT, pool) for pool in pools}
-    around = surroundings(still)
+    process = process_of(still)
     for key in keys.values():
-        await around.tracker.record(key, Listing(()), still.wall())
+        await process.tracker.record(key, Listing(()), still.wall())
     settings = settings_of(project_settings("http://127.0.0.1:1"), index=1, total=4)
-    async with await Fetching.opened(settings, around) as fetching:
-        fetching.forget_unwatched()
-    assert set(around.tracker.pools) == {keys[pool] for pool in pools if owner(PROJECT, pool, 4) == 1}
+    async with await Pollers.open(settings, process) as pollers:
+        await pollers.forget_unwatched()
+    assert set(process.tracker.pools) == {keys[pool] for pool in pools if owner(PROJECT, pool, 4) == 1}
 
-    around.self_metrics.tell_expiry(REGION, PROJECT, still.wall())
+    process.context.self_metrics.tell_expiry(REGION, PROJECT, still.wall())
     only = pool_id(0)
     mine = owner(PROJECT, only, 4)
     for index, told in ((mine, 1), ((mine + 1) % 4, 0)):
         settings = settings_of(project_settings("http://127.0.0.1:1", pools=[only]), index=index, total=4)
-        async with await Fetching.opened(settings, around) as fetching:
-            fetching.forget_unwatched()
-        [family] = around.self_metrics.credentials_expiry.collect()
+        async with await Pollers.open(settings, process) as pollers:
+            await pollers.forget_unwatched()
+        [family] = process.context.self_metrics.credentials_expiry.collect()
         assert len(family.samples) == told

@@ -63,12 +63,12 @@ def measure(hours: float) -> Findings:
 def _watch(pool: SimulatedPool, seconds: float) -> tuple[list[Guess], int]:
     """The guesses, and how many jobs had none."""
     memory = PoolHistory()
-    memory.take(pool.listing(), pool.clock.wall())
+    memory.update(pool.listing(), pool.clock.wall())
     asked: list[tuple[str, float, float | None]] = []
     for number, (now, listing) in enumerate(pool.listings(_INTERVAL, seconds)):
-        memory.take(listing, now)
+        memory.update(listing, now)
         if number % _LOOK == 0:
-            completed = memory.completed(listing, estimates=True)
+            completed = memory.annotate(listing, estimates=True)
             asked += [(one.uid, now, one.estimated_start) for one in completed.workloads if one.waiting]
     pool.clock.advance(_AFTERWARDS)
     pool.listing()

@@ -56,15 +56,15 @@ def _watch(
     memories = {interval: PoolHistory() for interval in INTERVALS}
     start, first = pool.clock.wall(), pool.listing()
     for memory in memories.values():
-        memory.take(first, start)
+        memory.update(first, start)
     for now, listing in pool.listings(INTERVALS[0], seconds):
         for interval, memory in memories.items():
             if (now - start) % interval == 0:
-                memory.take(listing, now)
+                memory.update(listing, now)
     last = pool.listing()
     for interval, memory in memories.items():
         for _ in range(_SETTLING):
-            memory.take(last, pool.clock.wall())
+            memory.update(last, pool.clock.wall())
         counted[interval] += _counts(memory.throughput)
     truth.update(event.kind for event in pool.cluster.log if event.at > start)
 

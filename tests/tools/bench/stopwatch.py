@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from exporter.cli.main import main
+from exporter.__main__ import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 TIMED = {
     "decode": ("exporter.api.workloads", "decode_page"),
-    "compare": ("exporter.lifecycle.pool_history", "Memory.take"),
+    "compare": ("exporter.lifecycle.pool_history", "PoolHistory.update"),
     "aggregate": ("exporter.metrics.summary", "summarise"),
     "rendering": ("exporter.metrics.pool_text", "render_pool"),
     "compress": ("exporter.metrics.groups", "deflated"),

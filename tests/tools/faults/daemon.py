@@ -8,19 +8,16 @@ import re
 from collections import defaultdict
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from support.fakes import NoThread
+from support.fakes import fake_context
 
-from exporter.app.context import Surroundings
+from exporter.app.process import Process
 from exporter.cli.run import run
 from exporter.credentials.lockout import Lockout
 from exporter.lifecycle.tracker import Tracker
-from exporter.self_metrics import SelfMetrics
 from exporter.settings.load import load
-from exporter.snapshot.store import SnapshotStore
 from tools.faults.world import (
     IAM,
     MODELARTS,
@@ -101,20 +98,16 @@ async def daemon_of(world: World, fault: Fault) -> AsyncIterator[Watched]:
     config = world.folder / "exporter.yml"
     config.write_text(json.dumps({"projects": _projects(world.folder, fault)}))  # JSON is YAML
     reread = partial(load, config, {}, {"web.listen_address": ["127.0.0.1:0"]})
-    self_metrics, worker = SelfMetrics(), NoThread()
-    around = Surroundings(
-        clock=world.machine,
-        store=SnapshotStore(),
-        tracker=Tracker(self_metrics, worker),
-        worker=worker,
-        self_metrics=self_metrics,
+    context = fake_context(world.machine)
+    process = Process(
+        context=context,
+        tracker=Tracker(context),
         lockout=Lockout(world.machine),
         environment={},
         home=world.folder,
-        rng=Random(0),  # noqa: S311  (jitter is no secret)
     )
     listening: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(run(reread(), reread, around, listening.set_result))
+    running = asyncio.create_task(run(reread(), reread, process, listening.set_result))
     try:
         await asyncio.wait((running, listening), return_when=asyncio.FIRST_COMPLETED)
         if running.done():

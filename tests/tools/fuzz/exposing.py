@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
-from support.fakes import FakeClock, NoThread
+from support.fakes import FakeClock, fake_context
 
 from exporter.api.workloads import decode_page
 from exporter.common.errors import BadResponse
@@ -19,7 +19,6 @@ from exporter.metrics.families.base import POOL_LABELS, WORKLOAD_LABELS, Family,
 from exporter.metrics.families.pool import WORKLOAD_FAMILIES
 from exporter.metrics.renderer import Renderer
 from exporter.metrics.summary import Choice, summarise
-from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from tools.fuzz.wire import NOW
@@ -91,9 +90,7 @@ class Exposed:
     def __init__(self, choice: Choice = ALL) -> None:
         self.store = SnapshotStore()
         self.clock = clock = FakeClock()
-        self.renderer = Renderer(
-            self.store, clock=clock, self_metrics=SelfMetrics(), worker=NoThread(), choice=choice
-        )
+        self.renderer = Renderer(fake_context(clock, store=self.store), choice=choice)
         self._exposition = Exposition(self.renderer, CollectorRegistry(), clock=clock)
 
     def text(

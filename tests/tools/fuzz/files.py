@@ -122,18 +122,18 @@ def state(data: bytes) -> None:
         old.unlink()
     path.write_bytes(_changed(_good_state(), data[1:]) if data.startswith(b"%") else data)
     with structlog.testing.capture_logs():
-        keeping, pools = Persistence.begun(path, SelfMetrics(), NOW)
+        keeping, pools = Persistence.open(path, SelfMetrics(), NOW)
         for key, memory in (pools or {KEY: PoolHistory()}).items():
             before = _counts(memory.throughput)
             assert all(count >= 0 for count in before.values())
-            found = memory.take(_LISTING, NOW + 60)
+            changes = memory.update(_LISTING, NOW + 60)
             after = _counts(memory.throughput)
             assert all(after[name] >= count for name, count in before.items())
-            keeping.keep(key, memory, found)
-            listing = memory.completed(_LISTING, estimates=True)
+            keeping.save(key, memory, changes)
+            listing = memory.annotate(_LISTING, estimates=True)
             shown = PoolState(key, listing=listing, fresh_until=1.0, throughput=memory.throughput)
             render_pool(shown, Choice("all", 10))
-        keeping.end()
+        keeping.close()
 
 
 KEY = PoolKey("cn-north-4", "0" * 32, "pool-0123456789abcdef0123456789abcdef")
@@ -153,15 +153,15 @@ def _counts(passed: Throughput) -> dict[tuple[str, ...], float]:
 @cache
 def _good_state() -> bytes:
     path = _folder() / "good"
-    keeping, _ = Persistence.begun(path, SelfMetrics(), NOW)
+    keeping, _ = Persistence.open(path, SelfMetrics(), NOW)
     memory = PoolHistory()
     for moment, status in enumerate(("Pending", "Running", "Completed", "Abnormal")):
         workloads = (
             Workload(uid="1", type="train", status=status, priority="1", running=30.0, pending=60.0),
             Workload(uid=str(moment), type="odd", status="Queue", created=NOW, position=0),
         )
-        keeping.keep(KEY, memory, memory.take(Listing(workloads), NOW + moment))
-    keeping.end()
+        keeping.save(KEY, memory, memory.update(Listing(workloads), NOW + moment))
+    keeping.close()
     return path.read_bytes()
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tools.soak.world import World
 
 HOUR = 3600.0
-_CATALOGUE_INTERVALS = 5
+_LIST_INTERVALS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Plan:
     @property
     def grace(self) -> float:
         """Seconds in which a deleted pool is found out: the last trouble may have made the exporter wait."""
-        return HOUR + 2 * _CATALOGUE_INTERVALS * self.interval
+        return HOUR + 2 * _LIST_INTERVALS * self.interval
 
 
 def configuration(plan: Plan, world: World, endpoint: str, folder: Path, turn: int) -> dict[str, object]:

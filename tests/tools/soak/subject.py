@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import msgspec
 
+import exporter.__main__  # noqa: F401  (structlog without rich, as in the real command)
 from exporter.cli import main as cli
 from exporter.cli import run
 from exporter.web.listener.connections import Limits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -238,7 +239,8 @@ async def test_no_answer_is_understood_on_the_event_loop(
     """Not even that it cannot be: a long answer takes a second, and the worker has it."""
     async with cloud_of(clock) as cloud:
         cloud_faults.plant(cloud.simulator, cloud_faults.html())
-        cloud.client.worker = worker = LateWorker()
+        worker = LateWorker()
+        cloud.client.context = replace(cloud.client.context, worker=worker)
         answer = asyncio.ensure_future(ask(cloud.client))
         asked = asyncio.ensure_future(worker.asked())
         await asyncio.wait({answer, asked}, return_when=asyncio.FIRST_COMPLETED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -148,7 +149,7 @@ async def test_a_wrong_clock_of_this_machine_makes_nobody_wait_longer() -> None:
     async with cloud_of(clock, queued) as cloud:
         right = await cloud.client.listing(POOL)
         # The signature keeps the right time: the cloud would refuse another; a token has none.
-        cloud.client.clock = ours
+        cloud.client.context = replace(cloud.client.context, clock=ours)
         await cloud.client.listing(POOL)  # contradicts what the cloud's clock was said to be
         wrong = await cloud.client.listing(POOL)
     assert wrong.clock_ahead == pytest.approx(3 * 3600.0, abs=1.0)

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.app import secret_files as exposure
-from exporter.app.secret_files import Exposures, exposed
+from exporter.app.secret_files import SecretFileWatcher, insecure_files
 from exporter.cli.main import main
 
 PROJECT = (
@@ -39,7 +39,7 @@ def _file(path: Path, mode: int, text: str = "text") -> Path:
 def test_a_mode_that_lets_others_read_is_told_with_the_remedy(tmp_path: Path, mode: int, told: bool) -> None:
     """Bits of group and others count on a file of one's own; to search a folder does not."""
     path = _file(tmp_path / "sk", mode)
-    found = [str(found) for found in exposed([path, path])]
+    found = [str(found) for found in insecure_files([path, path])]
     assert found == (
         [f"{path}: holds secrets, and others can read it (mode {mode:04o}); chmod 600 {path}"] if told else []
     )
@@ -53,9 +53,9 @@ def test_a_link_counts_as_its_target_and_each_file_once(tmp_path: Path) -> None:
         link.symlink_to(target)
     circle = tmp_path / "circle"
     circle.symlink_to(circle)
-    assert exposed([*links, circle, tmp_path / "missing"]) == []
+    assert insecure_files([*links, circle, tmp_path / "missing"]) == []
     target.chmod(0o644)
-    assert len(exposed([*links, target])) == 1
+    assert len(insecure_files([*links, target])) == 1
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_mounts_of_container_runtimes_and_systemd_are_quiet(
     table = tmp_path / "mountinfo"
     table.write_text(f"1 0 8:1 / / rw - ext4 /dev/vda1 rw\n2 1 0:9 / {mount.format(folder=tmp_path)}\n")
     monkeypatch.setattr(exposure, "_MOUNTS", table)
-    assert (exposed([path]) == []) is quiet
+    assert (insecure_files([path]) == []) is quiet
 
 
 def test_a_file_that_is_given_by_its_group_is_quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,18 +93,18 @@ def test_a_file_that_is_given_by_its_group_is_quiet(tmp_path: Path, monkeypatch:
     path = _file(tmp_path / "sk", 0o640)
     uid = os.geteuid() + 1
     monkeypatch.setattr(os, "geteuid", lambda: uid)
-    assert exposed([path]) == []
+    assert insecure_files([path]) == []
     path.chmod(0o644)
-    assert [found.remedy for found in exposed([path])] == [f"chown {uid} {path} && chmod 600 {path}"]
+    assert [found.remedy for found in insecure_files([path])] == [f"chown {uid} {path} && chmod 600 {path}"]
 
 
 def test_each_file_is_logged_once_and_again_when_it_changes(tmp_path: Path) -> None:
     """No line a minute; another mode, or a file that was well in between, is told anew."""
-    path, exposures = _file(tmp_path / "sk", 0o644), Exposures()
+    path, exposures = _file(tmp_path / "sk", 0o644), SecretFileWatcher()
     with capture_logs() as logs:
         for mode in (0o644, 0o644, 0o640, 0o600, 0o600, 0o640):
             path.chmod(mode)
-            exposures.tell([path])
+            exposures.check([path])
     assert [entry["mode"] for entry in logs] == ["0644", "0640", "0640"]
     assert logs[0]["remedy"] == f"chmod 600 {path}"
 

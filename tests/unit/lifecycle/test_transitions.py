@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.lifecycle.pool_history import PoolHistory
-from exporter.lifecycle.transitions import SKEW, UNSHOWN, Created, Event, Finished, Requeued, Started
+from exporter.lifecycle.transitions import FORGET_AFTER, SKEW, Created, Event, Finished, Requeued, Started
 from exporter.snapshot.pool import Listing
 from exporter.snapshot.workload import FINISHED, STATUSES, WAITING, Workload
 
@@ -28,11 +28,11 @@ class Watched:
         self.memory = PoolHistory()
         self.now = NOW
         for listing in listings or (Listing(()),):
-            self.memory.take(listing, self.now)
+            self.memory.update(listing, self.now)
 
     def lists(self, *workloads: Workload, complete: bool = True, later: float = INTERVAL) -> list[Event]:
         self.now += later
-        return list(self.memory.take(Listing(workloads, complete), self.now).events)
+        return list(self.memory.update(Listing(workloads, complete), self.now).events)
 
 
 CREATED, REQUEUED = Created("train"), Requeued("train")
@@ -124,7 +124,7 @@ def test_what_vanishes_is_finished_with_an_unknown_end(status: str, events: list
     assert pool.lists() == []
     assert pool.lists() == events
     assert pool.lists() == []
-    assert not pool.memory.seen
+    assert not pool.memory.workloads
 
 
 def test_a_single_empty_answer_counts_nothing() -> None:
@@ -165,9 +165,9 @@ def test_what_incomplete_listings_do_not_show_for_a_day_is_forgotten() -> None:
     """A listing that stays incomplete fills no memory; nothing is counted, for nobody knows."""
     pool = Watched(Listing((job("Running", "a", running=1.0), job("Failed", "b"), job("Queue", "c"))))
     for index in range(500):
-        pool.lists(job("Queue", "c"), job("Failed", f"n{index}"), complete=False, later=UNSHOWN / 100)
-    assert len(pool.memory.seen) <= 1 + 103
-    assert not {"a", "b"} & pool.memory.seen.keys()
+        pool.lists(job("Queue", "c"), job("Failed", f"n{index}"), complete=False, later=FORGET_AFTER / 100)
+    assert len(pool.memory.workloads) <= 1 + 103
+    assert not {"a", "b"} & pool.memory.workloads.keys()
     assert pool.memory.throughput.finished["train", "unknown"] == 0
 
 
@@ -175,8 +175,8 @@ def test_what_an_incomplete_listing_shows_again_was_never_missing() -> None:
     """In the same status or another: its day begins anew, and two complete listings have to lack it."""
     pool = Watched(Listing((job("Queue"),)))
     for _ in range(10):
-        assert pool.lists(complete=False, later=UNSHOWN / 2) == []
-        assert pool.lists(job("Queue"), complete=False, later=UNSHOWN / 2) == []
+        assert pool.lists(complete=False, later=FORGET_AFTER / 2) == []
+        assert pool.lists(job("Queue"), complete=False, later=FORGET_AFTER / 2) == []
     assert pool.lists(complete=False) == []
     assert pool.lists() == []
     assert pool.lists() == [Finished("train", "unknown", None)]
@@ -203,8 +203,8 @@ def test_clocks_that_differ_lose_nobody() -> None:
 def test_a_clock_that_was_ahead_at_the_first_listing_is_soon_forgiven() -> None:
     """The pool was not first listed in the future; else nobody would be new until then."""
     pool = Watched(Listing(()))
-    pool.lists(later=-30 * UNSHOWN)
-    assert pool.memory.began == pool.now
+    pool.lists(later=-30 * FORGET_AFTER)
+    assert pool.memory.first_listed == pool.now
     assert pool.lists(job("Queue", created=pool.now)) == [CREATED]
 
 
@@ -293,7 +293,7 @@ def test_no_life_is_counted_out_of_order(listings: list[dict[str, str]], data: s
     assert finished <= created + requeued + started
     if listings:
         for uid, status in listings[-1].items():
-            remembered = pool.memory.seen[uid]
+            remembered = pool.memory.workloads[uid]
             assert remembered.status == status
             if status in FINISHED | WAITING:
                 assert remembered.stage == (2 if status in FINISHED else 0)

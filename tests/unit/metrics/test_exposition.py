@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
-from support.fakes import FakeClock, NoThread
+from support.fakes import FakeClock, fake_context
 from support.programs import promtool_findings
 from support.supply import supply
 
@@ -78,10 +78,7 @@ class Scraped:
         self.store = SnapshotStore()
         self.self_metrics = SelfMetrics()
         self.renderer = Renderer(
-            self.store,
-            clock=clock,
-            self_metrics=self.self_metrics,
-            worker=NoThread(),
+            fake_context(clock, store=self.store, self_metrics=self.self_metrics),
             choice=Choice("all", 100, users=5),
             thresholds=Thresholds((Rule(None, {("train", "default"): 14400.0}),)),
         )

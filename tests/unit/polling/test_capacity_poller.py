@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
 from support import cloud_faults
 from support.cloud import POOL, PROJECT, REGION, cloud_of, jobs
-from support.fakes import LateWorker, NoThread
+from support.fakes import LateWorker, fake_context
 
 from exporter.api.optional_endpoint import HOUR
 from exporter.common.errors import RequestTimeout
@@ -35,13 +36,10 @@ def poller(cloud: Cloud, clock: FakeClock, *, watched: bool = True, nodes: bool 
         region=REGION,
         project_id=PROJECT,
         client=cloud.client,
-        store=store,
+        context=fake_context(clock, store=store, self_metrics=cloud.self_metrics),
         interval=60.0,
         nodes=nodes,
         stale_after=300.0,
-        worker=NoThread(),
-        clock=clock,
-        self_metrics=cloud.self_metrics,
     )
 
 
@@ -54,9 +52,9 @@ async def test_a_pool_gets_its_capacity(clock: FakeClock) -> None:
     async with cloud_of(clock) as cloud:
         capacities = poller(cloud, clock)
         other = PoolState(PoolKey(REGION, "another project", POOL))
-        capacities.store.publish(other)
+        capacities.context.store.publish(other)
         await capacities.poll()
-        capacity = capacities.store.states[KEY].capacity
+        capacity = capacities.context.store.states[KEY].capacity
         assert capacity is not None
         assert capacity.value.total.known == {
             "cpu": 768.0,
@@ -64,8 +62,8 @@ async def test_a_pool_gets_its_capacity(clock: FakeClock) -> None:
             "huawei.com/ascend-1980": 32.0,
         }
         assert capacity.fresh_until == clock.monotonic() + 300.0
-        assert capacities.store.states[other.key] is other
-        assert capacities.store.states.keys() == {KEY, other.key}
+        assert capacities.context.store.states[other.key] is other
+        assert capacities.context.store.states.keys() == {KEY, other.key}
         assert (cloud.requests("runtime"), capacity_up(cloud)) == (1, 1.0)
         assert cloud.sample("api_requests_total", endpoint="runtime", code="200") == 1.0
 
@@ -75,15 +73,16 @@ async def test_a_listing_that_comes_while_the_capacity_is_looked_at_is_kept(cloc
     waiting = Workload(uid="u", type="train", status="Queue", cpu_cores=8.0)
     async with cloud_of(clock) as cloud:
         capacities = poller(cloud, clock)
-        capacities.worker = worker = LateWorker()
+        worker = LateWorker()
+        capacities.context = replace(capacities.context, worker=worker)
         poll = asyncio.ensure_future(capacities.poll())
         await worker.asked()
         state = PoolState(KEY, outcome="ok", listing=Listing((waiting,)), fresh_until=2_000.0)
-        capacities.store.publish(state)
+        capacities.context.store.publish(state)
         while not poll.done():
             worker.work()
             await asyncio.sleep(0)
-        after = capacities.store.states[KEY]
+        after = capacities.context.store.states[KEY]
         assert (after.outcome, after.listing) == ("ok", state.listing)
         assert after.capacity is not None
         assert after.fitting is not None
@@ -103,10 +102,10 @@ async def test_without_pools_nothing_is_told(clock: FakeClock) -> None:
         capacities = poller(cloud, clock)
         await capacities.poll()
         assert capacity_up(cloud) == 1.0
-        capacities.store.forget(KEY)
+        capacities.context.store.forget(KEY)
         await capacities.poll()
         assert capacity_up(cloud) is None
-        capacities.store.publish(PoolState(KEY))
+        capacities.context.store.publish(PoolState(KEY))
         await capacities.poll()
         assert capacity_up(cloud) == 1.0
 
@@ -122,11 +121,11 @@ async def test_a_region_without_the_endpoint_is_asked_once_an_hour(clock: FakeCl
                 clock.advance(HOUR / 60)
         assert (cloud.requests("runtime"), capacity_up(cloud)) == (1, 0.0)
         assert [line["outcome"] for line in logs] == ["not_found"]
-        assert capacities.store.states[KEY] == PoolState(KEY)
+        assert capacities.context.store.states[KEY] == PoolState(KEY)
         cloud_faults.clear(cloud.simulator)
         await capacities.poll()
         assert (cloud.requests("runtime"), capacity_up(cloud)) == (2, 1.0)
-        assert capacities.store.states[KEY].capacity is not None
+        assert capacities.context.store.states[KEY].capacity is not None
 
 
 @pytest.mark.parametrize(
@@ -139,12 +138,12 @@ async def test_a_failure_is_visible_and_keeps_what_was_known(
     async with cloud_of(clock) as cloud:
         capacities = poller(cloud, clock)
         await capacities.poll()
-        before = capacities.store.states[KEY]
+        before = capacities.context.store.states[KEY]
         cloud_faults.plant(cloud.simulator, fault, endpoint="runtime")
         with capture_logs() as logs:
             await capacities.poll()
             await capacities.poll()
-        assert capacities.store.states[KEY] is before
+        assert capacities.context.store.states[KEY] is before
         assert capacity_up(cloud) == 0.0
         assert len(logs) == 1
 
@@ -155,7 +154,7 @@ async def test_a_slow_pace_does_not_make_capacities_stale(clock: FakeClock) -> N
         capacities = poller(cloud, clock)
         capacities.interval = 3600.0
         await capacities.poll()
-        capacity = capacities.store.states[KEY].capacity
+        capacity = capacities.context.store.states[KEY].capacity
         assert capacity is not None
         assert capacity.fresh_until == clock.monotonic() + 7200.0
 
@@ -167,7 +166,7 @@ async def test_free_cards_node_by_node(clock: FakeClock) -> None:
         cloud.pool.free = (*(whole._replace(cards=0b11),) * 700, whole._replace(cards=0b1111_0111))
         capacities = poller(cloud, clock, nodes=True)
         await capacities.poll()
-        free_cards = capacities.store.states[KEY].free_cards
+        free_cards = capacities.context.store.states[KEY].free_cards
         assert free_cards is not None
         assert free_cards.value == FreeCards({CARD: 1407.0}, {CARD: 7.0})
         assert (cloud.requests("nodes"), cloud.requests("runtime"), capacity_up(cloud)) == (2, 1, 1.0)
@@ -178,7 +177,7 @@ async def test_nodes_are_asked_for_only_where_wanted(clock: FakeClock) -> None:
     async with cloud_of(clock) as cloud:
         await poller(cloud, clock).poll()
         failing = poller(cloud, clock, nodes=True)
-        failing.store.publish(PoolState(KEY, outcome="not_found"))
+        failing.context.store.publish(PoolState(KEY, outcome="not_found"))
         await failing.poll()
         assert (cloud.requests("nodes"), capacity_up(cloud)) == (0, 1.0)
 
@@ -188,16 +187,16 @@ async def test_a_region_without_nodes_still_has_capacities(clock: FakeClock) -> 
     async with cloud_of(clock) as cloud:
         cloud_faults.plant(cloud.simulator, cloud_faults.html(404), endpoint="nodes")
         capacities = poller(cloud, clock, nodes=True)
-        capacities.store.publish(PoolState(KEY._replace(pool="pool-other")))
+        capacities.context.store.publish(PoolState(KEY._replace(pool="pool-other")))
         await capacities.poll()
         await capacities.poll()
         assert (cloud.requests("nodes"), cloud.requests("runtime"), capacity_up(cloud)) == (1, 2, 0.0)
-        assert capacities.store.states[KEY].capacity is not None
+        assert capacities.context.store.states[KEY].capacity is not None
         cloud_faults.clear(cloud.simulator)
         clock.advance(HOUR)
         await capacities.poll()
         assert cloud.requests("nodes") == 3
-        assert capacities.store.states[KEY].free_cards is not None
+        assert capacities.context.store.states[KEY].free_cards is not None
 
 
 async def test_nodes_that_do_not_answer_cost_no_capacity(clock: FakeClock) -> None:
@@ -227,7 +226,7 @@ async def test_nodes_that_do_not_answer_cost_no_capacity(clock: FakeClock) -> No
         with pytest.raises(ExceptionGroup) as caught:
             await capacities.run()
         assert caught.group_contains(Stop)
-        capacity = capacities.store.states[KEY].capacity
+        capacity = capacities.context.store.states[KEY].capacity
         assert capacity is not None
         assert (capacity.value.total.cpu_cores, capacity.fresh_until > clock.monotonic()) == (9.0, True)
 
@@ -253,7 +252,7 @@ async def test_a_round_of_nodes_ends_where_no_answer_comes(clock: FakeClock) -> 
 
     async with cloud_of(clock) as cloud:
         capacities = poller(cloud, clock, nodes=True)
-        capacities.store.publish(PoolState(other))
+        capacities.context.store.publish(PoolState(other))
         capacities.client = slow = Slow()  # type: ignore[assignment]  # the two questions that are asked
         with capture_logs() as logs:
             await capacities.poll()

@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.fakes import LateWorker, NoThread
+from support.fakes import LateWorker, NoThread, fake_context
 
 from exporter.app.status import pool_views
 from exporter.common.errors import NotFound, PollError, RequestTimeout, Throttled
 from exporter.lifecycle.tracker import Tracker
 from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice
-from exporter.polling.pool import PoolPoller
-from exporter.polling.suggest import near_misses
-from exporter.self_metrics import SelfMetrics
+from exporter.polling.pool import PoolPoller, similar_pools
 from exporter.snapshot.pool import Expiring, Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, Capacity
-from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
 
 if TYPE_CHECKING:
@@ -54,13 +51,10 @@ def poller(
         key=KEY,
         read=Cloud(*answers).read,
         names=lambda: names or {},
-        store=SnapshotStore(),
-        tracker=Tracker(SelfMetrics(), NoThread()),
+        context=(context := fake_context(clock)),
+        tracker=Tracker(context),
         stale_after=300.0,
         estimates=False,
-        worker=NoThread(),
-        clock=clock,
-        self_metrics=SelfMetrics(),
     )
 
 
@@ -78,7 +72,7 @@ async def test_success_and_failure(clock: FakeClock) -> None:
     assert second.fresh_until == first.fresh_until
     assert second.explanation == "no whole answer within 10 s; check the endpoint"
     assert second.polls == {"ok": 1, "timeout": 1}
-    assert polls.store.states[KEY] is second
+    assert polls.context.store.states[KEY] is second
 
 
 async def test_what_fits_follows_the_listing(clock: FakeClock) -> None:
@@ -86,7 +80,7 @@ async def test_what_fits_follows_the_listing(clock: FakeClock) -> None:
     waiting = Workload(uid="u", type="train", status="Queue", cpu_cores=8.0)
     polls = poller(clock, Listing((waiting,)), TIMEOUT, Listing(()))
     capacity = Capacity(Amounts(16.0), Amounts(8.0))
-    polls.store.publish(PoolState(KEY, capacity=Expiring(capacity, clock.monotonic() + 300.0)))
+    polls.context.store.publish(PoolState(KEY, capacity=Expiring(capacity, clock.monotonic() + 300.0)))
     first = (await polls.poll()).fitting
     assert first is not None
     assert first.value.workloads["train"] == 1
@@ -102,12 +96,12 @@ async def test_a_capacity_that_comes_while_listings_are_compared_is_kept(clock: 
 
     class Meanwhile(NoThread):
         def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-            polls.store.publish(replace(polls.store.states[KEY], capacity=capacity))
+            polls.context.store.publish(replace(polls.context.store.states[KEY], capacity=capacity))
             return super().submit(work, *args, **kwargs)
 
     polls = poller(clock, Listing((Workload(uid="u", status="Creating"),)))
-    polls = replace(polls, tracker=Tracker(polls.self_metrics, Meanwhile()))
-    polls.watch()
+    polls = replace(polls, tracker=Tracker(replace(polls.context, worker=Meanwhile())))
+    polls.register()
     state = await polls.poll()
     assert state.capacity is capacity
     assert state.fitting is not None
@@ -116,17 +110,18 @@ async def test_a_capacity_that_comes_while_listings_are_compared_is_kept(clock: 
 async def test_what_fits_is_found_out_off_the_event_loop(clock: FakeClock) -> None:
     """A capacity that is published while the worker is at it meets the new listing all the same."""
     waiting = Workload(uid="u", type="train", status="Queue", cpu_cores=8.0)
-    polls = replace(poller(clock, Listing((waiting,))), worker=(worker := LateWorker()))
+    polls, worker = poller(clock, Listing((waiting,))), LateWorker()
+    polls = replace(polls, context=replace(polls.context, worker=worker))
     full, roomy = (Expiring(Capacity(Amounts(16.0), Amounts(held)), 2_000.0) for held in (16.0, 8.0))
-    polls.store.publish(PoolState(KEY, capacity=full))
+    polls.context.store.publish(PoolState(KEY, capacity=full))
     poll = asyncio.ensure_future(polls.poll())
     await worker.asked()
-    assert polls.store.states[KEY].listing is None
-    polls.store.publish(replace(polls.store.states[KEY], capacity=roomy))
+    assert polls.context.store.states[KEY].listing is None
+    polls.context.store.publish(replace(polls.context.store.states[KEY], capacity=roomy))
     while not poll.done():
         worker.work()
         await asyncio.sleep(0)
-    state = polls.store.states[KEY]
+    state = polls.context.store.states[KEY]
     assert (state.outcome, state.polls, state.capacity) == ("ok", {"ok": 1}, roomy)
     assert state.fitting is not None
     assert state.fitting.value.workloads["train"] == 1
@@ -141,11 +136,11 @@ async def test_an_incomplete_listing_is_up_and_says_so(clock: FakeClock) -> None
 async def test_a_watched_pool_is_known_before_its_first_poll(clock: FakeClock) -> None:
     """It is there without an outcome; watching again loses nothing."""
     polls = poller(clock, Listing(()))
-    polls.watch()
-    assert (polls.store.states[KEY].up, polls.store.states[KEY].outcome) == (False, None)
+    polls.register()
+    assert (polls.context.store.states[KEY].up, polls.context.store.states[KEY].outcome) == (False, None)
     state = await polls.poll()
-    polls.watch()
-    assert polls.store.states[KEY] is state
+    polls.register()
+    assert polls.context.store.states[KEY] is state
 
 
 async def test_one_line_per_change_of_state(clock: FakeClock) -> None:
@@ -215,7 +210,8 @@ async def test_durations_are_counted(clock: FakeClock) -> None:
     assert state.outcome == "throttled"
     assert state.duration == 0.0
     assert (
-        polls.self_metrics.registry.get_sample_value("modelarts_exporter_poll_duration_seconds_count") == 1.0
+        polls.context.self_metrics.registry.get_sample_value("modelarts_exporter_poll_duration_seconds_count")
+        == 1.0
     )
 
 
@@ -229,9 +225,9 @@ async def test_durations_are_counted(clock: FakeClock) -> None:
         ("pool-1", ""),
     ],
 )
-def test_near_misses(pool: str, near: str) -> None:
+def test_similar_pools(pool: str, near: str) -> None:
     """Close IDs and display names, both told with the ID; a known pool, just deleted, is not mistyped."""
-    assert near_misses(pool, {"pool-1": "Team A", "pool-3": "pool-3", "elsewhere": "Other"}) == near
+    assert similar_pools(pool, {"pool-1": "Team A", "pool-3": "pool-3", "elsewhere": "Other"}) == near
 
 
 async def test_limited_label_values_are_told_once(clock: FakeClock) -> None:

@@ -8,8 +8,8 @@ import pytest
 from support.fakes import FakeClock
 from support.projects import EVERYTHING, FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 
-from exporter.polling.project import CATALOGUE_INTERVALS
-from exporter.polling.retention import LONG
+from exporter.lifecycle.tracker import RETENTION
+from exporter.polling.project import LIST_INTERVALS
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
@@ -33,9 +33,9 @@ async def test_pools_no_longer_configured_go_when_the_configuration_is_read_agai
 @pytest.mark.parametrize(
     ("names", "until", "kept"),
     [
-        ({"pool-a": "A"}, LONG - INTERVAL, {"pool-a", "pool-gone"}),
-        ({"pool-a": "A"}, LONG + INTERVAL, {"pool-a"}),
-        (FORBIDDEN, LONG + INTERVAL, {"pool-a", "pool-gone"}),
+        ({"pool-a": "A"}, RETENTION - INTERVAL, {"pool-a", "pool-gone"}),
+        ({"pool-a": "A"}, RETENTION + INTERVAL, {"pool-a"}),
+        (FORBIDDEN, RETENTION + INTERVAL, {"pool-a", "pool-gone"}),
     ],
     ids=["not found for a while", "not found for long", "nothing can be found"],
 )
@@ -56,7 +56,7 @@ async def test_what_is_remembered_goes_only_when_its_pool_is_known_to_be_gone(
 @pytest.mark.parametrize("mistake", [{}, {"pool-b": "B"}], ids=["empty", "short"])
 async def test_a_pool_that_comes_back_goes_on_counting(mistake: dict[str, str]) -> None:
     """Answers that lack it by mistake, even again and again, end its watching, not its counters."""
-    look = INTERVAL * CATALOGUE_INTERVALS
+    look = INTERVAL * LIST_INTERVALS
     every = {"pool-a": "A", "pool-b": "B"}
     cloud: Cloud
 
@@ -73,7 +73,7 @@ async def test_a_pool_that_comes_back_goes_on_counting(mistake: dict[str, str]) 
     await poller.tracker.record(key, Listing(()), 0.0)
     _, passed = await poller.tracker.record(key, Listing((job,)), 60.0)
     await run(poller, clock)
-    assert key not in poller.store.states
+    assert key not in poller.context.store.states
     remembered = poller.tracker.throughput(key)
     assert remembered is not None
     assert remembered.created == passed.created
@@ -95,6 +95,6 @@ async def test_what_got_through_before_the_start_is_shown_before_the_first_poll(
     key = PoolKey("r", "p", "pool-a")
     _, passed = await poller.tracker.record(key, Listing(()), 0.0)
     pool = poller._poller("pool-a")
-    pool.watch()
-    assert (state := poller.store.states[key]).outcome is None
+    pool.register()
+    assert (state := poller.context.store.states[key]).outcome is None
     assert state.throughput is passed

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.projects import EVERYTHING, FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 
-from exporter.polling.project import CATALOGUE_INTERVALS, ProjectPoller
+from exporter.polling.project import LIST_INTERVALS, ProjectPoller
 from exporter.polling.selection import Discovery
 from exporter.snapshot.pool import PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
@@ -16,7 +16,7 @@ from exporter.snapshot.store import SnapshotStore
 
 async def test_discovered_pools_appear_and_vanish() -> None:
     """A new pool is polled after the next look; one that is gone loses everything at once."""
-    look = INTERVAL * CATALOGUE_INTERVALS
+    look = INTERVAL * LIST_INTERVALS
     cloud_names = {"pool-a": "A", "pool-b": "B"}
     cloud: Cloud
 
@@ -28,7 +28,7 @@ async def test_discovered_pools_appear_and_vanish() -> None:
     poller = project(cloud, EVERYTHING)
     start = clock.monotonic()
     await run(poller, clock)
-    assert {key.pool for key in poller.store.states} == {"pool-b", "pool-c"}
+    assert {key.pool for key in poller.context.store.states} == {"pool-b", "pool-c"}
     assert max(moment for pool, moment in cloud.listed if pool == "pool-a") <= start + look
     assert min(moment for pool, moment in cloud.listed if pool == "pool-c") >= start + look
     assert counted(poller) == {"pools": 2.0, "pools_discovered_total": 3.0, "pools_gone_total": 1.0}
@@ -37,7 +37,7 @@ async def test_discovered_pools_appear_and_vanish() -> None:
 def counted(poller: ProjectPoller) -> dict[str, float | None]:
     labels = {"region": "r", "project_id": "p"}
     names = ("pools", "pools_discovered_total", "pools_gone_total")
-    registry = poller.self_metrics.registry
+    registry = poller.context.self_metrics.registry
     return {name: registry.get_sample_value(f"modelarts_exporter_{name}", labels) for name in names}
 
 
@@ -73,13 +73,13 @@ async def test_discovery_by_id_or_display_name(include: str, exclude: str | None
     discovery = Discovery(re.compile(include), re.compile(exclude) if exclude else None)
     poller = project(Cloud(clock, {"pool-a": "Team A", "pool-b": "Team B"}), discovery)
     await run(poller, clock)
-    assert {key.pool for key in poller.store.states} == watched
+    assert {key.pool for key in poller.context.store.states} == watched
     assert poller.settled
 
 
 async def test_a_failed_look_keeps_what_was_discovered() -> None:
     """Pools do not vanish because their list cannot be had; the failure has a metric."""
-    look = INTERVAL * CATALOGUE_INTERVALS
+    look = INTERVAL * LIST_INTERVALS
     cloud: Cloud
 
     def fail() -> None:
@@ -89,9 +89,12 @@ async def test_a_failed_look_keeps_what_was_discovered() -> None:
     cloud = Cloud(clock, {"pool-a": "A"})
     poller = project(cloud, EVERYTHING)
     await run(poller, clock)
-    assert {key.pool for key in poller.store.states} == {"pool-a"}
+    assert {key.pool for key in poller.context.store.states} == {"pool-a"}
     labels = {"region": "r", "project_id": "p"}
-    assert poller.self_metrics.registry.get_sample_value("modelarts_exporter_discovery_up", labels) == 0.0
+    assert (
+        poller.context.self_metrics.registry.get_sample_value("modelarts_exporter_discovery_up", labels)
+        == 0.0
+    )
 
 
 @pytest.mark.parametrize("told_before", [None, 1])
@@ -100,7 +103,7 @@ async def test_while_none_is_discovered_zero_pools_are_told(told_before: int | N
     clock = StepClock(until=1.0)
     poller = project(Cloud(clock, FORBIDDEN), EVERYTHING)
     if told_before:
-        poller.self_metrics.pools.labels("r", "p").set(told_before)
+        poller.context.self_metrics.pools.labels("r", "p").set(told_before)
     await run(poller, clock)
     assert counted(poller)["pools"] == 0.0
 

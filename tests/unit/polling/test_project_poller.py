@@ -8,7 +8,7 @@ import pytest
 from support.fakes import FakeClock
 from support.projects import EVERYTHING, FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 
-from exporter.polling.project import CATALOGUE_INTERVALS
+from exporter.polling.project import LIST_INTERVALS
 from exporter.snapshot.pool import PoolDescription, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 
@@ -38,14 +38,14 @@ async def test_names_come_from_the_projects_list() -> None:
     clock = StepClock(until=1.0)
     poller = project(Cloud(clock, {"pool-a": "Team A"}), ("pool-a", "pool-b"))
     await run(poller, clock)
-    states = poller.store.states
+    states = poller.context.store.states
     assert states[PoolKey("r", "p", "pool-a")].name == "Team A"
     assert states[PoolKey("r", "p", "pool-b")].name is None
 
     clock = StepClock(until=1.0)
     poller = project(Cloud(clock, FORBIDDEN), ("pool-a",))
     await run(poller, clock)
-    assert poller.store.states[PoolKey("r", "p", "pool-a")].outcome == "ok"
+    assert poller.context.store.states[PoolKey("r", "p", "pool-a")].outcome == "ok"
 
 
 async def test_what_the_projects_list_says_gets_old_slowly() -> None:
@@ -54,10 +54,10 @@ async def test_what_the_projects_list_says_gets_old_slowly() -> None:
     poller = project(Cloud(clock, {"pool-a": "A"}), EVERYTHING)
     start = clock.monotonic()
     await run(poller, clock)
-    entry = poller.store.states[PoolKey("r", "p", "pool-a")].entry
+    entry = poller.context.store.states[PoolKey("r", "p", "pool-a")].entry
     assert entry is not None
     assert entry.value == PoolDescription("A")
-    assert entry.fresh_until == start + 2 * CATALOGUE_INTERVALS * INTERVAL
+    assert entry.fresh_until == start + 2 * LIST_INTERVALS * INTERVAL
 
 
 async def test_a_pool_polled_lately_is_not_due_because_of_a_reload() -> None:
@@ -89,9 +89,9 @@ async def test_once_polls_every_pool_and_says_what_could_not_be_found_out() -> N
     done = await project(Cloud(clock, {}), ("pool-a", "pool-b")).once(
         lambda state: polled.append(state.key.pool)
     )
-    assert (done.well, sorted(polled)) == (True, ["pool-a", "pool-b"])
+    assert (done.ok, sorted(polled)) == (True, ["pool-a", "pool-b"])
     undiscovered = await project(Cloud(clock, FORBIDDEN), EVERYTHING).once()
-    assert (undiscovered.well, undiscovered.undiscovered) == (False, FORBIDDEN)
+    assert (undiscovered.ok, undiscovered.discovery_error) == (False, FORBIDDEN)
 
 
 @pytest.mark.parametrize("pools", [("pool-a",), EVERYTHING], ids=["configured", "discovered"])

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.cloud import PROJECT, REGION, cloud_of, jobs
-from support.fakes import NoThread
+from support.fakes import fake_context
 from support.fixed_pool import FixedPool
 
 from exporter.lifecycle.tracker import Tracker
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.project import ProjectPoller
-from exporter.polling.schedule import Pace
+from exporter.polling.schedule import IntervalMonitor
+from exporter.polling.selection import Selection
 from exporter.simulator.pools import Profile
-from exporter.snapshot.store import SnapshotStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,26 +38,24 @@ async def project_of(
             FixedPool(Profile(f"pool-{index:03}-0123456789abcdef0123456789abcdef"), listed)
             for index in range(pools)
         ]
+        context = fake_context(clock, self_metrics=cloud.self_metrics)
         common: dict[str, Any] = {
             "region": REGION,
             "project_id": PROJECT,
             "client": cloud.client,
-            "store": SnapshotStore(),
+            "context": context,
             "interval": 60.0,
             "stale_after": 300.0,
-            "worker": NoThread(),
-            "clock": clock,
-            "self_metrics": cloud.self_metrics,
         }
         ids = tuple(pool.profile.id for pool in cloud.simulator.projects[PROJECT])
         yield (
             cloud,
             ProjectPoller(
                 **common,
-                pools=ids,
+                selection=Selection(PROJECT, ids),
                 workspace_id="0",
-                tracker=Tracker(cloud.self_metrics, NoThread()),
-                pace=Pace(
+                tracker=Tracker(context),
+                monitor=IntervalMonitor(
                     region=REGION,
                     project_id=PROJECT,
                     interval=60.0,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.app.wiring import thresholds
+from exporter.app.wiring import build_thresholds
 from exporter.settings.load import load
 from exporter.snapshot.workload import PRIORITIES, TYPES
 
@@ -30,7 +30,7 @@ def allowed(
     """What a pool's workloads may wait, with this section of alerts."""
     config.write_text(f"{PROJECT}alerts: {alerts}\n")
     settings = load(config, environ or {}, {})
-    return thresholds(settings.alerts).of(POOL, name).seconds
+    return build_thresholds(settings.alerts).of(POOL, name).seconds
 
 
 def test_defaults(config: Path) -> None:

@@ -21,7 +21,7 @@ from exporter.api.pagination import read_listing
 from exporter.api.statistics import decode_statistics
 from exporter.api.workloads import decode_page
 from exporter.common.errors import Forbidden, PollError
-from exporter.polling.cross_check import REST, CheckedReader, When, missing
+from exporter.polling.cross_check import POLLS_SKIPPED, CheckedReader, When, missing
 from exporter.simulator.answers import statistics_object
 from exporter.simulator.cluster import Cluster, ClusterPool
 from exporter.simulator.jobs import Phase, ResourceRequest, Submission
@@ -87,7 +87,7 @@ class Busy:
             worker=NoThread(),
             listing=self.listing,
             counts=self.counts,
-            before=lambda: self.last,
+            previous=lambda: self.last,
             when="always",
         )
 
@@ -182,7 +182,7 @@ async def test_pages_cut_short_are_found_out_over_the_wire(clock: FakeClock) -> 
             worker=NoThread(),
             listing=partial(cloud.client.listing, POOL),
             counts=partial(cloud.client.statistics, POOL),
-            before=lambda: last[-1] if last else None,
+            previous=lambda: last[-1] if last else None,
             when="always",
         )
         for _ in range(3):
@@ -213,7 +213,7 @@ async def test_when_it_is_asked(when: When, size: int, asked: int) -> None:
         worker=NoThread(),
         listing=read,
         counts=count,
-        before=lambda: last[-1] if last else None,
+        previous=lambda: last[-1] if last else None,
         when=when,
     )
     for _ in range(4):
@@ -240,10 +240,10 @@ async def test_a_count_that_cannot_be_had_costs_nothing() -> None:
         return answer
 
     reader = CheckedReader(
-        key=KEY, worker=NoThread(), listing=read, counts=count, before=lambda: Listing(()), when="always"
+        key=KEY, worker=NoThread(), listing=read, counts=count, previous=lambda: Listing(()), when="always"
     )
-    complete = [(await reader.read()).complete for _ in range(4 + REST)]
-    assert (answers, complete) == ([], [*[True] * (3 + REST), False])
+    complete = [(await reader.read()).complete for _ in range(4 + POLLS_SKIPPED)]
+    assert (answers, complete) == ([], [*[True] * (3 + POLLS_SKIPPED), False])
 
 
 async def test_a_count_that_does_not_come_is_left_alone_for_a_while(clock: FakeClock) -> None:
@@ -255,13 +255,13 @@ async def test_a_count_that_does_not_come_is_left_alone_for_a_while(clock: FakeC
             worker=NoThread(),
             listing=partial(cloud.client.listing, POOL),
             counts=partial(cloud.client.statistics, POOL),
-            before=lambda: Listing(()),
+            previous=lambda: Listing(()),
             when="always",
         )
         with capture_logs() as logs:
-            listings = [await reader.read() for _ in range(2 * REST)]
+            listings = [await reader.read() for _ in range(2 * POLLS_SKIPPED)]
             assert (len(listings[-1].workloads), cloud.requests("statistics")) == (3, 2)
             cloud_faults.clear(cloud.simulator)
-            for _ in range(REST):
+            for _ in range(POLLS_SKIPPED):
                 await reader.read()
         assert [(line["log_level"], line["pool"]) for line in logs] == [("warning", POOL), ("info", POOL)]

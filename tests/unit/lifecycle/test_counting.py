@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.lifecycle.counting import MOST_OTHERS, add
+from exporter.lifecycle.counting import MAX_UNDOCUMENTED, add
 from exporter.lifecycle.transitions import Created, Finished, Started
 from exporter.snapshot.counters import AGE_BUCKETS, Distribution, Throughput
 from exporter.snapshot.workload import PRIORITIES, TYPES
@@ -45,9 +45,9 @@ def test_a_value_is_never_changed() -> None:
 
 def test_undocumented_values_are_bounded() -> None:
     """So many types and priorities count by name, the others together; nothing is lost."""
-    events = [Started(f"type-{index}", f"p{index}", 1.0) for index in range(3 * MOST_OTHERS)]
+    events = [Started(f"type-{index}", f"p{index}", 1.0) for index in range(3 * MAX_UNDOCUMENTED)]
     passed = add(add(Throughput(), events, [event.type for event in events]), events, ())
     assert sum(passed.started.values()) == 2 * len(events)
-    assert len({kind for kind, _ in passed.waits} - set(TYPES)) == MOST_OTHERS + 1
-    assert len({priority for _, priority in passed.started} - set(PRIORITIES)) == MOST_OTHERS + 1
+    assert len({kind for kind, _ in passed.waits} - set(TYPES)) == MAX_UNDOCUMENTED + 1
+    assert len({priority for _, priority in passed.started} - set(PRIORITIES)) == MAX_UNDOCUMENTED + 1
     assert ("type-0", "p0") in passed.started

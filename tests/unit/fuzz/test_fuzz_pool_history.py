@@ -42,21 +42,21 @@ class Naive:
 
     known: dict[str, Known] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counter)
-    began: float | None = None
-    known_from: float = float("inf")
+    first_listed: float | None = None
+    new_after: float = float("inf")
     read_at: float = 0.0
 
-    def take(self, listing: Listing, now: float) -> None:
-        self.began = now if self.began is None else min(self.began, now)
+    def update(self, listing: Listing, now: float) -> None:
+        self.first_listed = now if self.first_listed is None else min(self.first_listed, now)
         for workload in listing.workloads:
             self._see(workload)
         listed = {workload.uid for workload in listing.workloads}
         for uid in self.known.keys() - listed:
             (self._lack if listing.complete else self._overlook)(uid, now)
         if listing.complete:
-            self.known_from = float("-inf")
-        elif self.known_from == float("inf"):
-            self.known_from = now
+            self.new_after = float("-inf")
+        elif self.new_after == float("inf"):
+            self.new_after = now
         self.read_at = now
 
     def _see(self, workload: Workload) -> None:
@@ -79,10 +79,10 @@ class Naive:
             self.counts["finished", workload.type, workload.status] += 1
 
     def _was_there(self, workload: Workload) -> bool:
-        assert self.began is not None
+        assert self.first_listed is not None
         if workload.created is None:
-            return self.known_from > float("-inf")
-        return workload.created < max(self.known_from, self.began - QUARTER)
+            return self.new_after > float("-inf")
+        return workload.created < max(self.new_after, self.first_listed - QUARTER)
 
     def _lack(self, uid: str, _now: float) -> None:
         one = self.known[uid]
@@ -156,21 +156,21 @@ class Counting(RuleBasedStateMachine):
         self.memory = PoolHistory()
         self.naive = Naive()
         self.before: Counts = Counter()
-        self.keeping, _ = Persistence.begun(self.path, SelfMetrics(), self.now)
+        self.keeping, _ = Persistence.open(self.path, SelfMetrics(), self.now)
 
     @rule(listing=listings(), later=st.sampled_from([0.0, 60.0, QUARTER, DAY, -60.0, -DAY]))
     def poll(self, listing: Listing, later: float) -> None:
         """The next listing; the machine's clock may have been set back."""
         self.now += later
-        found = self.memory.take(listing, self.now)
-        self.keeping.keep(KEY, self.memory, found)
-        self.naive.take(listing, self.now)
-        self.memory.completed(listing, estimates=True)
+        changes = self.memory.update(listing, self.now)
+        self.keeping.save(KEY, self.memory, changes)
+        self.naive.update(listing, self.now)
+        self.memory.annotate(listing, estimates=True)
 
     @rule()
     def restart(self) -> None:
-        self.keeping.end()
-        self.keeping, pools = Persistence.begun(self.path, SelfMetrics(), self.now)
+        self.keeping.close()
+        self.keeping, pools = Persistence.open(self.path, SelfMetrics(), self.now)
         read = pools.get(KEY, PoolHistory())
         assert read == self.memory
         self.memory = read
@@ -180,7 +180,7 @@ class Counting(RuleBasedStateMachine):
         now = counted(self.memory.throughput)
         assert all(now[labels] >= n for labels, n in self.before.items())
         assert now == +self.naive.counts
-        assert self.memory.seen.keys() == self.naive.known.keys()
+        assert self.memory.workloads.keys() == self.naive.known.keys()
         self.before = now
 
     @invariant()
@@ -194,7 +194,7 @@ class Counting(RuleBasedStateMachine):
             assert runs.total >= 0
 
     def teardown(self) -> None:
-        self.keeping.end()
+        self.keeping.close()
         self.folder.cleanup()
 
 

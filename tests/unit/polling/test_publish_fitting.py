@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.polling.publish import refitted
+from exporter.polling.publish import with_fitting
 from exporter.snapshot.pool import Expiring, Fitting, Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, Capacity
 from exporter.snapshot.workload import TYPES, Workload
@@ -41,7 +41,7 @@ def pool(*workloads: Workload, free: float = 8.0) -> PoolState:
 
 
 def fitting(state: PoolState, now: float = 0.0) -> Fitting:
-    after = refitted(state, now).fitting
+    after = with_fitting(state, now).fitting
     assert after is not None
     return after.value
 
@@ -75,12 +75,12 @@ def test_each_is_looked_at_on_its_own() -> None:
 
 def test_it_is_known_for_how_long_the_oldest_has_fitted() -> None:
     """From the first snapshot in which it fitted, as long as it does in every one."""
-    state = refitted(pool(job("u1", cards=8)), 10.0)
-    state = refitted(replace(state, listing=Listing((job("u1", cards=8), job("u2", cards=1)))), 40.0)
+    state = with_fitting(pool(job("u1", cards=8)), 10.0)
+    state = with_fitting(replace(state, listing=Listing((job("u1", cards=8), job("u2", cards=1)))), 40.0)
     assert fitting(state, 70.0) == Fitting(
         {**dict.fromkeys(TYPES, 0), "train": 2}, {"u1": 10.0, "u2": 40.0}, 60.0
     )
-    full = refitted(replace(state, capacity=Expiring(capacity(32.0, 30.0), 200.0)), 80.0)
+    full = with_fitting(replace(state, capacity=Expiring(capacity(32.0, 30.0), 200.0)), 80.0)
     assert fitting(full, 80.0).longest == 40.0  # u2 fits still
     roomy = replace(full, capacity=Expiring(capacity(32.0, 0.0), 200.0))
     assert fitting(roomy, 90.0).since == {"u1": 90.0, "u2": 40.0}
@@ -94,10 +94,10 @@ def test_nobody_fits_for_0_seconds() -> None:
 def test_without_listing_or_capacity_nobody_knows() -> None:
     """Missing or too old: no figure; and what has fitted so far begins anew."""
     state = pool(job("u", cards=1))
-    assert refitted(replace(state, capacity=None), 0.0).fitting is None
-    assert refitted(replace(state, listing=None), 0.0).fitting is None
-    assert refitted(state, 200.0).fitting is None
-    once = refitted(state, 10.0)
+    assert with_fitting(replace(state, capacity=None), 0.0).fitting is None
+    assert with_fitting(replace(state, listing=None), 0.0).fitting is None
+    assert with_fitting(state, 200.0).fitting is None
+    once = with_fitting(state, 10.0)
     assert once.fitting is not None
     assert once.fitting.fresh_until == 200.0
     later = replace(once, capacity=Expiring(capacity(32.0, 0.0), 900.0), fresh_until=900.0)
@@ -121,7 +121,7 @@ def test_what_is_not_known_to_be_held_is_not_read_as_full(
     """No figure where it depends on an amount that is not known; where it does not, there is one."""
     total = Amounts(64.0, 64 * GIB, ((CARD, 32.0),))
     state = replace(pool(workload), capacity=Expiring(Capacity(total, allocated), 200.0))
-    assert (refitted(state, 0.0).fitting is not None) == known
+    assert (with_fitting(state, 0.0).fitting is not None) == known
 
 
 @pytest.mark.parametrize("held", [0.0, 8.0])
@@ -131,14 +131,14 @@ def test_an_accelerator_that_may_be_among_the_others_is_not_said_to_be_missing(h
     allocated = Amounts(0.0, 0.0, ((CARD, 8.0), ("other", held)))
     odd = Workload(uid="u", status="Queue", accelerators=(("odd.com/card", 1.0),))
     state = replace(pool(odd), capacity=Expiring(Capacity(total, allocated), 200.0))
-    assert refitted(state, 0.0).fitting is None
+    assert with_fitting(state, 0.0).fitting is None
     assert fitting(replace(state, listing=Listing((job("v", cards=1),)))).since == {}
 
 
 def test_cores_and_memory_every_pool_has() -> None:
     """Where the total is not told, or in no known form, it is not 0."""
     state = replace(pool(job("u")), capacity=Expiring(Capacity(Amounts(), Amounts()), 200.0))
-    assert refitted(state, 0.0).fitting is None
+    assert with_fitting(state, 0.0).fitting is None
 
 
 @given(st.lists(st.tuples(st.floats(0, 40), st.floats(0, 40)), max_size=20), st.floats(0, 32))

@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from structlog.testing import capture_logs
-from support.fakes import NoThread
+from support.fakes import fake_context
 
 from exporter.lifecycle.persistence import Persistence
 from exporter.lifecycle.tracker import Tracker
-from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import Workload
 
@@ -26,7 +25,7 @@ EMPTY, ONE = Listing(()), Listing((Workload(uid="u", type="train", status="Queue
 
 async def test_each_pool_has_its_own_memory() -> None:
     """The same uid in two pools is two workloads; a forgotten pool begins anew."""
-    tracker = Tracker(SelfMetrics(), NoThread())
+    tracker = Tracker(fake_context())
     for key in (A, B):
         await tracker.record(key, EMPTY, 0.0)
     assert (await tracker.record(A, ONE, 60.0)).throughput.created[("train",)] == 1
@@ -38,7 +37,7 @@ async def test_each_pool_has_its_own_memory() -> None:
 
 async def test_nothing_new_is_the_same_value() -> None:
     """So that nothing is rendered again for it."""
-    tracker = Tracker(SelfMetrics(), NoThread())
+    tracker = Tracker(fake_context())
     _, first = await tracker.record(A, ONE, 0.0)
     _, second = await tracker.record(A, ONE, 60.0)
     assert first is second is tracker.throughput(A)
@@ -46,7 +45,7 @@ async def test_nothing_new_is_the_same_value() -> None:
 
 async def test_polls_of_many_pools_at_once_do_not_meet() -> None:
     """One thread counts them all, whatever comes in between, and the loop goes on."""
-    tracker = Tracker(SelfMetrics(), ThreadPoolExecutor(max_workers=1))
+    tracker = Tracker(fake_context(worker=ThreadPoolExecutor(max_workers=1)))
     keys = [PoolKey("r", "p", f"pool-{index}") for index in range(20)]
     for round_, listing in enumerate((EMPTY, ONE, EMPTY, EMPTY)):
         await asyncio.gather(*(tracker.record(key, listing, 60.0 * round_) for key in keys))
@@ -58,10 +57,10 @@ async def test_polls_of_many_pools_at_once_do_not_meet() -> None:
 
 async def test_a_pool_that_cannot_be_dropped_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for it; a defect in it is one line all the same, and ends nothing."""
-    tracker = Tracker(SelfMetrics(), NoThread())
-    with tracker.kept_in(tmp_path / "state.db", 0.0):
+    tracker = Tracker(fake_context())
+    with tracker.persist_in(tmp_path / "state.db"):
         await tracker.record(A, EMPTY, 0.0)
-        monkeypatch.setattr(Persistence, "drop", lambda *_: 1 / 0)
+        monkeypatch.setattr(Persistence, "remove", lambda *_: 1 / 0)
         with capture_logs() as logs:
             tracker.forget(A)
     assert [(line["log_level"], line["pool"]) for line in logs] == [("error", "pool-a")]

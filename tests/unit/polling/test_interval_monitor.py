@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from support.projects import FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 
 from exporter.api.rate_limit import RateLimiter
-from exporter.polling.schedule import Pace
+from exporter.polling.schedule import IntervalMonitor
 from exporter.self_metrics import SelfMetrics
 
 if TYPE_CHECKING:
@@ -44,22 +44,22 @@ def ids(count: int) -> tuple[str, ...]:
 
 def told(poller: ProjectPoller, name: str) -> float | None:
     project = {"region": "r", "project_id": "p"}
-    return poller.self_metrics.registry.get_sample_value(f"modelarts_exporter_{name}", project)
+    return poller.context.self_metrics.registry.get_sample_value(f"modelarts_exporter_{name}", project)
 
 
 def about_pace(logs: Any) -> list[Any]:
     return [entry for entry in logs if "within poll.interval" in entry["event"]]
 
 
-def pace(*, pools: int, requests_per_second: float = 10.0, interval: float = INTERVAL) -> Pace:
-    made = Pace(
+def pace(*, pools: int, requests_per_second: float = 10.0, interval: float = INTERVAL) -> IntervalMonitor:
+    made = IntervalMonitor(
         region="r",
         project_id="p",
         interval=interval,
         requests_per_second=requests_per_second,
         self_metrics=SelfMetrics(),
     )
-    made.watch(pools)
+    made.set_pools(pools)
     return made
 
 
@@ -115,7 +115,7 @@ def test_one_late_poll_is_no_falling_behind() -> None:
     watched = pace(pools=1)
     with capture_logs() as logs:
         for seconds in (60.0, 120.0, 60.0):
-            watched.note(seconds)
+            watched.observe(seconds)
     assert logs == []
 
 
@@ -138,18 +138,18 @@ async def test_pools_that_cannot_be_read_are_not_late_besides() -> None:
 def test_what_the_settings_allow(pools: int, per_second: float, interval: float, *, enough: bool) -> None:
     """At the edge too: a request a pool is the least."""
     made = pace(pools=0, requests_per_second=per_second, interval=interval)
-    assert (made.excess(pools) is None) is enough
+    assert (made.overload(pools) is None) is enough
 
 
 def test_pools_that_go_take_their_excess_with_them() -> None:
     """And with the last of them there is nothing to be late."""
     watched = pace(pools=0)
     with capture_logs() as logs:
-        watched.watch(1_000)
-        watched.watch(1_001)
-        watched.note(INTERVAL)
-        watched.watch(10)
-        watched.watch(0)
+        watched.set_pools(1_000)
+        watched.set_pools(1_001)
+        watched.observe(INTERVAL)
+        watched.set_pools(10)
+        watched.set_pools(0)
     assert [entry["log_level"] for entry in logs] == ["warning", "info"]
     assert not any("poll_interval" in name for name in samples(watched.self_metrics))
 

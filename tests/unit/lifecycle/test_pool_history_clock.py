@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from support.fakes import NoThread
+from support.fakes import fake_context
 
 from exporter.lifecycle import pool_history as memories
 from exporter.lifecycle.pool_history import PoolHistory
 from exporter.lifecycle.tracker import Tracker
-from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey
 from exporter.snapshot.workload import Workload
 
@@ -29,7 +28,7 @@ def job(status: str, uid: str = "u", **fields: float) -> Listing:
 
 def taken(memory: PoolHistory, clock: FakeClock, listing: Listing, after: float = 60.0) -> None:
     clock.advance(after)
-    memory.take(listing, clock.wall(), clock.monotonic())
+    memory.update(listing, clock.wall(), clock.monotonic())
 
 
 @pytest.mark.parametrize("ahead", [-72 * HOUR, -HOUR, 300.0, HOUR, 72 * HOUR])
@@ -62,7 +61,7 @@ def test_time_in_a_status_goes_on(clock: FakeClock) -> None:
     for ahead in (0.0, 24 * HOUR, -48 * HOUR):
         clock.set_ahead(ahead)
         taken(memory, clock, job("Creating"))
-    [one] = memory.completed(job("Creating"), estimates=False).workloads
+    [one] = memory.annotate(job("Creating"), estimates=False).workloads
     assert one.in_status == 120.0
 
 
@@ -70,13 +69,13 @@ async def test_a_state_file_is_told_the_new_time_too(clock: FakeClock, tmp_path:
     """A restart goes on with moments of the clock that is right now."""
     path, passed = tmp_path / "state.db", None
     for listings in ((job("Queue"), job("Running"), job("Running")), (job("Completed"),)):
-        tracker = Tracker(SelfMetrics(), NoThread())
-        with tracker.kept_in(path, clock.wall()):
+        tracker = Tracker(fake_context(clock))
+        with tracker.persist_in(path):
             for index, listing in enumerate(listings):
                 clock.advance(60.0)
                 if index == 2:
                     clock.set_ahead(24 * HOUR)
-                await tracker.record(KEY, listing, clock.wall(), moment=clock.monotonic())
+                await tracker.record(KEY, listing, clock.wall(), monotonic=clock.monotonic())
             passed = tracker.throughput(KEY)
     assert passed is not None
     assert passed.runs["train", "Completed"].total == 60.0
@@ -86,12 +85,12 @@ def test_what_is_not_shown_is_forgotten_where_there_is_too_much_of_it(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Incomplete listings that show other workloads each time do not fill the memory for a day."""
-    monkeypatch.setattr(memories, "MOST_SEEN", 30)
+    monkeypatch.setattr(memories, "MAX_WORKLOADS", 30)
     memory, some = PoolHistory(), tuple[Workload, ...]()
     for index in range(20):
         some = tuple(Workload(uid=f"u{index}-{number}") for number in range(20))
         taken(memory, clock, Listing(some, complete=False))
-    assert set(memory.seen) == {one.uid for one in some}
+    assert set(memory.workloads) == {one.uid for one in some}
 
 
 def test_types_that_come_and_go_are_not_remembered_for_ever(clock: FakeClock) -> None:

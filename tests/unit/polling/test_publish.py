@@ -8,12 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from support.fakes import LateWorker
+from support.fakes import LateWorker, fake_context
 
-from exporter.polling.publish import published
+from exporter.polling.publish import publish
 from exporter.snapshot.pool import Expiring, Fitting, Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, Capacity
-from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
 
 if TYPE_CHECKING:
@@ -35,9 +34,9 @@ class Pool:
     """One pool in a store, and a worker who is told when to work."""
 
     def __init__(self, clock: FakeClock) -> None:
-        self.clock = clock
-        self.store = SnapshotStore()
         self.worker = LateWorker()
+        self.context = fake_context(clock, worker=self.worker)
+        self.store = self.context.store
         self.store.publish(PoolState(KEY, listing=NOBODY, fresh_until=UNTIL, capacity=FULL))
 
     @property
@@ -45,7 +44,7 @@ class Pool:
         return self.store.states[KEY]
 
     def publish(self, change: Callable[[PoolState], PoolState]) -> asyncio.Task[PoolState]:
-        return asyncio.ensure_future(published(self.store, KEY, change, clock=self.clock, worker=self.worker))
+        return asyncio.ensure_future(publish(self.context, KEY, change))
 
     async def end(self, *tasks: asyncio.Task[PoolState]) -> None:
         """Let the worker work until all is published."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
-from support.fakes import NoThread
+from support.fakes import fake_context
 
 from exporter.common.errors import ConfigurationError
-from exporter.lifecycle.pool_history import PoolHistory
+from exporter.lifecycle.codec import encode
+from exporter.lifecycle.pool_history import ALL_ARE_NEW, PoolHistory
 from exporter.lifecycle.state_db import APPLICATION_ID, VERSION, StateDb
 from exporter.lifecycle.tracker import Tracker
 from exporter.self_metrics import SelfMetrics
@@ -52,8 +55,8 @@ class Exporter:
         self.self_metrics = SelfMetrics()
 
     def polls(self, *listings: Listing, key: PoolKey = KEY, start: float = 0.0) -> Throughput | None:
-        tracker = Tracker(self.self_metrics, NoThread())
-        with tracker.kept_in(self.path, 1_700_000_000.0):
+        tracker = Tracker(fake_context(self_metrics=self.self_metrics))
+        with tracker.persist_in(self.path):
             for index, listing in enumerate(listings):
                 asyncio.run(tracker.record(key, listing, start + 60.0 * index))
             return tracker.throughput(key)
@@ -83,17 +86,17 @@ def test_a_restart_loses_nothing_and_counts_nothing_twice(
     """Whatever is listed, and wherever the process ends: everything is as if it had never ended."""
     path.unlink(missing_ok=True)
     memory = PoolHistory()
-    file, _ = StateDb.opened(path, 0.0)
+    file, _ = StateDb.open(path, 0.0)
     news = None
     through = PoolHistory()
     for index, listing in enumerate(listings):
-        through.take(listing, 60.0 * index)
-        found = memory.take(listing, 60.0 * index)
+        through.update(listing, 60.0 * index)
+        found = memory.update(listing, 60.0 * index)
         file.save(KEY, memory, found if news else None)
         news = True
         if index in restarts:
             file.close()
-            file, pools = StateDb.opened(path, 0.0)
+            file, pools = StateDb.open(path, 0.0)
             memory = pools[KEY]
     assert memory == through
     file.close()
@@ -104,8 +107,8 @@ def test_pools_are_kept_apart_and_forgotten(path: Path) -> None:
     exporter = Exporter(path)
     exporter.polls(Listing(()), Listing((job("a", "Queue"),)), key=OTHER)
     exporter.polls(Listing(()), Listing((job("a", "Running"),)))
-    tracker = Tracker(SelfMetrics(), NoThread())
-    with tracker.kept_in(path, 0.0):
+    tracker = Tracker(fake_context())
+    with tracker.persist_in(path):
         assert set(tracker.pools) == {KEY, OTHER}
         tracker.forget(OTHER)
     with sqlite3.connect(path) as connection:
@@ -116,12 +119,12 @@ def test_pools_are_kept_apart_and_forgotten(path: Path) -> None:
 
 def test_nothing_is_kept_without_a_path() -> None:
     """Off by default: no file, no write, no failure."""
-    tracker = Tracker(self_metrics := SelfMetrics(), NoThread())
-    with tracker.kept_in(None, 0.0):
+    tracker = Tracker(context := fake_context())
+    with tracker.persist_in(None):
         asyncio.run(tracker.record(KEY, Listing(()), 0.0))
     for outcome in ("ok", "failed"):
         name = "modelarts_exporter_state_writes_total"
-        assert self_metrics.registry.get_sample_value(name, {"outcome": outcome}) == 0
+        assert context.self_metrics.registry.get_sample_value(name, {"outcome": outcome}) == 0
 
 
 def garbage(path: Path) -> None:
@@ -203,8 +206,8 @@ def test_one_pool_that_is_not_understood_costs_no_other(path: Path, statement: s
     for key in (KEY, OTHER):
         Exporter(path).polls(Listing(()), Listing((job("u", "Queue"),)), key=key)
     altered(path, statement)
-    tracker = Tracker(SelfMetrics(), NoThread())
-    with capture_logs() as logs, tracker.kept_in(path, 1_700_000_000.0):
+    tracker = Tracker(fake_context())
+    with capture_logs() as logs, tracker.persist_in(path):
         assert tracker.throughput(KEY) is None
         other = tracker.throughput(OTHER)
     assert other is not None
@@ -233,13 +236,13 @@ def test_an_empty_file_is_a_new_one(path: Path) -> None:
 
 def test_a_full_disk_stops_nothing_and_is_made_up_for(path: Path) -> None:
     """Counting goes on; a line at the first failure and at the end of it; then everything is in the file."""
-    tracker = Tracker(self_metrics := SelfMetrics(), NoThread())
+    tracker = Tracker(context := fake_context())
     many = Listing(tuple(job(f"u{index}", "Queue") for index in range(2000)))
-    with capture_logs() as logs, tracker.kept_in(path, 0.0):
+    with capture_logs() as logs, tracker.persist_in(path):
         keeping = tracker._persistence
         assert keeping is not None
-        assert keeping._file is not None
-        disk = keeping._file._connection
+        assert keeping._db is not None
+        disk = keeping._db._connection
         asyncio.run(tracker.record(KEY, Listing(()), 0.0))
         disk.execute("PRAGMA max_page_count = 10")
         for moment in (60.0, 120.0):
@@ -249,8 +252,8 @@ def test_a_full_disk_stops_nothing_and_is_made_up_for(path: Path) -> None:
         _, passed = asyncio.run(tracker.record(KEY, many, 180.0))
     assert [line["log_level"] for line in logs] == ["error", "info"]
     name = "modelarts_exporter_state_writes_total"
-    assert self_metrics.registry.get_sample_value(name, {"outcome": "failed"}) == 2
-    assert self_metrics.registry.get_sample_value(name, {"outcome": "ok"}) == 2
+    assert context.self_metrics.registry.get_sample_value(name, {"outcome": "failed"}) == 2
+    assert context.self_metrics.registry.get_sample_value(name, {"outcome": "ok"}) == 2
     assert Exporter(path).polls(many) == passed
 
 
@@ -267,9 +270,10 @@ def test_a_file_that_cannot_be_opened_is_no_reason_to_stop(tmp_path: Path) -> No
 
 HOLDER = """
 import sys
+from contextlib import closing
 from pathlib import Path
 from exporter.lifecycle.state_db import StateDb
-held = StateDb.opened(Path(sys.argv[1]), 0.0)
+held = StateDb.open(Path(sys.argv[1]), 0.0)
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -283,10 +287,50 @@ async def test_two_exporters_do_not_share_a_file(path: Path) -> None:
     assert holder.stdout is not None
     assert await holder.stdout.readline() == b"held\n"
     with pytest.raises(ConfigurationError) as refused:
-        StateDb.opened(path, 0.0)
+        StateDb.open(path, 0.0)
     assert str(refused.value).startswith(f"state.path: '{path}' is in use by another exporter")
     holder.kill()
     await holder.communicate()
-    file, pools = StateDb.opened(path, 0.0)
+    file, pools = StateDb.open(path, 0.0)
     assert pools == {}
     file.close()
+
+
+def test_a_file_of_an_earlier_release_is_read(path: Path) -> None:
+    """The tables and keys of version 1, as 0.1.0 wrote them; a change of either needs another version."""
+    none, one = [0] * 16, [1, *[0] * 15]
+    stored = {
+        "read_at": 1_700_000_120.0,
+        "known_from": None,
+        "began": 1_700_000_000.0,
+        "head": ["b", 1_700_000_060.0],
+        "starts": {"train": [1.0, 1_700_000_060.0]},
+        "created": [[["train"], 2]],
+        "started": [[["train", "1"], 1]],
+        "finished": [[["train", "Completed"], 1]],
+        "requeued": [],
+        "waits": [[["train", "1"], {"buckets": none, "total": 0.0}]],
+        "runs": [[["train", "Completed"], {"buckets": one, "total": 60.0}]],
+    }
+    with closing(sqlite3.connect(path)) as written:
+        written.executescript(
+            "PRAGMA application_id = 1296128070; PRAGMA user_version = 1;"
+            "CREATE TABLE pools (id INTEGER PRIMARY KEY, region TEXT NOT NULL, project_id TEXT NOT NULL,"
+            " pool TEXT NOT NULL, memory BLOB NOT NULL, UNIQUE (region, project_id, pool));"
+            "CREATE TABLE workloads (pool_id INTEGER NOT NULL REFERENCES pools ON DELETE CASCADE,"
+            " uid TEXT NOT NULL, type TEXT NOT NULL, status TEXT, stage INTEGER NOT NULL,"
+            " running_since REAL, missing_since REAL, PRIMARY KEY (pool_id, uid)) WITHOUT ROWID;"
+            "INSERT INTO workloads VALUES (1, 'a', 'train', 'Completed', 2, NULL, NULL),"
+            " (1, 'b', 'train', 'Running', 1, 1700000060.0, NULL);"
+        )
+        written.execute("INSERT INTO pools VALUES (1, ?, ?, ?, ?)", (*KEY, json.dumps(stored).encode()))
+        written.commit()
+    db, pools = StateDb.open(path, 1_700_000_200.0)
+    db.close()
+    history = pools[KEY]
+    assert (history.read_at, history.first_listed, history.new_after) == (1_700_000_120.0, 1.7e9, ALL_ARE_NEW)
+    assert (history.head, history.starts["train"].weight) == (("b", 1_700_000_060.0), 1.0)
+    assert history.throughput.created["train",] == 2
+    assert history.throughput.runs["train", "Completed"].total == 60.0
+    assert history.workloads["b"].running_since == 1_700_000_060.0
+    assert json.loads(encode(history)) == stored

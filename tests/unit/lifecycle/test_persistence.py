@@ -7,11 +7,10 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from structlog.testing import capture_logs
-from support.fakes import NoThread
+from support.fakes import fake_context
 
 from exporter.lifecycle.state_db import StateDb
 from exporter.lifecycle.tracker import Tracker
-from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def test_failures_are_told_from_first_to_last(tmp_path: Path, monkeypatch: pytes
 
     broken("save")
     broken("remove")
-    tracker = Tracker(self_metrics := SelfMetrics(), NoThread())
+    tracker = Tracker(context := fake_context())
 
     def said(*keys: PoolKey) -> list[str]:
         with capture_logs() as logs:
@@ -47,7 +46,7 @@ def test_failures_are_told_from_first_to_last(tmp_path: Path, monkeypatch: pytes
                 asyncio.run(tracker.record(key, Listing(()), 0.0))
         return [line["log_level"] for line in logs]
 
-    with tracker.kept_in(tmp_path / "state.db", 0.0):
+    with tracker.persist_in(tmp_path / "state.db"):
         failing.add(A)
         assert said(A, B, A, B) == ["error"]
         failing.add(B)
@@ -61,5 +60,5 @@ def test_failures_are_told_from_first_to_last(tmp_path: Path, monkeypatch: pytes
         tracker.forget(A)
         assert said(B) == ["info"]
     name = "modelarts_exporter_state_writes_total"
-    assert self_metrics.registry.get_sample_value(name, {"outcome": "failed"}) == 6
-    assert self_metrics.registry.get_sample_value(name, {"outcome": "ok"}) == 7
+    assert context.self_metrics.registry.get_sample_value(name, {"outcome": "failed"}) == 6
+    assert context.self_metrics.registry.get_sample_value(name, {"outcome": "ok"}) == 7

@@ -1,0 +1,33 @@
+"""The objects that live as long as the process: made once by the command, kept through every reload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from exporter.context import Context
+    from exporter.credentials.lockout import Lockout
+    from exporter.lifecycle.tracker import Tracker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """What does not depend on the configuration.
+
+    Attributes:
+        context: clock, worker, self metrics, snapshot store and random generator.
+        tracker: remembers the workloads of each pool between two listings.
+        lockout: holds back refused credentials, also across reloads.
+        environment: the environment variables, for credentials.
+        home: the user's home directory, for the profile file.
+    """
+
+    context: Context
+    tracker: Tracker
+    lockout: Lockout
+    environment: Mapping[str, str]
+    home: Path
