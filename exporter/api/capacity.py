@@ -11,16 +11,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from exporter.api.json import decode_list, part
-from exporter.api.label_limits import accelerator_kinds
-from exporter.api.quantities import Understood, added_up
+from exporter.api.json import decode_list, json_object
+from exporter.api.label_limits import accelerator_labels
+from exporter.api.quantities import ParsedAmounts, parse_amounts
 from exporter.snapshot.resources import Amounts, Capacity
 from exporter.snapshot.workload import CPU, MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.api.label_limits import Kinds
+    from exporter.api.label_limits import LabelValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def decode_capacities(body: bytes, *, where: str) -> Capacities:
     pools: dict[str, Capacity] = {}
     unparsable: Counter[str] = Counter()
     for pool, item in decode_list(body, what="pools' metrics", where=where).items.items():
-        table, kinds = part(item.table), accelerator_kinds()
+        table, kinds = json_object(item.table), accelerator_labels()
         total, allocated = _amounts(table, "capacity", kinds), _amounts(table, "allocated", kinds)
         if total is None:
             continue
@@ -59,15 +59,15 @@ def decode_capacities(body: bytes, *, where: str) -> Capacities:
     return Capacities(pools, unparsable)
 
 
-def _amounts(table: Mapping[str, Any], which: str, kinds: Kinds) -> Understood | None:
+def _amounts(table: Mapping[str, Any], which: str, kinds: LabelValues) -> ParsedAmounts | None:
     match table.get(which):
         case {"value": dict(value)}:
-            return added_up(value).shown_as(kinds)
+            return parse_amounts(value).shown_as(kinds)
         case _:
             return None
 
 
-def _held(allocated: Understood, total: Amounts) -> Amounts:
+def _held(allocated: ParsedAmounts, total: Amounts) -> Amounts:
     held = allocated.zero_filled(total.known)
     cpu_cores, memory_bytes = held.pop(CPU, None), held.pop(MEMORY, None)
     return Amounts(cpu_cores, memory_bytes, tuple(sorted(held.items())))

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 import tenacity
 
 from exporter.api.capacity import decode_capacities
-from exporter.api.clock_skew import CloudTime
-from exporter.api.errors import refusal
-from exporter.api.label_limits import Labels
+from exporter.api.clock_skew import ClockSkew
+from exporter.api.errors import error_for
+from exporter.api.label_limits import ListingLabels
 from exporter.api.nodes import read_free_cards
 from exporter.api.pagination import read_listing
-from exporter.api.pools import decode_catalogue
+from exporter.api.pools import decode_pools
 from exporter.api.schema import (
     LISTING_QUERY,
     NODES_LIMIT,
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from exporter.snapshot.resources import Capacity, FreeCards
     from exporter.transport.http import Transport
 
-Understood = TypeVar("Understood")
+Decoded = TypeVar("Decoded")
 
 ATTEMPTS = 3
 """How often one request is sent at most."""
@@ -87,7 +87,7 @@ class Client:
     worker: Executor
     timeout: float
     _unauthorized: Unauthorized | None = None
-    _cloud_time: CloudTime = field(default_factory=CloudTime)
+    _cloud_time: ClockSkew = field(default_factory=ClockSkew)
 
     async def listing(self, pool: str) -> Listing:
         """Every workload of a pool.
@@ -99,7 +99,7 @@ class Client:
             PollError: it could not be read.
         """
         path = workloads_path(self.project_id, pool)
-        labels, ahead = Labels(), 0.0
+        labels, ahead = ListingLabels(), 0.0
 
         async def fetch(offset: int) -> Page:
             nonlocal ahead
@@ -125,7 +125,7 @@ class Client:
         """
         path = pools_path(self.project_id)
         answer = await self._get("pools", path, {"workspaceId": workspace_id})
-        return await self._aside(partial(decode_catalogue, answer.body, where=self._where(path)))
+        return await self._aside(partial(decode_pools, answer.body, where=self._where(path)))
 
     async def capacities(self) -> Mapping[str, Capacity]:
         """What every pool of the project has and what of it is held, by ID; one request for all.
@@ -174,7 +174,7 @@ class Client:
         answer = await self._get("statistics", path, {}, attempts=1)
         return await self._aside(partial(decode_statistics, answer.body, where=self._where(path)))
 
-    async def _aside(self, decode: Callable[[], Understood]) -> Understood:
+    async def _aside(self, decode: Callable[[], Decoded]) -> Decoded:
         """What an answer says, found out on the worker.
 
         Small ones too: the way there and back takes the loop 0.03 ms, as long as it takes to understand an
@@ -218,7 +218,7 @@ class Client:
         return response
 
     def _refused(self, response: Response, request: Request) -> PollError:
-        error = refusal(
+        error = error_for(
             response, where=request.where, source=self.authenticator.source_name, now=self.clock.wall()
         )
         if isinstance(error, Throttled):

@@ -19,7 +19,7 @@ _LONGEST = 86400.0
 
 
 @dataclass(slots=True)
-class CloudTime:
+class ClockSkew:
     """Holds the `Date` of answers against this machine's clock; one for each project.
 
     How long a workload has waited is told by the clock that says when it was created: somebody who sets this

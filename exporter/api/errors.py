@@ -20,7 +20,7 @@ from exporter.common.errors import (
     Unauthorized,
 )
 from exporter.common.secrets import redacted
-from exporter.transport.http import UNDECODABLE
+from exporter.transport.http import DECODE_ERRORS
 
 if TYPE_CHECKING:
     from exporter.transport.http import Response
@@ -40,7 +40,7 @@ _LONGEST_BODY = 2**16
 """Bytes of a refusal's body that is looked into; the longest of the known shapes have a few hundred."""
 
 
-def refusal(  # noqa: PLR0911  (one return per kind of answer reads best)
+def error_for(  # noqa: PLR0911  (one return per kind of answer reads best)
     response: Response, *, where: str, source: str, now: float
 ) -> AnswerError:
     """The error for an answer whose status is not 200.
@@ -155,7 +155,7 @@ def _code_and_message(body: bytes) -> tuple[str, str]:
         return "", ""
     try:
         answer = msgspec.json.decode(body)
-    except UNDECODABLE:
+    except DECODE_ERRORS:
         return "", ""
     match answer:
         case {"error_code": str(code), "error_msg": str(message)}:

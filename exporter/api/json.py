@@ -15,14 +15,14 @@ import msgspec
 
 from exporter.api.schema import WireItem, WireList
 from exporter.common.errors import BadResponse
-from exporter.transport.http import UNDECODABLE
+from exporter.transport.http import DECODE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Shape = TypeVar("Shape")
 
-MOST_ITEMS = 10_000
+MAX_ITEMS = 10_000
 """Pools, or nodes, in one answer."""
 
 _LONGEST_CURSOR = 4096
@@ -32,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", re.ASCII)
 """What Kubernetes lets a name be, and some more; it becomes a part of addresses and a label's value."""
 
 
-class Listed(NamedTuple):
+class ListPage(NamedTuple):
     """One answer of a list.
 
     Attributes:
@@ -44,7 +44,7 @@ class Listed(NamedTuple):
     next: str
 
 
-def decode_list(body: bytes, *, what: str, where: str) -> Listed:
+def decode_list(body: bytes, *, what: str, where: str) -> ListPage:
     """Understand one answer.
 
     Args:
@@ -57,15 +57,15 @@ def decode_list(body: bytes, *, what: str, where: str) -> Listed:
     """
     answer = decode(body, WireList, what=f"list of {what}", where=where)
     cursor = (answer.metadata.next if answer.metadata else None) or ""
-    if len(answer.items) > MOST_ITEMS or len(cursor) > _LONGEST_CURSOR:
+    if len(answer.items) > MAX_ITEMS or len(cursor) > _LONGEST_CURSOR:
         raise BadResponse(
             f"the list of {what} has {len(answer.items):,} items and goes on at a cursor of {len(cursor):,} "
-            f"characters; {MOST_ITEMS:,} and {_LONGEST_CURSOR:,} are the most that is taken",
+            f"characters; {MAX_ITEMS:,} and {_LONGEST_CURSOR:,} are the most that is taken",
             where=where,
             status=200,
             advice="nobody has so much; check that the endpoint is ModelArts",
         )
-    named = [item for item in _understood(answer.items) if _NAME.fullmatch(item.metadata.name)]
+    named = [item for item in _decoded_items(answer.items) if _NAME.fullmatch(item.metadata.name)]
     if answer.items and not named:
         # As an empty list it would say that every pool is gone.
         raise BadResponse(
@@ -74,14 +74,14 @@ def decode_list(body: bytes, *, what: str, where: str) -> Listed:
             status=200,
             advice="check that the endpoint is ModelArts, and nothing in between changes its answers",
         )
-    return Listed({item.metadata.name: item for item in named}, cursor)
+    return ListPage({item.metadata.name: item for item in named}, cursor)
 
 
-def part(raw: msgspec.Raw) -> Mapping[str, Any]:
+def json_object(raw: msgspec.Raw) -> Mapping[str, Any]:
     """A part of an item that should be an object; empty where it is none, or cannot be read."""
     try:
         found = msgspec.json.decode(raw)
-    except UNDECODABLE:
+    except DECODE_ERRORS:
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -94,10 +94,10 @@ def decode(body: bytes, shape: type[Shape], *, what: str, where: str) -> Shape:
     """
     try:
         return msgspec.json.decode(bounded(body, where), type=shape)
-    except UNDECODABLE as error:
+    except DECODE_ERRORS as error:
         try:
             return msgspec.json.decode(without_surrogates(body), type=shape)
-        except (*UNDECODABLE, ValueError):
+        except (*DECODE_ERRORS, ValueError):
             raise BadResponse(
                 f"the answer is no readable JSON {what}: {error}",
                 where=where,
@@ -106,15 +106,15 @@ def decode(body: bytes, shape: type[Shape], *, what: str, where: str) -> Shape:
             ) from error
 
 
-def _understood(items: list[msgspec.Raw]) -> Iterator[WireItem]:
+def _decoded_items(items: list[msgspec.Raw]) -> Iterator[WireItem]:
     for item in items:
         try:
             yield msgspec.json.decode(item, type=WireItem)
-        except UNDECODABLE:
+        except DECODE_ERRORS:
             continue
 
 
-MOST_VALUES = 1_000_000
+MAX_VALUES = 1_000_000
 """Values in one body. 500 workloads have 13,000; as many as this take up to 200 MB decoded."""
 
 
@@ -126,9 +126,9 @@ def bounded(body: bytes, where: str) -> bytes:
     Raises:
         BadResponse: it does.
     """
-    if len(body) > MOST_VALUES and sum(map(body.count, (b",", b"{", b"["))) > MOST_VALUES:
+    if len(body) > MAX_VALUES and sum(map(body.count, (b",", b"{", b"["))) > MAX_VALUES:
         raise BadResponse(
-            f"the answer holds more than {MOST_VALUES:,} values",
+            f"the answer holds more than {MAX_VALUES:,} values",
             where=where,
             status=200,
             advice="nobody has so much; check that the endpoint is ModelArts",

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from exporter.snapshot.pool import Limit
 
-LONGEST = 256
+MAX_LABEL_BYTES = 256
 """Bytes of a label value in UTF-8, for Prometheus' limit counts bytes. Kubernetes' names have up to 253."""
 
-MOST_KINDS = 20
+MAX_VALUES_PER_LABEL = 20
 """Undocumented values of one label in one pool that are shown by name.
 
 With as many types, statuses and accelerators at a time a pool's largest family has 18,000 series.
@@ -37,16 +37,16 @@ def label(text: str) -> str:
 
     So two long texts that differ stay two, and one stays what it is from poll to poll.
     """
-    if len(text) <= LONGEST and text.isascii():  # both are known without a look at the characters
+    if len(text) <= MAX_LABEL_BYTES and text.isascii():  # both are known without a look at the characters
         return text
     whole = text.encode()
-    if len(whole) <= LONGEST:
+    if len(whole) <= MAX_LABEL_BYTES:
         return text
     tail = _MARK + blake2b(whole, digest_size=_DIGEST).hexdigest()
-    return whole[: LONGEST - len(tail.encode())].decode(errors="ignore") + tail
+    return whole[: MAX_LABEL_BYTES - len(tail.encode())].decode(errors="ignore") + tail
 
 
-class Kinds(dict[str, str]):
+class LabelValues(dict[str, str]):
     """What is shown for the values of one label, each text kept once: a third of a workload's memory.
 
     Documented values are there from the start. Of others the first `most` get in, then `other` stands for
@@ -59,7 +59,7 @@ class Kinds(dict[str, str]):
 
     __slots__ = ("_room", "cut", "over")
 
-    def __init__(self, documented: Iterable[str] = (), most: float = MOST_KINDS) -> None:
+    def __init__(self, documented: Iterable[str] = (), most: float = MAX_VALUES_PER_LABEL) -> None:
         super().__init__((one, one) for one in (*documented, OTHER))
         self._room = most
         self.cut = self.over = 0
@@ -76,29 +76,29 @@ class Kinds(dict[str, str]):
         return shown
 
 
-def accelerator_kinds() -> Kinds:
+def accelerator_labels() -> LabelValues:
     """For the accelerators of one pool."""
-    return Kinds(ACCELERATORS)
+    return LabelValues(ACCELERATORS)
 
 
-def _of_types() -> Kinds:
-    return Kinds((*TYPES, UNKNOWN))
+def _of_types() -> LabelValues:
+    return LabelValues((*TYPES, UNKNOWN))
 
 
-def _of_statuses() -> Kinds:
-    return Kinds((*STATUSES, UNKNOWN))
+def _of_statuses() -> LabelValues:
+    return LabelValues((*STATUSES, UNKNOWN))
 
 
-def _of_priorities() -> Kinds:
-    return Kinds((*PRIORITIES, ""))
+def _of_priorities() -> LabelValues:
+    return LabelValues((*PRIORITIES, ""))
 
 
-def _without_end() -> Kinds:
-    return Kinds(("",), math.inf)
+def _without_end() -> LabelValues:
+    return LabelValues(("",), math.inf)
 
 
 @dataclass(slots=True)
-class Labels:
+class ListingLabels:
     """The label values of one listing.
 
     Attributes:
@@ -108,17 +108,17 @@ class Labels:
         cut: how many of those that tell one workload from another were too long.
     """
 
-    types: Kinds = field(default_factory=_of_types)
-    statuses: Kinds = field(default_factory=_of_statuses)
-    priorities: Kinds = field(default_factory=_of_priorities)
-    accelerators: Kinds = field(default_factory=accelerator_kinds)
-    texts: Kinds = field(default_factory=_without_end)
+    types: LabelValues = field(default_factory=_of_types)
+    statuses: LabelValues = field(default_factory=_of_statuses)
+    priorities: LabelValues = field(default_factory=_of_priorities)
+    accelerators: LabelValues = field(default_factory=accelerator_labels)
+    texts: LabelValues = field(default_factory=_without_end)
     cut: int = 0
 
     def own(self, *texts: str) -> tuple[str, ...]:
         """Texts that hardly any two workloads share."""
         whole = "".join(texts)
-        if len(whole) <= LONGEST and whole.isascii():  # the common case, looked at once
+        if len(whole) <= MAX_LABEL_BYTES and whole.isascii():  # the common case, looked at once
             return texts
         shown = tuple(map(label, texts))
         self.cut += sum(one is not text for one, text in zip(shown, texts, strict=True))

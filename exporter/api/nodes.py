@@ -13,9 +13,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from exporter.api.json import decode_list, part
-from exporter.api.label_limits import Kinds, accelerator_kinds
-from exporter.api.quantities import Understood, added_up
+from exporter.api.json import decode_list, json_object
+from exporter.api.label_limits import LabelValues, accelerator_labels
+from exporter.api.quantities import ParsedAmounts, parse_amounts
 from exporter.api.schema import PLACEMENT_ANNOTATION
 from exporter.common.errors import BadResponse
 from exporter.snapshot.resources import Amounts, FreeCards
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from exporter.api.schema import WireItem
 
-MOST_NODES = 50_000
+MAX_NODES = 50_000
 """Of one pool; a cursor may lead on for ever."""
 
 _AVAILABLE = "Available"
@@ -35,7 +35,7 @@ _AVAILABLE = "Available"
 _PLACEMENTS = ({"0"}, {"1"}, {"0", "1"})
 """What a placement consists of; nothing at all is none."""
 
-_NOTHING = Understood(Amounts(), ())
+_NOTHING = ParsedAmounts(Amounts(), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ async def read_free_cards(
         before, seen = seen, len(counting.seen)
         if not cursor:
             return CountedCards(FreeCards(counting.total, counting.most), counting.unparsable)
-        if seen == before or seen > MOST_NODES:
+        if seen == before or seen > MAX_NODES:
             raise BadResponse(
                 f"the list of nodes goes on and on after {seen:,} nodes",
                 where=where,
@@ -88,7 +88,7 @@ class _Counting:
     most: dict[str, float] = field(default_factory=dict)
     unparsable: Counter[str] = field(default_factory=Counter)
     seen: set[str] = field(default_factory=set)
-    _kinds: Kinds = field(default_factory=accelerator_kinds)
+    _kinds: LabelValues = field(default_factory=accelerator_labels)
 
     def take(self, body: bytes, where: str) -> str:
         """Count the nodes of an answer that are in none before it; returns the cursor of the next one."""
@@ -100,7 +100,7 @@ class _Counting:
         return listed.next
 
     def _add(self, node: WireItem) -> None:
-        status = part(node.status)
+        status = json_object(node.status)
         whole, available = _resources(status, "resources"), _resources(status, "availableResources")
         self.unparsable.update((*whole.unparsable, *available.unparsable))
         for name, cards in _free_cards(node, status, whole.amounts, available).items():
@@ -109,20 +109,20 @@ class _Counting:
             self.most[kind] = max(self.most.get(kind, 0.0), cards)
 
 
-def _resources(status: Mapping[str, Any], kind: str) -> Understood:
+def _resources(status: Mapping[str, Any], kind: str) -> ParsedAmounts:
     table = status.get(kind)
-    return added_up(table) if isinstance(table, dict) else _NOTHING
+    return parse_amounts(table) if isinstance(table, dict) else _NOTHING
 
 
 def _free_cards(
-    node: WireItem, status: Mapping[str, Any], whole: Amounts, available: Understood
+    node: WireItem, status: Mapping[str, Any], whole: Amounts, available: ParsedAmounts
 ) -> Mapping[str, float]:
     """The free cards of one node; an accelerator is missing where the node does not tell."""
     told = dict(available.amounts.accelerators)
     has = dict(whole.accelerators) | told
     if status.get("phase", _AVAILABLE) != _AVAILABLE:
         return dict.fromkeys(has, 0.0)
-    occupied = part(node.metadata.annotations).get(PLACEMENT_ANNOTATION)
+    occupied = json_object(node.metadata.annotations).get(PLACEMENT_ANNOTATION)
     if len(has) == 1 and not told and isinstance(occupied, str) and set(occupied) in _PLACEMENTS:
         return {name: max(0.0, cards - occupied.count("1")) for name, cards in whole.accelerators}
     if not available.amounts.known:

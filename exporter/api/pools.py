@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from exporter.api.json import decode_list, part
-from exporter.api.label_limits import Kinds, label
-from exporter.api.quantities import quantity
+from exporter.api.json import decode_list, json_object
+from exporter.api.label_limits import LabelValues, label
+from exporter.api.quantities import parse_quantity
 from exporter.api.schema import DISPLAY_NAME_LABEL, QUEUE_STRATEGY_ANNOTATION, WireItem
 from exporter.snapshot.pool import NODE_STATES, PoolDescription
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def decode_catalogue(body: bytes, *, where: str) -> dict[str, PoolDescription]:
+def decode_pools(body: bytes, *, where: str) -> dict[str, PoolDescription]:
     """The pools of a list by ID.
 
     Args:
@@ -34,12 +34,12 @@ def decode_catalogue(body: bytes, *, where: str) -> dict[str, PoolDescription]:
 
 
 def _entry(pool: str, item: WireItem) -> PoolDescription:
-    status = part(item.status)
+    status = json_object(item.status)
     return PoolDescription(
-        name=_text(part(item.metadata.labels), DISPLAY_NAME_LABEL) or pool,
+        name=_text(json_object(item.metadata.labels), DISPLAY_NAME_LABEL) or pool,
         phase=_text(status, "phase"),
-        type=_text(part(item.spec), "type"),
-        queue_strategy=_text(part(item.metadata.annotations), QUEUE_STRATEGY_ANNOTATION),
+        type=_text(json_object(item.spec), "type"),
+        queue_strategy=_text(json_object(item.metadata.annotations), QUEUE_STRATEGY_ANNOTATION),
         nodes=_nodes(status),
     )
 
@@ -56,7 +56,7 @@ def _nodes(status: Mapping[str, Any]) -> dict[tuple[str, str], float]:
     A flavor of one state has 0 in those where it is missing. Where anything is not understood, nothing is
     known: a node that is left out would read as one that is not there. Flavors beyond a number are one.
     """
-    flavor_kinds = Kinds()
+    flavor_kinds = LabelValues()
     match status:
         case {"resources": dict(resources)}:
             pass
@@ -68,7 +68,7 @@ def _nodes(status: Mapping[str, Any]) -> dict[tuple[str, str], float]:
         for group in groups if isinstance(groups, list) else [groups]:
             match group:
                 case {"flavor": str(flavor), "count": str() | int() | float() as count} if (
-                    amount := quantity(count, "")
+                    amount := parse_quantity(count, "")
                 ) is not None and amount.is_integer():
                     counts[flavor_kinds[flavor], state] += int(amount)
                 case _:

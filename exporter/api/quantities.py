@@ -19,12 +19,12 @@ import msgspec
 from exporter.api.schema import RENAMED_ACCELERATORS
 from exporter.snapshot.resources import Amounts
 from exporter.snapshot.workload import CPU, MEMORY, OTHER, RESOURCES
-from exporter.transport.http import UNDECODABLE
+from exporter.transport.http import DECODE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exporter.api.label_limits import Kinds
+    from exporter.api.label_limits import LabelValues
 
 MOST = 1e30
 """More than there is of anything: beyond it a number is a mistake. So sums stay finite too."""
@@ -48,7 +48,7 @@ _SPOKEN = {
 }
 
 
-def quantity(value: str | float, resource: str) -> float | None:
+def parse_quantity(value: str | float, resource: str) -> float | None:
     """The amount in cores, bytes or cards; None where the form is unknown, negative or beyond `MOST`.
 
     Args:
@@ -77,7 +77,7 @@ def _parsed(text: str, resource: str) -> float | None:
     return float(amount) if amount <= MOST else None
 
 
-LONGEST_TABLE = 4096
+MAX_TABLE_BYTES = 4096
 """Bytes of what one workload requests. A few resources take a hundred; so what is kept of them is bounded."""
 
 _MOST_TABLES = 1024
@@ -89,7 +89,7 @@ _ODD = "?"
 _PLAIN = {str, int, float}
 
 
-class Understood(NamedTuple):
+class ParsedAmounts(NamedTuple):
     """What could be read of a table of resources.
 
     Attributes:
@@ -106,7 +106,7 @@ class Understood(NamedTuple):
         missing = (name for name in resources if (name if name in RESOURCES else OTHER) not in odd)
         return {**dict.fromkeys(missing, 0.0), **self.amounts.known}
 
-    def shown_as(self, kinds: Kinds) -> Understood:
+    def shown_as(self, kinds: LabelValues) -> ParsedAmounts:
         """The same with its accelerators under the names that they are shown by."""
         accelerators: dict[str, float] = {}
         for name, cards in self.amounts.accelerators:
@@ -115,24 +115,24 @@ class Understood(NamedTuple):
         return self._replace(amounts=self.amounts._replace(accelerators=tuple(sorted(accelerators.items()))))
 
 
-def understood(table: bytes) -> Understood:
+def parse_table(table: bytes) -> ParsedAmounts:
     """All amounts of a table in JSON; one that is too long, or cannot be read, is in no known form."""
-    return _understood(table) if len(table) <= LONGEST_TABLE else _NOTHING_KNOWN
+    return _decoded_items(table) if len(table) <= MAX_TABLE_BYTES else _NOTHING_KNOWN
 
 
-_NOTHING_KNOWN = Understood(Amounts(), (OTHER,))
+_NOTHING_KNOWN = ParsedAmounts(Amounts(), (OTHER,))
 
 
 @lru_cache(maxsize=_MOST_TABLES)
-def _understood(table: bytes) -> Understood:
+def _decoded_items(table: bytes) -> ParsedAmounts:
     # Cached: thousands of workloads ask for a handful of shapes.
     try:
-        return added_up(msgspec.json.decode(table))
-    except UNDECODABLE:  # a number like 1e400, which no float holds
+        return parse_amounts(msgspec.json.decode(table))
+    except DECODE_ERRORS:  # a number like 1e400, which no float holds
         return _NOTHING_KNOWN
 
 
-def added_up(table: Any) -> Understood:
+def parse_amounts(table: Any) -> ParsedAmounts:
     """All amounts of a table: an object in the real answers, an array of them in one documented table."""
     parts = table if isinstance(table, list) else [{} if table is None else table]
     if not all(isinstance(part, dict) for part in parts):
@@ -143,16 +143,16 @@ def added_up(table: Any) -> Understood:
         if value is None:
             continue
         resource = RENAMED_ACCELERATORS.get(key, key)
-        amount = quantity(value if type(value) in _PLAIN else _ODD, resource)
+        amount = parse_quantity(value if type(value) in _PLAIN else _ODD, resource)
         if amount is None:
             unparsable.append(resource if resource in RESOURCES else OTHER)
         else:
             found[resource] = found.get(resource, 0.0) + amount
     cpu_cores, memory_bytes = found.pop(CPU, None), found.pop(MEMORY, None)
-    return Understood(Amounts(cpu_cores, memory_bytes, tuple(sorted(found.items()))), tuple(unparsable))
+    return ParsedAmounts(Amounts(cpu_cores, memory_bytes, tuple(sorted(found.items()))), tuple(unparsable))
 
 
-class Requests(dict[bytes, tuple[Understood, bool]]):
+class Requests(dict[bytes, tuple[ParsedAmounts, bool]]):
     """What the workloads of one listing request, by its JSON; and whether that is all known.
 
     Args:
@@ -161,12 +161,12 @@ class Requests(dict[bytes, tuple[Understood, bool]]):
 
     __slots__ = ("_kinds",)
 
-    def __init__(self, kinds: Kinds) -> None:
+    def __init__(self, kinds: LabelValues) -> None:
         super().__init__()
         self._kinds = kinds
 
-    def __missing__(self, table: bytes) -> tuple[Understood, bool]:
-        found = understood(table).shown_as(self._kinds)
+    def __missing__(self, table: bytes) -> tuple[ParsedAmounts, bool]:
+        found = parse_table(table).shown_as(self._kinds)
         answer = found, not found.unparsable and all(name != OTHER for name, _ in found.amounts.accelerators)
         if len(self) < _MOST_TABLES:
             self[table] = answer

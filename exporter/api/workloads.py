@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from exporter.api.json import bounded, without_surrogates
-from exporter.api.label_limits import Labels
+from exporter.api.label_limits import ListingLabels
 from exporter.api.quantities import Requests
 from exporter.api.schema import (
     WORKLOAD_LIST,
@@ -27,7 +27,7 @@ from exporter.api.schema import (
 )
 from exporter.common.errors import BadResponse
 from exporter.snapshot.workload import UNKNOWN, WAITING, Workload
-from exporter.transport.http import UNDECODABLE
+from exporter.transport.http import DECODE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ class Page:
     created: tuple[float | None, ...] = ()
 
 
-def decode_page(body: bytes, *, where: str, now: float, labels: Labels | None = None) -> Page:
+def decode_page(body: bytes, *, where: str, now: float, labels: ListingLabels | None = None) -> Page:
     """Understand one answer.
 
     Args:
@@ -98,11 +98,11 @@ def decode_page(body: bytes, *, where: str, now: float, labels: Labels | None = 
     """
     try:
         answer: WirePage | RawPage = _page.decode(bounded(body, where))
-    except UNDECODABLE as error:
+    except DECODE_ERRORS as error:
         # Perhaps numbers are quoted, or only one item is odd; then only that one shall suffer.
         try:
             answer = _raw_page.decode(without_surrogates(body))
-        except (*UNDECODABLE, ValueError):
+        except (*DECODE_ERRORS, ValueError):
             raise _not_a_listing(f"is no readable JSON listing: {_described(body, error)}", where) from error
     if answer.kind != WORKLOAD_LIST:
         raise _not_a_listing(f"has kind {answer.kind[:40]!r} instead of {WORKLOAD_LIST!r}", where)
@@ -111,11 +111,11 @@ def decode_page(body: bytes, *, where: str, now: float, labels: Labels | None = 
         if total != 0:
             raise _not_a_listing("has no items, which is not an empty queue", where)
         return Page((), 0, total)
-    return _understood(answer.items, total, now, labels or Labels())
+    return _decoded_items(answer.items, total, now, labels or ListingLabels())
 
 
-def _understood(
-    items: Sequence[WireWorkload | msgspec.Raw], total: int | None, now: float, labels: Labels
+def _decoded_items(
+    items: Sequence[WireWorkload | msgspec.Raw], total: int | None, now: float, labels: ListingLabels
 ) -> Page:
     workloads: list[Workload] = []
     created: list[float | None] = []
@@ -140,13 +140,13 @@ def _from_item(
     item: WireWorkload | msgspec.Raw,
     now: float,
     unparsable: dict[str, tuple[str, ...]],
-    labels: Labels,
+    labels: ListingLabels,
     requests: Requests,
 ) -> Workload | Rejection:
     try:
         wire = item if isinstance(item, WireWorkload) else _tightened(_loose.decode(item))
         return _from_wire(wire, now, unparsable, labels, requests) if wire.uid else "no_uid"
-    except (*UNDECODABLE, ValueError, OverflowError):
+    except (*DECODE_ERRORS, ValueError, OverflowError):
         raw = bytes(item) if isinstance(item, msgspec.Raw) else b"{"
         return "malformed" if raw.lstrip().startswith(b"{") else "not_an_object"
 
@@ -155,7 +155,7 @@ def _from_wire(
     wire: WireWorkload,
     now: float,
     unparsable: dict[str, tuple[str, ...]],
-    labels: Labels,
+    labels: ListingLabels,
     requests: Requests,
 ) -> Workload:
     uid, name, job_name, job_uuid = labels.own(wire.uid, wire.name, wire.job_name, wire.job_uuid)
@@ -267,7 +267,7 @@ def _total(told: msgspec.Raw) -> int | None:
     """A total that counts nothing is as good as none: it is not promised."""
     try:
         total = _number(_one_number.decode(told))
-    except (*UNDECODABLE, ValueError, OverflowError):
+    except (*DECODE_ERRORS, ValueError, OverflowError):
         return None
     return None if total is None else _whole(total, _MOST_IN_ALL)
 

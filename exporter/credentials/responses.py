@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from exporter.common.errors import CredentialsError, ServerError, Throttled
-from exporter.transport.http import UNDECODABLE
+from exporter.transport.http import DECODE_ERRORS
 
 if TYPE_CHECKING:
     from exporter.transport.http import Request, Response
@@ -27,7 +27,7 @@ def decoded(response: Response, shape: type[_Shape], source: str) -> _Shape:
     """
     try:
         return msgspec.json.decode(response.body, type=shape)
-    except UNDECODABLE as error:
+    except DECODE_ERRORS as error:
         problem = str(error)
     # Raised here, not above: what a decoding error carries along may be the credentials.
     raise CredentialsError(f"the answer is not the documented one: {problem}", where=source)
