@@ -62,7 +62,7 @@ def decode_capacities(body: bytes, *, where: str) -> Capacities:
 def _amounts(table: Mapping[str, Any], which: str, kinds: LabelValues) -> ParsedAmounts | None:
     match table.get(which):
         case {"value": dict(value)}:
-            return parse_amounts(value).shown_as(kinds)
+            return parse_amounts(value).labelled(kinds)
         case _:
             return None
 

@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from exporter.common.clock import MAX_SKEW
 from exporter.snapshot.workload import FINISHED, UNKNOWN, shared
 
 if TYPE_CHECKING:
@@ -55,12 +56,6 @@ _COMPLETED = "Completed"
 
 UNSHOWN = 86400.0
 """Seconds after which what incomplete listings do not show is forgotten, so that memory has an end."""
-SKEW = 900.0
-"""Seconds that the cloud's clock, which says when a workload was created, may differ from ours.
-
-With more than 15 minutes the cloud refuses a signature. A pool that is first listed while its answers are
-empty by mistake counts up to so much of its past.
-"""
 
 
 class Stage(IntEnum):
@@ -147,7 +142,7 @@ class Moments(NamedTuple):
         before: when the one before it was.
         known_from: a workload not seen before that was created earlier than this, or nobody knows when, was
             only never shown. It is remembered, and nothing is counted.
-        began: when the pool was first listed. So was one that was created earlier, by more than `SKEW`.
+        began: when the pool was first listed. So was one that was created earlier, by more than `MAX_SKEW`.
     """
 
     now: float
@@ -206,7 +201,7 @@ def compare(seen: Mapping[str, Seen], listing: Listing, moments: Moments) -> Com
 def _was_there(workload: Workload, moments: Moments) -> bool:
     if workload.created is None:
         return moments.known_from > float("-inf")
-    return workload.created < max(moments.known_from, moments.began - SKEW)
+    return workload.created < max(moments.known_from, moments.began - MAX_SKEW)
 
 
 def _miss(

@@ -63,7 +63,7 @@ def test_a_group_that_is_not_understood_leaves_all_unknown(group: Any) -> None:
 @pytest.mark.parametrize("body", [b"", b'{"items": null}', b'{"kind": "PoolList"}'], ids=str)
 def test_what_is_no_list_of_pools_is_an_error(body: bytes) -> None:
     """No pool is gone on such evidence."""
-    with pytest.raises(BadResponse, match="is no readable JSON list of pools"):
+    with pytest.raises(BadResponse, match="is not a list of pools in JSON"):
         decode_pools(body, where="GET x")
 
 

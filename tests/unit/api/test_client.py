@@ -207,7 +207,7 @@ async def test_the_projects_pools_have_display_names(clock: FakeClock) -> None:
         }
         assert await cloud.client.pools("another workspace") == {}
         cloud.simulator.faults.plant(faults.Edited({"items": None}), endpoint="pools")
-        with pytest.raises(BadResponse, match="no readable JSON list of pools"):
+        with pytest.raises(BadResponse, match="is not a list of pools in JSON"):
             await cloud.client.pools("0")
 
 
