@@ -1,7 +1,7 @@
-"""The project's list of pools -> what it says of each of them.
+"""Decodes the project's list of pools.
 
 Source: the API reference's "Querying Resource Pools", where `status.resources` has an array for each state,
-and Huawei's SDK 3.1.219, where it has a single object: both are taken.
+and Huawei's SDK 3.1.219, where it has a single object. Both are accepted.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ def decode_pools(body: bytes, *, where: str) -> dict[str, PoolDescription]:
 
     Args:
         body: the answer's bytes.
-        where: what was asked, for the error.
+        where: the request, for the error.
 
     Raises:
-        BadResponse: it is no list of pools.
+        BadResponse: it is not a list of pools.
     """
     pools = decode_list(body, what="pools", where=where).items
-    return {pool: _entry(pool, item) for pool, item in pools.items()}
+    return {pool: _description(pool, item) for pool, item in pools.items()}
 
 
-def _entry(pool: str, item: WireItem) -> PoolDescription:
+def _description(pool: str, item: WireItem) -> PoolDescription:
     status = json_object(item.status)
     return PoolDescription(
         name=_text(json_object(item.metadata.labels), DISPLAY_NAME_LABEL) or pool,
@@ -45,18 +45,18 @@ def _entry(pool: str, item: WireItem) -> PoolDescription:
 
 
 def _text(found: Mapping[str, Any], key: str) -> str:
-    """A text, or "" where there is none."""
+    """A text; "" if it is missing or not a text."""
     text = found.get(key)
     return label(text) if isinstance(text, str) else ""
 
 
 def _nodes(status: Mapping[str, Any]) -> dict[tuple[str, str], float]:
-    """How many nodes by flavor and state.
+    """The number of nodes by (flavor, state); empty if any of it cannot be decoded.
 
-    A flavor of one state has 0 in those where it is missing. Where anything is not understood, nothing is
-    known: a node that is left out would read as one that is not there. Flavors beyond a number are one.
+    Leaving out only what cannot be decoded would show too few nodes. A flavor that occurs in one state is 0
+    in the others. Flavors over the limit of `LabelValues` are counted together.
     """
-    flavor_kinds = LabelValues()
+    flavor_labels = LabelValues()
     match status:
         case {"resources": dict(resources)}:
             pass
@@ -70,7 +70,7 @@ def _nodes(status: Mapping[str, Any]) -> dict[tuple[str, str], float]:
                 case {"flavor": str(flavor), "count": str() | int() | float() as count} if (
                     amount := parse_quantity(count, "")
                 ) is not None and amount.is_integer():
-                    counts[flavor_kinds[flavor], state] += int(amount)
+                    counts[flavor_labels[flavor], state] += int(amount)
                 case _:
                     return {}
     flavors = sorted({flavor for flavor, _ in counts})

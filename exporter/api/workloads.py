@@ -159,7 +159,7 @@ def _from_wire(
     labels: ListingLabels,
     requests: RequestCache,
 ) -> Workload:
-    uid, name, job_name, job_uuid = labels.own(wire.uid, wire.name, wire.job_name, wire.job_uuid)
+    uid, name, job_name, job_uuid = labels.unique(wire.uid, wire.name, wire.job_name, wire.job_uuid)
     created, position = _creation(wire.create_time, now), wire.pending_position
     age = _CENTURY if created is None else now - created
     longest = age + _SLACK

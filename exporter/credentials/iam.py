@@ -44,7 +44,7 @@ class _RefusalAnswer(msgspec.Struct):
 
 
 class IamLogin:
-    """An issuer of tokens. A refused login goes through the guard like every other refused credential.
+    """An issuer of tokens. A refused login counts in `Lockout` like every other refused credential.
 
     Args:
         endpoint: `https://iam.<region>.myhuaweicloud.com`.

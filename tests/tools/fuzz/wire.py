@@ -6,7 +6,7 @@ from decimal import Decimal
 from math import isclose, isfinite
 from typing import TYPE_CHECKING, Any
 
-from exporter.api.errors import date_of, error_for
+from exporter.api.errors import error_for
 from exporter.api.workloads import decode_page
 from exporter.common.errors import OUTCOMES, AnswerError, BadResponse, Throttled
 from exporter.transport.http import Response
@@ -130,7 +130,7 @@ def refusals(data: bytes) -> None:
     assert isinstance(error, AnswerError)
     assert error.outcome in OUTCOMES
     assert str(error).isprintable()
-    answered = date_of(response)
+    answered = response.date
     assert answered is None or isfinite(answered)
     if isinstance(error, Throttled):
         assert error.retry_after is None or error.retry_after >= 0

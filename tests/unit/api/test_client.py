@@ -114,7 +114,7 @@ async def test_the_timeout_covers_the_body(clock: FakeClock, fault: Fault) -> No
     """An answer that never begins and one that never ends are both given up."""
     async with cloud_of(clock, jobs(3), timeout=0.05) as cloud:
         cloud.simulator.faults.plant(fault)
-        with pytest.raises(RequestTimeout, match=r"no whole answer from .* within 0\.05 s"):
+        with pytest.raises(RequestTimeout, match=r"no complete answer from .* within 0\.05 s"):
             await cloud.client.listing(POOL)
         assert cloud.sample("api_requests_total", endpoint="workloads", code="timeout") == ATTEMPTS
 
@@ -177,7 +177,9 @@ async def test_a_wrong_key_is_refused_once_and_then_held_back(clock: FakeClock) 
             await cloud.client.listing(POOL)
         for _ in range(10):
             clock.advance(5.0)
-            with pytest.raises(CredentialsError, match=r"asked again in .* it said: HTTP 401, APIGW\.0301"):
+            with pytest.raises(
+                CredentialsError, match=r"asked again in .* its answer was HTTP 401, APIGW\.0301"
+            ):
                 await cloud.client.listing(POOL)
         assert cloud.requests() == 1
 
