@@ -1,1 +1,1 @@
-"""The ModelArts API: asked with care, its answers understood or refused, never guessed."""
+"""The ModelArts API: requests, and decoding of their answers."""

@@ -1,8 +1,8 @@
-"""The runtime metrics of a project's pools -> what each has, and what of it is held.
+"""Decodes the runtime metrics of a project's pools: total and allocated resources.
 
-Source: the API reference's "Querying Real-Time Resource Usage" (ShowPoolRuntimeMetrics). In its example the
-allocated amounts leave out the accelerator that the capacity names, and no job holds one: so what is missing
-among allocated amounts is 0, where there are such amounts at all.
+Source: the API reference's "Querying Real-Time Resource Usage" (ShowPoolRuntimeMetrics). In its example
+no job uses the accelerator that the capacity names, and the allocated amounts leave it out. So an amount that
+is missing there is 0, if there are allocated amounts at all.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from exporter.api.json import decode_list, part
-from exporter.api.label_limits import accelerator_kinds
-from exporter.api.quantities import Understood, added_up
+from exporter.api.json import decode_list, json_object
+from exporter.api.label_limits import accelerator_labels
+from exporter.api.quantities import ParsedAmounts, parse_amounts
 from exporter.snapshot.resources import Amounts, Capacity
 from exporter.snapshot.workload import CPU, MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.api.label_limits import Kinds
+    from exporter.api.label_limits import LabelValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Capacities:
 
     Attributes:
         pools: by ID.
-        unparsable: how many quantities were in no known form, by resource.
+        unparsable: how many quantities could not be parsed, by resource.
     """
 
     pools: Mapping[str, Capacity]
@@ -37,37 +37,38 @@ class Capacities:
 
 
 def decode_capacities(body: bytes, *, where: str) -> Capacities:
-    """Understand one answer.
+    """Decode one answer.
 
     Args:
         body: its bytes.
-        where: what was asked, for the error.
+        where: the request, for the error.
 
     Raises:
-        BadResponse: it is no list of pools.
+        BadResponse: it is not a list of pools.
     """
     pools: dict[str, Capacity] = {}
     unparsable: Counter[str] = Counter()
     for pool, item in decode_list(body, what="pools' metrics", where=where).items.items():
-        table, kinds = part(item.table), accelerator_kinds()
-        total, allocated = _amounts(table, "capacity", kinds), _amounts(table, "allocated", kinds)
+        table, labels = json_object(item.table), accelerator_labels()
+        total, allocated = _amounts(table, "capacity", labels), _amounts(table, "allocated", labels)
         if total is None:
             continue
         unparsable.update((*total.unparsable, *(allocated.unparsable if allocated else ())))
-        held = _held(allocated, total.amounts) if allocated else Amounts()
-        pools[pool] = Capacity(total.amounts, held)
+        pools[pool] = Capacity(
+            total.amounts, _zero_filled(allocated, total.amounts) if allocated else Amounts()
+        )
     return Capacities(pools, unparsable)
 
 
-def _amounts(table: Mapping[str, Any], which: str, kinds: Kinds) -> Understood | None:
+def _amounts(table: Mapping[str, Any], which: str, labels: LabelValues) -> ParsedAmounts | None:
     match table.get(which):
         case {"value": dict(value)}:
-            return added_up(value).shown_as(kinds)
+            return parse_amounts(value).labelled(labels)
         case _:
             return None
 
 
-def _held(allocated: Understood, total: Amounts) -> Amounts:
-    held = allocated.zero_filled(total.known)
-    cpu_cores, memory_bytes = held.pop(CPU, None), held.pop(MEMORY, None)
-    return Amounts(cpu_cores, memory_bytes, tuple(sorted(held.items())))
+def _zero_filled(allocated: ParsedAmounts, total: Amounts) -> Amounts:
+    amounts = allocated.zero_filled(total.known)
+    cpu_cores, memory_bytes = amounts.pop(CPU, None), amounts.pop(MEMORY, None)
+    return Amounts(cpu_cores, memory_bytes, tuple(sorted(amounts.items())))

@@ -1,21 +1,22 @@
-"""Asks the ModelArts API of one project: paced, signed, retried, counted."""
+"""Requests to the ModelArts API of one project: rate-limited, authenticated, retried and counted."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
 import tenacity
 
 from exporter.api.capacity import decode_capacities
-from exporter.api.clock_skew import CloudTime
-from exporter.api.errors import refusal
-from exporter.api.label_limits import Labels
+from exporter.api.clock_skew import ClockSkew
+from exporter.api.errors import error_for
+from exporter.api.label_limits import ListingLabels
 from exporter.api.nodes import read_free_cards
 from exporter.api.pagination import read_listing
-from exporter.api.pools import decode_catalogue
+from exporter.api.pools import decode_pools
 from exporter.api.schema import (
     LISTING_QUERY,
     NODES_LIMIT,
@@ -51,12 +52,11 @@ if TYPE_CHECKING:
     from exporter.snapshot.resources import Capacity, FreeCards
     from exporter.transport.http import Transport
 
-Understood = TypeVar("Understood")
+Decoded = TypeVar("Decoded")
 
 ATTEMPTS = 3
-"""How often one request is sent at most."""
+"""Of one request, the first included."""
 
-_OK = 200
 _backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8)
 
 
@@ -67,11 +67,12 @@ class Client:
     Attributes:
         endpoint: `https://modelarts.<region>.myhuaweicloud.com`.
         project_id: the project.
-        authenticator: signs and sends.
-        transport: what it sends with.
-        rate_limiter: the project's pace.
-        context: clock, self metrics, and the worker: it understands every answer, off the event loop. A page
-            of 500 workloads takes 2 ms, a list of 10,000 pools half a second, and scrapes come in between.
+        authenticator: adds the credentials.
+        transport: sends.
+        rate_limiter: the project's.
+        context: clock, self metrics, and the worker, which decodes answers off the event loop, so that
+            scrapes are served meanwhile: a page of 500 workloads takes 2 ms, a list of 10,000 pools half a
+            second.
         timeout: seconds for one request, body included.
     """
 
@@ -83,7 +84,7 @@ class Client:
     context: Context
     timeout: float
     _unauthorized: Unauthorized | None = None
-    _cloud_time: CloudTime = field(default_factory=CloudTime)
+    _clock_skew: ClockSkew = field(default_factory=ClockSkew)
 
     async def listing(self, pool: str) -> Listing:
         """Every workload of a pool.
@@ -95,17 +96,17 @@ class Client:
             PollError: it could not be read.
         """
         path = workloads_path(self.project_id, pool)
-        labels, ahead = Labels(), 0.0
+        labels, ahead = ListingLabels(), 0.0
 
         async def fetch(offset: int) -> Page:
             nonlocal ahead
             sent = self.context.clock.wall()
             answer = await self._get("workloads", path, {**LISTING_QUERY, "offset": str(offset)})
             received = self.context.clock.wall()
-            ahead = self._cloud_time.ahead(answer, sent, received)
+            ahead = self._clock_skew.ahead(answer, sent, received)
             now = received - ahead
             decode = partial(decode_page, answer.body, where=self._where(path), now=now, labels=labels)
-            return await self._aside(decode)
+            return await self._decoded(decode)
 
         listing = await read_listing(fetch)
         for rejection, count in listing.rejected.items():
@@ -121,10 +122,10 @@ class Client:
         """
         path = pools_path(self.project_id)
         answer = await self._get("pools", path, {"workspaceId": workspace_id})
-        return await self._aside(partial(decode_catalogue, answer.body, where=self._where(path)))
+        return await self._decoded(partial(decode_pools, answer.body, where=self._where(path)))
 
     async def capacities(self) -> Mapping[str, Capacity]:
-        """What every pool of the project has and what of it is held, by ID; one request for all.
+        """Total and allocated resources of every pool of the project, by ID; one request for all.
 
         Raises:
             NotFound: this region does not have the endpoint.
@@ -133,7 +134,7 @@ class Client:
         path = runtime_path(self.project_id)
         answer = await self._get("runtime", path, {})
         decode = partial(decode_capacities, answer.body, where=self._where(path))
-        capacities = await self._aside(decode)
+        capacities = await self._decoded(decode)
         self._count_unparsable(capacities.unparsable)
         return capacities.pools
 
@@ -160,7 +161,7 @@ class Client:
     async def statistics(self, pool: str) -> Mapping[tuple[str, str], int]:
         """The cloud's own count of a pool's workloads, by (type, status).
 
-        Asked for once, without retries: a listing waits for it.
+        Without retries, because a listing waits for it.
 
         Raises:
             NotFound: there is no such pool, or this region does not have the endpoint.
@@ -168,23 +169,22 @@ class Client:
         """
         path = statistics_path(self.project_id, pool)
         answer = await self._get("statistics", path, {}, attempts=1)
-        return await self._aside(partial(decode_statistics, answer.body, where=self._where(path)))
+        return await self._decoded(partial(decode_statistics, answer.body, where=self._where(path)))
 
-    async def _aside(self, decode: Callable[[], Understood]) -> Understood:
-        """What an answer says, found out on the worker.
+    async def _decoded(self, decode: Callable[[], Decoded]) -> Decoded:
+        """Decode an answer on the worker.
 
-        Small ones too: the way there and back takes the loop 0.03 ms, as long as it takes to understand an
-        answer about one pool, and so nobody has to know which answers are small.
+        Small answers too: handing one over costs the event loop 0.03 ms, as much as decoding it.
         """
         return await asyncio.get_running_loop().run_in_executor(self.context.worker, decode)
 
     async def _get(
         self, endpoint: str, path: str, query: Mapping[str, str], attempts: int = ATTEMPTS
     ) -> Response:
-        """A 200.
+        """Send a request, with retries if they may help; the answer has status 200.
 
         Raises:
-            PollError: anything else, after the retries that make sense.
+            PollError: there is no such answer.
         """
         request = Request("GET", canonical_url(self.endpoint, path, query), timeout=self.timeout)
         retrying = tenacity.AsyncRetrying(
@@ -205,16 +205,16 @@ class Client:
         async with self.rate_limiter.slot():
             try:
                 response = await self.authenticator.send(request, counted)
-            except LockedOut as held:
-                raise self._with_reason(held) from held
-        if response.status != _OK:
+            except LockedOut as error:
+                raise self._with_reason(error) from error
+        if response.status != HTTPStatus.OK:
             raise self._refused(response, request)
         self.rate_limiter.accepted()
         self._unauthorized = None
         return response
 
     def _refused(self, response: Response, request: Request) -> PollError:
-        error = refusal(
+        error = error_for(
             response,
             where=request.where,
             source=self.authenticator.source_name,
@@ -226,20 +226,20 @@ class Client:
             self._unauthorized = error
         return error
 
-    def _with_reason(self, held: LockedOut) -> LockedOut:
-        """An error of credentials that are held back, with what the cloud said when it refused them."""
+    def _with_reason(self, error: LockedOut) -> LockedOut:
+        """The error, with the cloud's message when it refused the credentials."""
         if self._unauthorized is None:
-            return held
+            return error
         return LockedOut(
-            f"{held.what}; it said: {self._unauthorized.what}",
-            where=held.where,
+            f"{error.what}; its answer was {self._unauthorized.what}",
+            where=error.where,
             advice=self._unauthorized.advice,
         )
 
     def _worth_retrying(self, error: BaseException) -> bool:
         match error:
             case Throttled():
-                # A longer pause than a request may take is not waited out here: the poll says so instead.
+                # The poll fails rather than wait for a pause that is longer than a request's timeout.
                 return self.rate_limiter.paused_for() <= self.timeout
             case ConnectionFailed() | RequestTimeout() | ServerError():
                 return True
@@ -249,7 +249,7 @@ class Client:
     def _pause(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, Throttled):
-            return 0.0  # the throttle waits, for everyone
+            return 0.0  # the rate limiter pauses the whole project
         return _backoff(state)
 
     def _count_retry(self, state: tenacity.RetryCallState) -> None:
@@ -267,13 +267,13 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """A transport that counts what is sent: twice with two credentials, not at all without any.
+    """A transport that counts each request that is sent: two if the credentials change, none if locked out.
 
     Attributes:
         transport: sends.
-        endpoint: for the label.
-        clock: to time it.
-        self_metrics: where it is counted.
+        endpoint: the label's value.
+        clock: measures durations.
+        self_metrics: counts.
     """
 
     transport: Transport

@@ -1,48 +1,46 @@
-"""How far this machine's clock is off, as far as the cloud's answers can be believed."""
+"""How far this machine's clock is off, by the cloud's answers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.api.errors import date_of
-
 if TYPE_CHECKING:
     from exporter.transport.http import Response
 
-_TOLERATED = 60.0
-"""Seconds that two clocks may differ by, and two answers may disagree by."""
+_TOLERANCE = 60.0
+"""Seconds. A smaller skew is ignored, and two answers that differ by less agree."""
 
-_LONGEST = 86400.0
-"""Seconds. Beyond a day it is no clock that is off: the `Date` of a proxy or cache, or a machine that woke in
-1970. What depends on it is then unknown rather than wrong."""
+_MAX_SKEW = 86400.0
+"""Seconds. A larger skew is ignored: the `Date` may be that of a proxy or cache, or this machine started in
+1970. Values that depend on it are then dropped as implausible."""
 
 
 @dataclass(slots=True)
-class CloudTime:
-    """Holds the `Date` of answers against this machine's clock; one for each project.
+class ClockSkew:
+    """Compares the `Date` of answers with this machine's clock; one instance for each project.
 
-    How long a workload has waited is told by the clock that says when it was created: somebody who sets this
-    machine's clock, by mistake or at last, makes no workload wait longer.
+    The age of a workload is measured by the cloud's clock, which also gave its creation time. So a wrong or
+    adjusted clock of this machine changes no age.
     """
 
     _before: float | None = None
 
     def ahead(self, response: Response, sent: float, received: float) -> float:
-        """Seconds by which this machine's clock is ahead of the cloud's; 0.0 where it is not known to be off.
+        """Seconds by which this machine's clock is ahead of the cloud's; 0.0 if it is not known to be off.
 
-        An answer that contradicts the one before it is not believed, so that among several servers behind
-        one name a single one with a wrong clock is not, either; a clock that was set is believed one later.
+        A skew that disagrees with the previous answer's is ignored. So one server with a wrong clock, among
+        several behind one name, has no effect, and a clock that was set counts one answer later.
 
         Args:
             response: the cloud's answer.
-            sent: Unix seconds by this machine when the request was about to be sent.
-            received: likewise when the answer had arrived. The cloud looked at its clock in between.
+            sent: Unix seconds by this machine before the request was sent.
+            received: Unix seconds by this machine after the answer arrived.
         """
-        date = date_of(response)
+        date = response.date
         if date is None:
             return 0.0
         off = max(0.0, sent - date) or min(0.0, received - date)
         before, self._before = self._before, off
-        agreed = before is None or abs(off - before) <= _TOLERATED
-        return off if agreed and _TOLERATED < abs(off) <= _LONGEST else 0.0
+        agreed = before is None or abs(off - before) <= _TOLERANCE
+        return off if agreed and _TOLERANCE < abs(off) <= _MAX_SKEW else 0.0

@@ -1,42 +1,46 @@
-"""The answers that list pools or nodes; one item that is odd costs nobody else his place.
+"""Decodes the cloud's JSON within limits: a hostile body costs little, and a bad item affects no other.
 
-How much JSON is looked at: a small body can be made to fill the memory once it is decoded.
-
-Half characters, which JSON can spell and no UTF-8 can hold.
+Every failure is a BadResponse.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
 from exporter.api.schema import WireItem, WireList
 from exporter.common.errors import BadResponse
-from exporter.transport.http import UNDECODABLE
+from exporter.transport.http import DECODE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Shape = TypeVar("Shape")
 
-MOST_ITEMS = 10_000
+MAX_VALUES = 1_000_000
+"""JSON values in one body. 500 workloads have 13,000; a million take up to 200 MB once decoded."""
+
+MAX_ITEMS = 10_000
 """Pools, or nodes, in one answer."""
 
-_LONGEST_CURSOR = 4096
-"""Characters. It goes into an address, and no server takes longer ones."""
+_MAX_CURSOR = 4096
+"""Characters. The cursor becomes part of a URL, and servers accept no longer ones."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", re.ASCII)
-"""What Kubernetes lets a name be, and some more; it becomes a part of addresses and a label's value."""
+"""A superset of Kubernetes' names. A name becomes part of URLs and a label value."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Listed(NamedTuple):
+class ListPage(NamedTuple):
     """One answer of a list.
 
     Attributes:
-        items: those that can be identified, by `metadata.name`; others are left out.
+        items: by `metadata.name`; items without a usable name are left out.
         next: the cursor of the next answer; empty at the end.
     """
 
@@ -44,111 +48,111 @@ class Listed(NamedTuple):
     next: str
 
 
-def decode_list(body: bytes, *, what: str, where: str) -> Listed:
-    """Understand one answer.
+def decode_list(body: bytes, *, what: str, where: str) -> ListPage:
+    """Decode one answer of a list of pools or nodes.
 
     Args:
         body: the answer's bytes.
-        what: what it should list, for the error.
-        where: what was asked, for the error.
+        what: what the list holds, for the error.
+        where: the request, for the error.
 
     Raises:
-        BadResponse: it is no list of anything, of too much, or of items none of which can be identified.
+        BadResponse: it is not a list, is too long, or none of its items has a usable name.
     """
-    answer = decode(body, WireList, what=f"list of {what}", where=where)
+    answer = decode(body, WireList, what=f"a list of {what}", where=where)
     cursor = (answer.metadata.next if answer.metadata else None) or ""
-    if len(answer.items) > MOST_ITEMS or len(cursor) > _LONGEST_CURSOR:
+    if len(answer.items) > MAX_ITEMS or len(cursor) > _MAX_CURSOR:
         raise BadResponse(
-            f"the list of {what} has {len(answer.items):,} items and goes on at a cursor of {len(cursor):,} "
-            f"characters; {MOST_ITEMS:,} and {_LONGEST_CURSOR:,} are the most that is taken",
+            f"the list of {what} has {len(answer.items):,} items and a cursor of {len(cursor):,} "
+            f"characters; at most {MAX_ITEMS:,} and {_MAX_CURSOR:,} are accepted",
             where=where,
-            status=200,
-            advice="nobody has so much; check that the endpoint is ModelArts",
+            status=HTTPStatus.OK,
+            advice="check that the endpoint is ModelArts",
         )
-    named = [item for item in _understood(answer.items) if _NAME.fullmatch(item.metadata.name)]
+    named = [item for item in _decoded_items(answer.items) if _NAME.fullmatch(item.metadata.name)]
     if answer.items and not named:
-        # As an empty list it would say that every pool is gone.
+        # An empty list would mean that every pool has been deleted.
         raise BadResponse(
             f"none of the {len(answer.items):,} items in the list of {what} has a name",
             where=where,
-            status=200,
-            advice="check that the endpoint is ModelArts, and nothing in between changes its answers",
+            status=HTTPStatus.OK,
+            advice="check that the endpoint is ModelArts, and that no proxy changes its answers",
         )
-    return Listed({item.metadata.name: item for item in named}, cursor)
-
-
-def part(raw: msgspec.Raw) -> Mapping[str, Any]:
-    """A part of an item that should be an object; empty where it is none, or cannot be read."""
-    try:
-        found = msgspec.json.decode(raw)
-    except UNDECODABLE:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return ListPage({item.metadata.name: item for item in named}, cursor)
 
 
 def decode(body: bytes, shape: type[Shape], *, what: str, where: str) -> Shape:
-    """The answer in its documented shape.
+    """Decode an answer in its documented shape.
+
+    Args:
+        body: the answer's bytes.
+        shape: a msgspec.Struct.
+        what: what the answer should be, for the error.
+        where: the request, for the error.
 
     Raises:
-        BadResponse: it has another.
+        BadResponse: it has another shape, or too many values.
     """
     try:
         return msgspec.json.decode(bounded(body, where), type=shape)
-    except UNDECODABLE as error:
+    except DECODE_ERRORS as error:
         try:
             return msgspec.json.decode(without_surrogates(body), type=shape)
-        except (*UNDECODABLE, ValueError):
+        except (*DECODE_ERRORS, ValueError):
             raise BadResponse(
-                f"the answer is no readable JSON {what}: {error}",
+                f"the answer is not {what} in JSON: {error}",
                 where=where,
-                status=200,
+                status=HTTPStatus.OK,
                 advice="check that the endpoint is ModelArts",
             ) from error
 
 
-def _understood(items: list[msgspec.Raw]) -> Iterator[WireItem]:
-    for item in items:
-        try:
-            yield msgspec.json.decode(item, type=WireItem)
-        except UNDECODABLE:
-            continue
-
-
-MOST_VALUES = 1_000_000
-"""Values in one body. 500 workloads have 13,000; as many as this take up to 200 MB decoded."""
+def json_object(raw: msgspec.Raw) -> Mapping[str, Any]:
+    """The fields of a part of an item; empty if the part is not an object or cannot be decoded."""
+    try:
+        found = msgspec.json.decode(raw)
+    except DECODE_ERRORS:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def bounded(body: bytes, where: str) -> bytes:
-    """The body itself, unless it holds too many values.
+    """The body itself, unless it holds too many values: a small body can fill the memory once decoded.
 
-    Every value but the first stands behind a bracket or a comma. A shorter body cannot hold so many.
+    Values are counted without decoding: each but the first follows a bracket or a comma.
 
     Raises:
-        BadResponse: it does.
+        BadResponse: it holds more than `MAX_VALUES`.
     """
-    if len(body) > MOST_VALUES and sum(map(body.count, (b",", b"{", b"["))) > MOST_VALUES:
+    if len(body) > MAX_VALUES and sum(map(body.count, (b",", b"{", b"["))) > MAX_VALUES:
         raise BadResponse(
-            f"the answer holds more than {MOST_VALUES:,} values",
+            f"the answer holds more than {MAX_VALUES:,} values",
             where=where,
-            status=200,
-            advice="nobody has so much; check that the endpoint is ModelArts",
+            status=HTTPStatus.OK,
+            advice="check that the endpoint is ModelArts",
         )
     return body
 
 
-_HALF = re.compile("[\ud800-\udfff]")
-
-
 def without_surrogates(body: bytes) -> bytes:
-    r"""The same JSON with half characters as the text that spells them: `\ud800`, six characters.
+    r"""The same JSON with lone surrogates written out as text: `\ud800`, six characters.
 
-    So two uids that differ stay two.
+    JSON can spell them, but UTF-8, and so a label value, cannot hold them. Written out, two uids that differ
+    in a surrogate still differ.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is not JSON.
         RecursionError: it is nested too deeply.
     """
     if b"\\ud" not in body.lower():
         return body
-    whole = json.dumps(json.loads(body), ensure_ascii=False)
-    return _HALF.sub(lambda half: rf"\\u{ord(half[0]):x}", whole).encode()
+    text = json.dumps(json.loads(body), ensure_ascii=False)
+    return _SURROGATE.sub(lambda match: rf"\\u{ord(match[0]):x}", text).encode()
+
+
+def _decoded_items(items: list[msgspec.Raw]) -> Iterator[WireItem]:
+    for item in items:
+        try:
+            yield msgspec.json.decode(item, type=WireItem)
+        except DECODE_ERRORS:
+            continue

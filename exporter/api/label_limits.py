@@ -1,7 +1,7 @@
-"""Texts that the cloud sends -> label values: bounded in length, and in how many there are of a kind.
+"""Label values from the cloud's texts, limited in length and in number.
 
-Prometheus pays for every series, and keeps every label value for weeks; it refuses a whole scrape for one
-that is over its `label_value_length_limit`. So no answer, however broken, gets more of them than this.
+Every label value costs Prometheus a series and is stored for weeks, and one value over its
+`label_value_length_limit` fails the whole scrape. These limits hold however broken an answer is.
 """
 
 from __future__ import annotations
@@ -18,107 +18,106 @@ if TYPE_CHECKING:
 
     from exporter.snapshot.pool import Limit
 
-LONGEST = 256
-"""Bytes of a label value in UTF-8, for Prometheus' limit counts bytes. Kubernetes' names have up to 253."""
+MAX_LABEL_BYTES = 256
+"""Bytes in UTF-8, as Prometheus' limit counts. Names in Kubernetes have up to 253."""
 
-MOST_KINDS = 20
-"""Undocumented values of one label in one pool that are shown by name.
+MAX_VALUES_PER_LABEL = 20
+"""Undocumented values of one label in one pool; further ones are shown as `other`.
 
-With as many types, statuses and accelerators at a time a pool's largest family has 18,000 series.
+With this many types, statuses and accelerators the largest family of a pool has 18,000 series.
 """
 
 _MARK = "…"
 _DIGEST = 6
-"""Bytes; by so much two long texts with the same beginning differ."""
+"""Bytes of the hash at the end of a text that was cut."""
 
 
 def label(text: str) -> str:
-    """The text as a label's value: cut where it is long, with a mark and a hash of all of it.
+    """The text as a label value. If it is too long, it is cut, and ends in a mark and a hash of the whole.
 
-    So two long texts that differ stay two, and one stays what it is from poll to poll.
+    So different texts have different label values, and a text has the same one in every poll.
     """
-    if len(text) <= LONGEST and text.isascii():  # both are known without a look at the characters
+    if len(text) <= MAX_LABEL_BYTES and text.isascii():  # both checks are O(1)
         return text
     whole = text.encode()
-    if len(whole) <= LONGEST:
+    if len(whole) <= MAX_LABEL_BYTES:
         return text
     tail = _MARK + blake2b(whole, digest_size=_DIGEST).hexdigest()
-    return whole[: LONGEST - len(tail.encode())].decode(errors="ignore") + tail
+    return whole[: MAX_LABEL_BYTES - len(tail.encode())].decode(errors="ignore") + tail
 
 
-class Kinds(dict[str, str]):
-    """What is shown for the values of one label, each text kept once: a third of a workload's memory.
+class LabelValues(dict[str, str]):
+    """The values of one label, by the cloud's text. Equal texts share one object, which saves memory.
 
-    Documented values are there from the start. Of others the first `most` get in, then `other` stands for
-    them. A listing begins with its oldest workloads, so the same get in from poll to poll.
+    Documented values are always themselves. Of others, the first `most` are shown, and further ones as
+    `other`. A listing begins with its oldest workloads, so mostly the same ones are shown in every poll.
 
     Attributes:
         cut: how often a text was too long.
-        over: how often one was a kind too many.
+        over: how often a value was one too many.
     """
 
-    __slots__ = ("_room", "cut", "over")
+    __slots__ = ("_remaining", "cut", "over")
 
-    def __init__(self, documented: Iterable[str] = (), most: float = MOST_KINDS) -> None:
+    def __init__(self, documented: Iterable[str] = (), most: float = MAX_VALUES_PER_LABEL) -> None:
         super().__init__((one, one) for one in (*documented, OTHER))
-        self._room = most
+        self._remaining = most
         self.cut = self.over = 0
 
     def __missing__(self, text: str) -> str:
         shown = label(text)
         self.cut += shown is not text
         if shown not in self:
-            if self._room <= 0:
+            if self._remaining <= 0:
                 self.over += 1
-                return OTHER  # and not kept: nobody knows how many more there are
-            self._room -= 1
+                return OTHER  # not stored: their number has no limit
+            self._remaining -= 1
             self[shown] = shown
         return shown
 
 
-def accelerator_kinds() -> Kinds:
-    """For the accelerators of one pool."""
-    return Kinds(ACCELERATORS)
+def accelerator_labels() -> LabelValues:
+    """The accelerators of one pool."""
+    return LabelValues(ACCELERATORS)
 
 
-def _of_types() -> Kinds:
-    return Kinds((*TYPES, UNKNOWN))
+def _of_types() -> LabelValues:
+    return LabelValues((*TYPES, UNKNOWN))
 
 
-def _of_statuses() -> Kinds:
-    return Kinds((*STATUSES, UNKNOWN))
+def _of_statuses() -> LabelValues:
+    return LabelValues((*STATUSES, UNKNOWN))
 
 
-def _of_priorities() -> Kinds:
-    return Kinds((*PRIORITIES, ""))
+def _of_priorities() -> LabelValues:
+    return LabelValues((*PRIORITIES, ""))
 
 
-def _without_end() -> Kinds:
-    return Kinds(("",), math.inf)
+def _unlimited() -> LabelValues:
+    return LabelValues(("",), math.inf)
 
 
 @dataclass(slots=True)
-class Labels:
+class ListingLabels:
     """The label values of one listing.
 
     Attributes:
-        types, statuses, priorities, accelerators: bounded in number.
-        texts: of workloads alone (flavor, user, gvk), of which `workloads.limit` and `workloads.user_limit`
-            bound the number.
-        cut: how many of those that tell one workload from another were too long.
+        types, statuses, priorities, accelerators: limited in number.
+        texts: flavor, user and gvk, whose number `workloads.limit` and `workloads.user_limit` limit.
+        cut: how many names and IDs of workloads were too long.
     """
 
-    types: Kinds = field(default_factory=_of_types)
-    statuses: Kinds = field(default_factory=_of_statuses)
-    priorities: Kinds = field(default_factory=_of_priorities)
-    accelerators: Kinds = field(default_factory=accelerator_kinds)
-    texts: Kinds = field(default_factory=_without_end)
+    types: LabelValues = field(default_factory=_of_types)
+    statuses: LabelValues = field(default_factory=_of_statuses)
+    priorities: LabelValues = field(default_factory=_of_priorities)
+    accelerators: LabelValues = field(default_factory=accelerator_labels)
+    texts: LabelValues = field(default_factory=_unlimited)
     cut: int = 0
 
-    def own(self, *texts: str) -> tuple[str, ...]:
-        """Texts that hardly any two workloads share."""
+    def unique(self, *texts: str) -> tuple[str, ...]:
+        """Names and IDs of one workload as label values; not stored, because workloads rarely share one."""
         whole = "".join(texts)
-        if len(whole) <= LONGEST and whole.isascii():  # the common case, looked at once
+        if len(whole) <= MAX_LABEL_BYTES and whole.isascii():  # the common case in one check
             return texts
         shown = tuple(map(label, texts))
         self.cut += sum(one is not text for one, text in zip(shown, texts, strict=True))
@@ -126,9 +125,9 @@ class Labels:
 
     @property
     def limited(self) -> Mapping[Limit, int]:
-        """How many values of the listing are not shown as they came, by why."""
-        kinds = (self.types, self.statuses, self.priorities, self.accelerators, self.texts)
+        """How many values of the listing are not shown as the cloud sent them, by reason."""
+        values = (self.types, self.statuses, self.priorities, self.accelerators, self.texts)
         return {
-            "length": self.cut + sum(one.cut for one in kinds),
-            "kinds": sum(one.over for one in kinds),
+            "length": self.cut + sum(one.cut for one in values),
+            "kinds": sum(one.over for one in values),
         }

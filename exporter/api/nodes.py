@@ -1,9 +1,9 @@
-"""The nodes of a pool -> its free cards.
+"""Decodes the nodes of a pool: its free cards.
 
-Source: the API reference's "Obtaining Nodes in a Resource Pool" (ListPoolNodes). `availableResources` is
-taken first; where it does not tell, `npu-topology-placement` says which of the node's cards are occupied.
-Where that does not tell either, and other resources are available, there are no cards: this API leaves out
-zeros.
+Source: the API reference's "Obtaining Nodes in a Resource Pool" (ListPoolNodes). A node's free cards
+are taken from `availableResources`; if they are missing there, from the annotation `npu-topology-placement`,
+which marks occupied cards. If both are missing and other resources are available, no card is free,
+because this API leaves out zeros.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from exporter.api.json import decode_list, part
-from exporter.api.label_limits import Kinds, accelerator_kinds
-from exporter.api.quantities import Understood, added_up
+from exporter.api.json import decode_list, json_object
+from exporter.api.label_limits import LabelValues, accelerator_labels
+from exporter.api.quantities import ParsedAmounts, parse_amounts
 from exporter.api.schema import PLACEMENT_ANNOTATION
 from exporter.common.errors import BadResponse
 from exporter.snapshot.resources import Amounts, FreeCards
@@ -26,25 +27,25 @@ if TYPE_CHECKING:
 
     from exporter.api.schema import WireItem
 
-MOST_NODES = 50_000
-"""Of one pool; a cursor may lead on for ever."""
+MAX_NODES = 50_000
+"""Of one pool; without a limit a cursor could go on forever."""
 
 _AVAILABLE = "Available"
-"""The one phase in which a node takes jobs; documented besides: Creating, Deleting, Abnormal, Checking."""
+"""The only phase in which a node takes jobs. Also documented: Creating, Deleting, Abnormal, Checking."""
 
 _PLACEMENTS = ({"0"}, {"1"}, {"0", "1"})
-"""What a placement consists of; nothing at all is none."""
+"""The characters of a valid placement; an empty one is invalid."""
 
-_NOTHING = Understood(Amounts(), ())
+_NO_AMOUNTS = ParsedAmounts(Amounts(), ())
 
 
 @dataclass(frozen=True, slots=True)
 class CountedCards:
-    """What the nodes of one pool say.
+    """The free cards of one pool.
 
     Attributes:
         free: the cards.
-        unparsable: how many quantities were in no known form, by resource.
+        unparsable: how many quantities could not be parsed, by resource.
     """
 
     free: FreeCards
@@ -57,13 +58,13 @@ async def read_free_cards(
     """Read all nodes of a pool, answer by answer.
 
     Args:
-        fetch: brings the answer that begins at a cursor; the first at "".
-        worker: counts what is in it, off the event loop.
-        where: what was asked, for the error.
+        fetch: returns the answer at a cursor; the first is "".
+        worker: decodes answers off the event loop.
+        where: the request, for the error.
 
     Raises:
-        PollError: an answer could not be had.
-        BadResponse: it is no list of nodes, or the cursor leads to no others, or to too many.
+        PollError: a request failed.
+        BadResponse: an answer is not a list of nodes, has no new nodes but a cursor, or nodes are too many.
     """
     loop, counting, cursor, seen = asyncio.get_running_loop(), _Counting(), "", 0
     while True:
@@ -71,12 +72,12 @@ async def read_free_cards(
         before, seen = seen, len(counting.seen)
         if not cursor:
             return CountedCards(FreeCards(counting.total, counting.most), counting.unparsable)
-        if seen == before or seen > MOST_NODES:
+        if seen == before or seen > MAX_NODES:
             raise BadResponse(
-                f"the list of nodes goes on and on after {seen:,} nodes",
+                f"the list of nodes does not end after {seen:,} nodes",
                 where=where,
-                status=200,
-                advice="the cloud contradicts itself",
+                status=HTTPStatus.OK,
+                advice="check that the endpoint is ModelArts, and that no proxy changes its answers",
             )
 
 
@@ -88,42 +89,42 @@ class _Counting:
     most: dict[str, float] = field(default_factory=dict)
     unparsable: Counter[str] = field(default_factory=Counter)
     seen: set[str] = field(default_factory=set)
-    _kinds: Kinds = field(default_factory=accelerator_kinds)
+    _labels: LabelValues = field(default_factory=accelerator_labels)
 
     def take(self, body: bytes, where: str) -> str:
-        """Count the nodes of an answer that are in none before it; returns the cursor of the next one."""
+        """Count the nodes of an answer that are new; returns the cursor of the next answer."""
         listed = decode_list(body, what="nodes", where=where)
         new = listed.items.keys() - self.seen
         for name in new:
-            self._add(listed.items[name])  # and not kept: it would keep its whole answer in memory
+            self._add(listed.items[name])  # not stored: a node keeps the whole answer in memory
         self.seen |= new
         return listed.next
 
     def _add(self, node: WireItem) -> None:
-        status = part(node.status)
+        status = json_object(node.status)
         whole, available = _resources(status, "resources"), _resources(status, "availableResources")
         self.unparsable.update((*whole.unparsable, *available.unparsable))
         for name, cards in _free_cards(node, status, whole.amounts, available).items():
-            kind = self._kinds[name]
-            self.total[kind] = self.total.get(kind, 0.0) + cards
-            self.most[kind] = max(self.most.get(kind, 0.0), cards)
+            label = self._labels[name]
+            self.total[label] = self.total.get(label, 0.0) + cards
+            self.most[label] = max(self.most.get(label, 0.0), cards)
 
 
-def _resources(status: Mapping[str, Any], kind: str) -> Understood:
+def _resources(status: Mapping[str, Any], kind: str) -> ParsedAmounts:
     table = status.get(kind)
-    return added_up(table) if isinstance(table, dict) else _NOTHING
+    return parse_amounts(table) if isinstance(table, dict) else _NO_AMOUNTS
 
 
 def _free_cards(
-    node: WireItem, status: Mapping[str, Any], whole: Amounts, available: Understood
+    node: WireItem, status: Mapping[str, Any], whole: Amounts, available: ParsedAmounts
 ) -> Mapping[str, float]:
-    """The free cards of one node; an accelerator is missing where the node does not tell."""
-    told = dict(available.amounts.accelerators)
-    has = dict(whole.accelerators) | told
+    """The free cards of one node; an accelerator whose free cards are unknown is left out."""
+    reported = dict(available.amounts.accelerators)
+    has = dict(whole.accelerators) | reported
     if status.get("phase", _AVAILABLE) != _AVAILABLE:
         return dict.fromkeys(has, 0.0)
-    occupied = part(node.metadata.annotations).get(PLACEMENT_ANNOTATION)
-    if len(has) == 1 and not told and isinstance(occupied, str) and set(occupied) in _PLACEMENTS:
+    occupied = json_object(node.metadata.annotations).get(PLACEMENT_ANNOTATION)
+    if len(has) == 1 and not reported and isinstance(occupied, str) and set(occupied) in _PLACEMENTS:
         return {name: max(0.0, cards - occupied.count("1")) for name, cards in whole.accelerators}
     if not available.amounts.known:
         return {}

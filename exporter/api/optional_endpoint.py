@@ -1,4 +1,4 @@
-"""Endpoints that some regions do not have."""
+"""Endpoints that do not exist in every region."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 HOUR = 3600.0
-"""Seconds that a missing endpoint is left alone for."""
+"""Seconds until a missing endpoint is tried again."""
 
 
 @dataclass(slots=True)
 class OptionalEndpoint:
-    """An endpoint of one project that may be missing: it is asked again only once an hour then.
+    """An endpoint of one project that may not exist. A missing one is tried once an hour.
 
     Args:
-        clock: the time.
+        clock: measures the hour.
     """
 
     clock: Clock
@@ -32,15 +32,18 @@ class OptionalEndpoint:
     _until: float = 0.0
 
     async def ask(self, question: Callable[[], Awaitable[Answer]]) -> Answer:
-        """The answer to a question that this endpoint is asked.
+        """Send a request to the endpoint, unless it was missing within the last hour.
+
+        Args:
+            question: sends the request.
 
         Raises:
-            NotFound: it is missing, or was within the last hour, and then nothing is sent. Or it is there,
-                and the pool is not.
-            PollError: anything else that the question raises.
+            NotFound: the endpoint is missing, or was within the last hour and nothing was sent; or it exists
+                and the pool does not.
+            PollError: as `question` raises it.
         """
         if self._missing is not None and self.clock.monotonic() < self._until:
-            raise self._missing.with_traceback(None)  # or it would hold the frames of every time
+            raise self._missing.with_traceback(None)  # or the traceback would grow each time
         try:
             answer = await question()
         except NotFound as error:

@@ -1,10 +1,15 @@
-"""Quantities of resources, in every form that is documented somewhere for this API family.
+"""Quantities of resources, as the API writes them, as cores, bytes and cards.
+
+Every form that is documented somewhere for this API family is accepted:
 
     "8"  8  "8000m"  "1 Cores"  "0.5 Core"  "64Gi"  "32G"  "6.52 GiB"  "15548Mi"  "68719476736"  "1e3"
 
-Anything else is None: it is counted and left out, never read as 0.
+Anything else is unparsable: it is counted and left out, never read as 0.
 
-A table of resources, as the API writes it, -> amounts in cores, bytes and cards.
+    parse_quantity   one quantity             -> a number
+    parse_amounts    a table by resource      -> `ParsedAmounts`
+    parse_table      the same, still JSON     -> `ParsedAmounts`, cached
+    RequestCache     the requests of the workloads of one listing
 """
 
 from __future__ import annotations
@@ -19,18 +24,25 @@ import msgspec
 from exporter.api.schema import RENAMED_ACCELERATORS
 from exporter.snapshot.resources import Amounts
 from exporter.snapshot.workload import CPU, MEMORY, OTHER, RESOURCES
-from exporter.transport.http import UNDECODABLE
+from exporter.transport.http import DECODE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exporter.api.label_limits import Kinds
+    from exporter.api.label_limits import LabelValues
 
-MOST = 1e30
-"""More than there is of anything: beyond it a number is a mistake. So sums stay finite too."""
+MAX_QUANTITY = 1e30
+"""Cores, bytes or cards. A larger number is an error in the data; with this limit sums stay finite."""
 
-_LONGEST = 64
-"""Characters; so what is kept understood is bounded, and no number takes long to read."""
+MAX_TABLE_BYTES = 4096
+"""Bytes of the JSON of one workload's request. A few resources take a hundred."""
+
+_MAX_TEXT = 64
+"""Characters of one quantity. It bounds the cache, and the time to parse one."""
+
+_MAX_CACHED_QUANTITIES = 4096
+_MAX_CACHED_TABLES = 1024
+"""With `MAX_TABLE_BYTES`: 4 MiB of keys."""
 
 _QUANTITY = re.compile(
     r"(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE](?P<exponent>[+-]?[0-9]{1,3})|\s*(?P<unit>[A-Za-z]+))?"
@@ -38,8 +50,8 @@ _QUANTITY = re.compile(
 
 _DECIMAL = {prefix: Decimal(1000) ** power for power, prefix in enumerate(("k", "M", "G", "T", "P", "E"), 1)}
 _BINARY = {f"{prefix}i": Decimal(1024) ** power for power, prefix in enumerate("KMGTPE", 1)}
-_KUBERNETES = {"m": Decimal("0.001"), **_DECIMAL, **_BINARY}
-_SPOKEN = {
+_KUBERNETES_UNITS = {"m": Decimal("0.001"), **_DECIMAL, **_BINARY}
+_UNITS_BY_RESOURCE = {
     CPU: {"Core": Decimal(1), "Cores": Decimal(1)},
     MEMORY: {
         **{f"{unit}B": factor for unit, factor in _BINARY.items()},
@@ -47,22 +59,29 @@ _SPOKEN = {
     },
 }
 
+_UNPARSABLE = "?"
+"""Stands for true, an object or an array in place of a quantity."""
 
-def quantity(value: str | float, resource: str) -> float | None:
-    """The amount in cores, bytes or cards; None where the form is unknown, negative or beyond `MOST`.
+_PLAIN = {str, int, float}
+
+
+def parse_quantity(value: str | float, resource: str) -> float | None:
+    """The amount in cores, bytes or cards; None if it is unparsable, negative or over `MAX_QUANTITY`.
 
     Args:
         value: as the API gives it.
-        resource: `cpu`, `memory` or an accelerator's name; it decides which spoken units make sense.
+        resource: `cpu`, `memory` or an accelerator's name; it decides whether `Cores` or `GiB` make sense.
     """
     if isinstance(value, str):
-        return None if len(value) > _LONGEST else _parsed(value, resource if resource in _SPOKEN else "")
-    return value + 0.0 if 0 <= value <= MOST else None  # JSON knows a -0, and nobody wants to see it
+        if len(value) > _MAX_TEXT:
+            return None
+        return _parse_text(value, resource if resource in _UNITS_BY_RESOURCE else "")
+    return value + 0.0 if 0 <= value <= MAX_QUANTITY else None  # adding 0.0 turns JSON's -0 into 0
 
 
-@lru_cache(maxsize=4096)
-def _parsed(text: str, resource: str) -> float | None:
-    # Cached: a pool's thousands of workloads ask for a handful of sizes.
+@lru_cache(maxsize=_MAX_CACHED_QUANTITIES)
+def _parse_text(text: str, resource: str) -> float | None:
+    # Cached: the thousands of workloads of a pool share a few sizes.
     match = _QUANTITY.fullmatch(text.strip())
     if match is None:
         return None
@@ -70,31 +89,21 @@ def _parsed(text: str, resource: str) -> float | None:
     if match["exponent"]:
         amount = amount.scaleb(int(match["exponent"]))
     elif match["unit"]:
-        factor = _KUBERNETES.get(match["unit"]) or _SPOKEN.get(resource, {}).get(match["unit"])
+        factor = _KUBERNETES_UNITS.get(match["unit"]) or _UNITS_BY_RESOURCE.get(resource, {}).get(
+            match["unit"]
+        )
         if factor is None:
             return None
         amount *= factor
-    return float(amount) if amount <= MOST else None
+    return float(amount) if amount <= MAX_QUANTITY else None
 
 
-LONGEST_TABLE = 4096
-"""Bytes of what one workload requests. A few resources take a hundred; so what is kept of them is bounded."""
-
-_MOST_TABLES = 1024
-"""Different tables that are kept understood: 4 MiB."""
-
-_ODD = "?"
-"""Stands for true, an object or an array where an amount should be: in no known form."""
-
-_PLAIN = {str, int, float}
-
-
-class Understood(NamedTuple):
-    """What could be read of a table of resources.
+class ParsedAmounts(NamedTuple):
+    """A table of quantities by resource, parsed.
 
     Attributes:
-        amounts: added up; None where not given, or in no known form.
-        unparsable: the resources whose amount is in no known form.
+        amounts: by resource; None if not given, or unparsable.
+        unparsable: the resources whose quantity is unparsable.
     """
 
     amounts: Amounts
@@ -102,72 +111,76 @@ class Understood(NamedTuple):
 
     def zero_filled(self, resources: Iterable[str]) -> dict[str, float]:
         """The amounts by resource, with 0 for those of `resources` that the table leaves out."""
-        odd = {*self.unparsable}
-        missing = (name for name in resources if (name if name in RESOURCES else OTHER) not in odd)
+        unparsable = {*self.unparsable}
+        missing = (name for name in resources if (name if name in RESOURCES else OTHER) not in unparsable)
         return {**dict.fromkeys(missing, 0.0), **self.amounts.known}
 
-    def shown_as(self, kinds: Kinds) -> Understood:
-        """The same with its accelerators under the names that they are shown by."""
-        accelerators: dict[str, float] = {}
-        for name, cards in self.amounts.accelerators:
-            shown = kinds[name]
-            accelerators[shown] = accelerators.get(shown, 0.0) + cards
-        return self._replace(amounts=self.amounts._replace(accelerators=tuple(sorted(accelerators.items()))))
+    def labelled(self, accelerators: LabelValues) -> ParsedAmounts:
+        """The same with its accelerators under their label values."""
+        cards: dict[str, float] = {}
+        for name, amount in self.amounts.accelerators:
+            label = accelerators[name]
+            cards[label] = cards.get(label, 0.0) + amount
+        return self._replace(amounts=self.amounts._replace(accelerators=tuple(sorted(cards.items()))))
 
 
-def understood(table: bytes) -> Understood:
-    """All amounts of a table in JSON; one that is too long, or cannot be read, is in no known form."""
-    return _understood(table) if len(table) <= LONGEST_TABLE else _NOTHING_KNOWN
+_ALL_UNPARSABLE = ParsedAmounts(Amounts(), (OTHER,))
 
 
-_NOTHING_KNOWN = Understood(Amounts(), (OTHER,))
+def parse_amounts(table: Any) -> ParsedAmounts:
+    """The amounts of a decoded table; a resource that occurs twice is added up.
 
-
-@lru_cache(maxsize=_MOST_TABLES)
-def _understood(table: bytes) -> Understood:
-    # Cached: thousands of workloads ask for a handful of shapes.
-    try:
-        return added_up(msgspec.json.decode(table))
-    except UNDECODABLE:  # a number like 1e400, which no float holds
-        return _NOTHING_KNOWN
-
-
-def added_up(table: Any) -> Understood:
-    """All amounts of a table: an object in the real answers, an array of them in one documented table."""
+    Args:
+        table: an object in real answers, an array of objects in one documented table, or None.
+    """
     parts = table if isinstance(table, list) else [{} if table is None else table]
     if not all(isinstance(part, dict) for part in parts):
-        parts = [{OTHER: _ODD}]  # it tells of something that nobody understands
+        parts = [{OTHER: _UNPARSABLE}]
     found: dict[str, float] = {}
     unparsable: list[str] = []
     for key, value in ((key, value) for part in parts for key, value in part.items()):
         if value is None:
             continue
         resource = RENAMED_ACCELERATORS.get(key, key)
-        amount = quantity(value if type(value) in _PLAIN else _ODD, resource)
+        amount = parse_quantity(value if type(value) in _PLAIN else _UNPARSABLE, resource)
         if amount is None:
             unparsable.append(resource if resource in RESOURCES else OTHER)
         else:
             found[resource] = found.get(resource, 0.0) + amount
     cpu_cores, memory_bytes = found.pop(CPU, None), found.pop(MEMORY, None)
-    return Understood(Amounts(cpu_cores, memory_bytes, tuple(sorted(found.items()))), tuple(unparsable))
+    return ParsedAmounts(Amounts(cpu_cores, memory_bytes, tuple(sorted(found.items()))), tuple(unparsable))
 
 
-class Requests(dict[bytes, tuple[Understood, bool]]):
-    """What the workloads of one listing request, by its JSON; and whether that is all known.
+def parse_table(table: bytes) -> ParsedAmounts:
+    """The amounts of a table in JSON; all of it is unparsable if it is too long or cannot be decoded."""
+    return _parse_table(table) if len(table) <= MAX_TABLE_BYTES else _ALL_UNPARSABLE
+
+
+@lru_cache(maxsize=_MAX_CACHED_TABLES)
+def _parse_table(table: bytes) -> ParsedAmounts:
+    # Cached: the thousands of workloads of a pool share a few requests.
+    try:
+        return parse_amounts(msgspec.json.decode(table))
+    except DECODE_ERRORS:  # a number like 1e400, which no float can hold
+        return _ALL_UNPARSABLE
+
+
+class RequestCache(dict[bytes, tuple[ParsedAmounts, bool]]):
+    """The requests of the workloads of one listing, by their JSON, each with whether all of it is known.
 
     Args:
-        kinds: the listing's accelerators. What counts as `other` is not known to fit anywhere.
+        accelerators: the listing's. A request for `other` cards is not known: they may be of any kind.
     """
 
-    __slots__ = ("_kinds",)
+    __slots__ = ("_accelerators",)
 
-    def __init__(self, kinds: Kinds) -> None:
+    def __init__(self, accelerators: LabelValues) -> None:
         super().__init__()
-        self._kinds = kinds
+        self._accelerators = accelerators
 
-    def __missing__(self, table: bytes) -> tuple[Understood, bool]:
-        found = understood(table).shown_as(self._kinds)
-        answer = found, not found.unparsable and all(name != OTHER for name, _ in found.amounts.accelerators)
-        if len(self) < _MOST_TABLES:
-            self[table] = answer
-        return answer
+    def __missing__(self, table: bytes) -> tuple[ParsedAmounts, bool]:
+        parsed = parse_table(table).labelled(self._accelerators)
+        known = not parsed.unparsable and all(name != OTHER for name, _ in parsed.amounts.accelerators)
+        if len(self) < _MAX_CACHED_TABLES:
+            self[table] = parsed, known
+        return parsed, known

@@ -1,10 +1,11 @@
-"""How often and how many at a time a project may be asked."""
+"""The rate and the concurrency of requests to one project."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,27 +22,26 @@ log = structlog.get_logger(__name__)
 _HOUR = 3600.0
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 300.0
-"""Seconds. How long the cloud wants to be left alone is unknown where it does not say."""
+"""Seconds. The cloud documents no pause for answers without `Retry-After`."""
 
-_KEPT = _HOUR
-"""How long a limit is kept to after the cloud last named it. One that is real and still in the way is named
-again then, at the price of a refusal an hour; one that was an oddity does not slow the project for ever."""
+_LIMIT_LIFETIME = _HOUR
+"""Seconds. A limit that the cloud named is obeyed for this long, then tested again: a real one costs one 429
+an hour, and one named by mistake does not slow the project down forever."""
 
 
 class RateLimiter:
-    """The pace of one project: requests evenly spaced, few in flight, pauses when the cloud asks for them.
+    """Limits the requests of one project: evenly spaced, few in flight, with pauses that the cloud asks for.
 
-    Own code in place of aiolimiter, which reads the loop's clock itself and can neither be paused nor slowed
-    down by what the server says. Whoever waits is served first come, first served, so that a slow pace makes
-    every pool's polls rarer and starves none.
+    Not aiolimiter, because it reads the loop's clock itself and can be neither paused nor slowed down by the
+    server. Waiting requests are served in order, so a low rate delays every pool and starves none.
 
     Args:
         project: for the log.
-        requests_per_second: the usual pace; a limit that the cloud names lowers it for an hour.
-        concurrency: requests in flight.
-        clock: to wait with.
-        patience: seconds; who would have to wait longer for the end of a pause is refused instead. A slow
-            pace refuses nobody.
+        requests_per_second: the configured rate; a limit that the cloud names lowers it for an hour.
+        concurrency: requests in flight, at most.
+        clock: for waiting.
+        patience: seconds. A request that would have to wait longer for the end of a pause fails instead; a
+            low rate fails none.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class RateLimiter:
         patience: float = math.inf,
     ) -> None:
         self._project = project
-        self._usual = 1 / requests_per_second
-        self._limits: dict[float, float] = {}  # spacing -> the monotonic moment until which it is kept
+        self._configured = 1 / requests_per_second
+        self._limits: dict[float, float] = {}  # spacing -> monotonic time of its end
         self._clock = clock
         self._patience = patience
         self._in_flight = asyncio.Semaphore(concurrency)
@@ -66,14 +66,14 @@ class RateLimiter:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Wait for the right to send one request; it is in flight until the block ends.
+        """Wait until a request may be sent; it is in flight until the block ends.
 
         Raises:
-            Throttled: the cloud wants to be left alone for longer than `patience`.
+            Throttled: the pause that the cloud asked for is longer than `patience`.
         """
         async with self._in_flight:
             async with self._turn:
-                # A pause may begin while we wait, so look again.
+                # A pause may begin during the wait.
                 while (wait := self.paused_for()) > 0:
                     self._refuse_impatient()
                     await self._clock.sleep(wait)
@@ -85,21 +85,22 @@ class RateLimiter:
         return max(0.0, self._next - self._clock.monotonic())
 
     def refused(self, retry_after: float | None, limit: tuple[int, float] | None) -> None:
-        """The cloud said that it is asked too often: leave the whole project alone for a while.
+        """The cloud answered 429: pause the whole project, and obey the limit that it names.
+
+        The pause doubles with each 429 in a row.
 
         Args:
-            retry_after: seconds, where the cloud says; it is left alone for as long at least. Each refusal
-                in a row doubles the pause besides, for a 0 would let everybody in again at once. More than an
-                hour counts as not said: it is a mistake, and the silence would outlast it.
-            limit: (requests, seconds) where the cloud names it; kept to for an hour from now on, but for one
-                request in five minutes at least.
+            retry_after: seconds; the shortest pause. Ignored if None, or over an hour, which is an error. A 0
+                does not end the pause, or all waiting requests would be sent at once.
+            limit: (requests, seconds), if the cloud named one. It is obeyed for an hour, but at least one
+                request in five minutes is sent.
         """
         if limit:
             self._slow_down(*limit)
         now, pause = self._clock.monotonic(), 0.0
-        if now >= self._paused_until:  # else it answers a request that was sent before this pause began
+        if now >= self._paused_until:  # else the request was sent before this pause
             longest = limit[1] if limit else _LONGEST_PAUSE
-            # The exponent is bounded so that no number of refusals overflows.
+            # The exponent is capped, so that the power cannot overflow.
             pause = min(longest, _FIRST_PAUSE * 2.0 ** min(self._refused_in_a_row, 20), _HOUR)
             self._refused_in_a_row += 1
         if retry_after is not None and retry_after <= _HOUR:
@@ -108,36 +109,39 @@ class RateLimiter:
         self._next = max(self._next, self._paused_until)
 
     def accepted(self) -> None:
-        """The cloud answered."""
+        """The cloud accepted a request: the next pause starts short again."""
         self._refused_in_a_row = 0
 
     def _refuse_impatient(self) -> None:
         pause = self._paused_until - self._clock.monotonic()
         if pause > self._patience:
             raise Throttled(
-                f"the cloud wants to be left alone for another {pause:.0f} s",
+                f"the cloud asked for a pause, which lasts another {pause:.0f} s",
                 where=f"project {self._project}",
-                advice="nothing is sent until then; raise poll.interval, or ask for a higher limit",
-                status=429,
+                advice="nothing is sent until then; raise poll.interval, or ask the cloud for a higher limit",
+                status=HTTPStatus.TOO_MANY_REQUESTS,
             )
 
     def _spacing(self) -> float:
-        """Seconds between two requests: the slowest of the limits that are kept to, or the usual ones."""
+        """Seconds between two requests: by the strictest of the limits in force and the configured rate."""
         now = self._clock.monotonic()
-        kept = {spacing: until for spacing, until in self._limits.items() if until > now}
-        if self._limits and not kept:
-            log.info("the cloud named no limit for an hour; polling as usual", project_id=self._project)
-        self._limits = kept
-        return max((self._usual, *kept))
+        in_force = {spacing: until for spacing, until in self._limits.items() if until > now}
+        if self._limits and not in_force:
+            log.info(
+                "the cloud named no rate limit for an hour; back to the configured rate",
+                project_id=self._project,
+            )
+        self._limits = in_force
+        return max((self._configured, *in_force))
 
     def _slow_down(self, requests: int, seconds: float) -> None:
         before, spacing = self._spacing(), min(seconds / requests, _LONGEST_PAUSE)
-        if spacing <= self._usual:
+        if spacing <= self._configured:
             return
-        self._limits[spacing] = self._clock.monotonic() + _KEPT
+        self._limits[spacing] = self._clock.monotonic() + _LIMIT_LIFETIME
         if spacing > before:
             log.warning(
-                "the cloud limits the rate of requests; polling this project slower for an hour",
+                "the cloud limits the rate of requests; polling this project at a lower rate for an hour",
                 project_id=self._project,
                 limit=f"{requests} requests in {seconds:g} s",
             )

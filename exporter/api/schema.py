@@ -1,40 +1,40 @@
-"""Every name that goes over the wire, and the shapes of the answers.
+"""Names on the wire: paths, queries, and the fields of the answers.
 
 Source: the API reference page "Obtaining Jobs in a Dedicated Resource Pool", a real answer, and Huawei's SDK
-3.1.219. Fields are only those that are used; everything but `kind` and `items` may be missing.
+3.1.219. Only the fields that are used are listed. Every field but `kind` and `items` may be missing.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 PAGE_LIMIT = 500
-"""Most workloads in one answer."""
+"""Workloads in one answer, at most."""
 
 WORKLOAD_LIST = "WorkloadList"
 """The only `kind` that a listing may have."""
 
 LISTING_QUERY = {"sort": "create_time", "ascend": "true", "limit": str(PAGE_LIMIT)}
-"""Oldest first, so that a new job appends at the end and moves no other."""
+"""Oldest first: a new job is appended at the end and moves no other."""
 
 RENAMED_ACCELERATORS = {
     "huawei.com/ascend-snt3": "huawei.com/ascend-310",
     "huawei.com/ascend-snt9": "huawei.com/ascend-1980",
 }
-"""Older pages and the Terraform provider name the same two cards differently."""
+"""Older pages and the Terraform provider have other names for these two cards."""
 
 DISPLAY_NAME_LABEL = "os.modelarts/name"
 QUEUE_STRATEGY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"
 PLACEMENT_ANNOTATION = "os.modelarts/npu-topology-placement"
-"""16 characters of 0 and 1, one for each card of a node, 1 for an occupied one; the rightmost is card 1."""
+"""16 characters, one for each card of a node: 1 if it is occupied, else 0. The rightmost is card 1."""
 
 NODES_LIMIT = 500
-"""Most nodes in one answer."""
+"""Nodes in one answer, at most."""
 
 POOL_NOT_FOUND = "ModelArts.50015001"
-"""The error code of a 404 that is about the pool, and not about the endpoint."""
+"""The error code of a 404 for an unknown pool. Other 404s are about the endpoint."""
 
 NULL = msgspec.Raw(b"null")
 
@@ -42,7 +42,8 @@ NULL = msgspec.Raw(b"null")
 class WireWorkload(msgspec.Struct, rename="camel", gc=False):
     """One item of a listing, in the types that the reference documents.
 
-    Requirements stay text: thousands of workloads ask for a handful of shapes, and each is understood once.
+    A field that is to be read is added here, and to `Workload` with its derivation in `workloads.py`.
+    `resource_requirement` stays JSON: thousands of workloads share a few requests, and each is parsed once.
     """
 
     uid: str = ""
@@ -67,31 +68,28 @@ class WireWorkload(msgspec.Struct, rename="camel", gc=False):
 Text = str | int | float | None
 Number = int | float | str | None
 
+_LOOSE_TYPES = {str: Text, float | None: Number}
+"""What is accepted in place of a documented type: a bare number as text, a quoted number, null."""
 
-class LooseWorkload(msgspec.Struct, rename="camel", gc=False):
-    """One item of a listing whose texts may be bare numbers or null, and whose numbers may be quoted."""
 
-    uid: Text = None
-    name: Text = None
-    job_name: Text = None
-    job_uuid: Text = msgspec.field(default=None, name="jobUUID")
-    type: Text = None
-    status: Text = None
-    flavor: Text = None
-    priority: Text = None
-    user_name: Text = None
-    gvk: Text = None
-    create_time: Number = None
-    pending_duration: Number = None
-    pending_position: Number = None
-    running_duration: Number = None
-    host_ips: Text = None
-    nodes: list[msgspec.Raw] | None = None
-    resource_requirement: msgspec.Raw = NULL
+def _loosened(field: msgspec.structs.FieldInfo) -> tuple[str, Any, Any]:
+    """A field of `WireWorkload` as one of `LooseWorkload`; other types stay as they are."""
+    default = None if field.type in _LOOSE_TYPES else field.default
+    return (
+        field.name,
+        _LOOSE_TYPES.get(field.type, field.type),
+        msgspec.field(default=default, name=field.encode_name),
+    )
+
+
+WORKLOAD_FIELDS = msgspec.structs.fields(WireWorkload)
+
+LooseWorkload = msgspec.defstruct("LooseWorkload", map(_loosened, WORKLOAD_FIELDS), gc=False)
+"""The fields of `WireWorkload`, whose texts may be bare numbers or null, and whose numbers may be quoted."""
 
 
 class WirePage(msgspec.Struct):
-    """A listing's answer whose items are all of the documented types; the fast way."""
+    """A listing's answer, decoded in one go: the fast path, for items that all have the documented types."""
 
     kind: str = ""
     items: list[WireWorkload] | None = None
@@ -99,7 +97,7 @@ class WirePage(msgspec.Struct):
 
 
 class RawPage(msgspec.Struct):
-    """A listing's answer whose items are looked at one by one."""
+    """A listing's answer whose items are decoded one by one."""
 
     kind: str = ""
     items: list[msgspec.Raw] | None = None
@@ -107,7 +105,7 @@ class RawPage(msgspec.Struct):
 
 
 class WireMetadata(msgspec.Struct):
-    """What identifies a pool or a node, and what is written on it."""
+    """Name, labels and annotations of a pool or a node."""
 
     name: str = ""
     labels: msgspec.Raw = NULL
@@ -115,10 +113,10 @@ class WireMetadata(msgspec.Struct):
 
 
 class WireItem(msgspec.Struct):
-    """One pool of a list, or one node.
+    """A pool or a node in a list.
 
-    What is in its parts is looked at piece by piece: the API's pages and Huawei's SDK do not agree on it, and
-    a part that cannot be read leaves the others as they are.
+    Its parts are decoded one by one, because the API reference and Huawei's SDK disagree about them: a part
+    that cannot be decoded does not affect the others.
     """
 
     metadata: WireMetadata
@@ -128,7 +126,7 @@ class WireItem(msgspec.Struct):
 
 
 class WireListMetadata(msgspec.Struct, rename={"next": "continue"}):
-    """Where a list goes on."""
+    """The cursor of the next answer."""
 
     next: str | None = None
 
@@ -141,7 +139,7 @@ class WireList(msgspec.Struct):
 
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-"""Of workloads; another number makes the whole answer one that is not understood."""
+"""A number of workloads. Any other number makes the whole answer a BadResponse."""
 
 
 class WireCounts(msgspec.Struct):
@@ -174,7 +172,7 @@ def pools_path(project_id: str) -> str:
 
 
 def runtime_path(project_id: str) -> str:
-    """Capacity and allocation of all pools of a project."""
+    """Capacity and allocated resources of all pools of a project."""
     return f"/v2/{project_id}/metrics/runtime/pools"
 
 
@@ -184,5 +182,5 @@ def nodes_path(project_id: str, pool: str) -> str:
 
 
 def statistics_path(project_id: str, pool: str) -> str:
-    """How many workloads a pool has."""
+    """The cloud's own count of a pool's workloads."""
     return f"/v2/{project_id}/statistics/pools/{pool}/workloads"

@@ -1,7 +1,8 @@
-"""The statistics of a pool's workloads -> how many there are, by type and status.
+"""Decodes the cloud's own count of a pool's workloads.
 
 Source: the API reference's "Querying Dedicated Resource Pool Job Statistics" (ShowWorkloadStatistics) and
-Huawei's SDK 3.1.219. Of the nine statuses only some may appear; a total may count more of them than appear.
+Huawei's SDK 3.1.219. An answer may leave out some of the nine statuses, and its total may include
+those left out.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def decode_statistics(body: bytes, *, where: str) -> Mapping[tuple[str, str], int]:
-    """How many workloads by (type, status), of the statuses that appear.
+    """The number of workloads by (type, status), for the statuses in the answer.
 
     Args:
         body: the answer's bytes.
-        where: what was asked, for the error.
+        where: the request, for the error.
 
     Raises:
         BadResponse: it has another shape.

@@ -1,22 +1,25 @@
-"""The bytes of one answer -> one `Page` of workloads.
+"""Decodes one answer of a listing into a `Page` of workloads.
 
-An answer that is not a listing is a BadResponse; one workload that cannot be understood is rejected and
-counted, never the page. A number that nobody can trust is as good as none: a wrong one is worse.
+An answer that is not a listing is a BadResponse. A workload that cannot be decoded is rejected and counted;
+the rest of the page is kept. A number out of its plausible range is dropped: a missing value is better than
+a wrong one.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from exporter.api.json import bounded, without_surrogates
-from exporter.api.label_limits import Labels
-from exporter.api.quantities import Requests
+from exporter.api.label_limits import ListingLabels
+from exporter.api.quantities import RequestCache
 from exporter.api.schema import (
+    WORKLOAD_FIELDS,
     WORKLOAD_LIST,
     LooseWorkload,
     Number,
@@ -25,36 +28,34 @@ from exporter.api.schema import (
     WirePage,
     WireWorkload,
 )
+from exporter.common.clock import MAX_SKEW
 from exporter.common.errors import BadResponse
 from exporter.snapshot.workload import UNKNOWN, WAITING, Workload
-from exporter.transport.http import UNDECODABLE
+from exporter.transport.http import DECODE_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from exporter.snapshot.pool import Rejection
 
 _CENTURY = 100 * 365.25 * 86400.0
-"""Seconds. No duration is longer, where nobody knows how long it can be: it would spoil every sum."""
+"""Seconds. The longest duration that is accepted for a workload whose age is unknown."""
 
 _EARLIEST = 1_420_070_400.0
-"""2015, before there was ModelArts: seconds where there should be milliseconds read as January 1970."""
+"""2015, before ModelArts existed. A time in seconds, read as milliseconds, would be in January 1970."""
 
 _SLACK = 86400.0
-"""Seconds that a workload may seem to have been created ahead of its time, or to have waited longer than it
-is there: the clocks on the way may differ. Beyond a day it is no clock but a mistake."""
+"""Seconds by which a creation may lie in the future, and a duration may exceed the age: clocks may differ.
+More than a day is an error in the data."""
 
-_SKEW = 900.0
-"""Seconds up to which a creation ahead of now is a wait of 0; beyond, nobody knows how long the wait is."""
+_MAX_POSITION = 2**31 - 1
+"""The largest offset that the API accepts."""
 
-_LAST_POSITION = 2**31 - 1
-"""As far as the API's own offsets go."""
-
-_MOST_IN_ALL = 2**53
-"""As far as whole numbers are exact."""
+_MAX_TOTAL = 2**53
+"""The largest range in which a float holds every whole number."""
 
 _NUMERAL = re.compile(r"\s*[+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-9]{1,3})?\s*", re.ASCII)
-"""A number in quotes. Python's own reading takes underscores and every script's digits as well."""
+"""A quoted number. Python's `float` also accepts underscores and the digits of other scripts."""
 
 _page = msgspec.json.Decoder(WirePage)
 _raw_page = msgspec.json.Decoder(RawPage)
@@ -67,12 +68,12 @@ class Page:
     """One answer of a listing.
 
     Attributes:
-        workloads: those that were understood, in the answer's order.
-        count: items in the answer, rejected ones included: how far the listing's offset moves.
-        total: how many match in all; None where the API does not say.
+        workloads: those that could be decoded, in the answer's order.
+        count: items in the answer, including rejected ones: how far the listing's offset moves.
+        total: how many workloads match in all; None if the API does not say.
         rejected: why items were rejected, by their index in the answer.
-        unparsable: the resources whose quantity is in no known form, by the workload's uid.
-        created: Unix seconds of every item, None where unknown: what proves that two pages join.
+        unparsable: the resources whose quantity cannot be parsed, by the workload's uid.
+        created: Unix seconds of every item, None if unknown. They show whether two pages overlap.
     """
 
     workloads: tuple[Workload, ...]
@@ -83,27 +84,27 @@ class Page:
     created: tuple[float | None, ...] = ()
 
 
-def decode_page(body: bytes, *, where: str, now: float, labels: Labels | None = None) -> Page:
-    """Understand one answer.
+def decode_page(body: bytes, *, where: str, now: float, labels: ListingLabels | None = None) -> Page:
+    """Decode one answer.
 
     Args:
         body: the answer's bytes.
-        where: what was asked, for the error.
-        now: Unix seconds; a waiting workload without pendingDuration has waited since its creation
-            (pendingDuration = now - createTime, measured on a real answer; zeros tend to be left out).
-        labels: of the listing that the answer is a part of; None where it is all of it.
+        where: the request, for the error.
+        now: Unix seconds. A waiting workload without pendingDuration has waited since its creation: a real
+            answer had pendingDuration = now - createTime, and this API tends to leave out zeros.
+        labels: shared by all pages of a listing; None if the answer is the whole listing.
 
     Raises:
-        BadResponse: it is no JSON, no WorkloadList, or has no items where it should have some.
+        BadResponse: it is not JSON, not a WorkloadList, or has no items though `total` is not 0.
     """
     try:
         answer: WirePage | RawPage = _page.decode(bounded(body, where))
-    except UNDECODABLE as error:
-        # Perhaps numbers are quoted, or only one item is odd; then only that one shall suffer.
+    except DECODE_ERRORS as error:
+        # Some item does not have the documented types. Decoded one by one, only that item is affected.
         try:
             answer = _raw_page.decode(without_surrogates(body))
-        except (*UNDECODABLE, ValueError):
-            raise _not_a_listing(f"is no readable JSON listing: {_described(body, error)}", where) from error
+        except (*DECODE_ERRORS, ValueError):
+            raise _not_a_listing(f"is not a JSON listing: {_described(body, error)}", where) from error
     if answer.kind != WORKLOAD_LIST:
         raise _not_a_listing(f"has kind {answer.kind[:40]!r} instead of {WORKLOAD_LIST!r}", where)
     total = _total(answer.total)
@@ -111,21 +112,21 @@ def decode_page(body: bytes, *, where: str, now: float, labels: Labels | None = 
         if total != 0:
             raise _not_a_listing("has no items, which is not an empty queue", where)
         return Page((), 0, total)
-    return _understood(answer.items, total, now, labels or Labels())
+    return _page_of(answer.items, total, now, labels or ListingLabels())
 
 
-def _understood(
-    items: Sequence[WireWorkload | msgspec.Raw], total: int | None, now: float, labels: Labels
+def _page_of(
+    items: Sequence[WireWorkload | msgspec.Raw], total: int | None, now: float, labels: ListingLabels
 ) -> Page:
     workloads: list[Workload] = []
     created: list[float | None] = []
     rejected: dict[int, Rejection] = {}
     unparsable: dict[str, tuple[str, ...]] = {}
-    requests, seen = Requests(labels.accelerators), set[str]()
+    requests, seen = RequestCache(labels.accelerators), set[str]()
     for index, item in enumerate(items):
         result = _from_item(item, now, unparsable, labels, requests)
         if isinstance(result, Workload) and result.uid in seen:
-            result = "repeated_uid"  # between two answers it is their overlap, within one it is none
+            result = "repeated_uid"  # two answers may overlap, but a uid occurs once in each
         if isinstance(result, Workload):
             seen.add(result.uid)
             workloads.append(result)
@@ -140,13 +141,13 @@ def _from_item(
     item: WireWorkload | msgspec.Raw,
     now: float,
     unparsable: dict[str, tuple[str, ...]],
-    labels: Labels,
-    requests: Requests,
+    labels: ListingLabels,
+    requests: RequestCache,
 ) -> Workload | Rejection:
     try:
-        wire = item if isinstance(item, WireWorkload) else _tightened(_loose.decode(item))
+        wire = item if isinstance(item, WireWorkload) else _to_documented_types(_loose.decode(item))
         return _from_wire(wire, now, unparsable, labels, requests) if wire.uid else "no_uid"
-    except (*UNDECODABLE, ValueError, OverflowError):
+    except (*DECODE_ERRORS, ValueError, OverflowError):
         raw = bytes(item) if isinstance(item, msgspec.Raw) else b"{"
         return "malformed" if raw.lstrip().startswith(b"{") else "not_an_object"
 
@@ -155,19 +156,19 @@ def _from_wire(
     wire: WireWorkload,
     now: float,
     unparsable: dict[str, tuple[str, ...]],
-    labels: Labels,
-    requests: Requests,
+    labels: ListingLabels,
+    requests: RequestCache,
 ) -> Workload:
-    uid, name, job_name, job_uuid = labels.own(wire.uid, wire.name, wire.job_name, wire.job_uuid)
+    uid, name, job_name, job_uuid = labels.unique(wire.uid, wire.name, wire.job_name, wire.job_uuid)
     created, position = _creation(wire.create_time, now), wire.pending_position
     age = _CENTURY if created is None else now - created
     longest = age + _SLACK
     pending, running = _duration(wire.pending_duration, longest), _duration(wire.running_duration, longest)
-    if pending is None and wire.status in WAITING and -_SKEW <= age < _CENTURY:
+    if pending is None and wire.status in WAITING and -MAX_SKEW <= age < _CENTURY:
         pending = max(0.0, age)
-    (requested, not_understood), sized = requests[bytes(wire.resource_requirement)]
-    if not_understood:
-        unparsable[uid] = not_understood
+    (requested, failed), sized = requests[bytes(wire.resource_requirement)]
+    if failed:
+        unparsable[uid] = failed
     texts = labels.texts
     return Workload(
         uid=uid,
@@ -182,7 +183,7 @@ def _from_wire(
         gvk=texts[wire.gvk],
         created=created,
         pending=pending,
-        position=_whole(position, _LAST_POSITION) if position is not None else None,
+        position=_whole(position, _MAX_POSITION) if position is not None else None,
         running=running,
         cpu_cores=requested.cpu_cores,
         memory_bytes=requested.memory_bytes,
@@ -193,7 +194,7 @@ def _from_wire(
 
 
 def _creation(milliseconds: float | None, now: float) -> float | None:
-    """Unix seconds; None for what is no time in milliseconds, or lies ahead."""
+    """Unix seconds; None for a time that is not in milliseconds, or in the future."""
     if milliseconds is None:
         return None
     seconds = milliseconds / 1000
@@ -201,43 +202,26 @@ def _creation(milliseconds: float | None, now: float) -> float | None:
 
 
 def _duration(seconds: float | None, longest: float) -> float | None:
-    """How long; -1 is how this API says "unknown"."""
-    # JSON knows a -0, and nobody wants to see it.
+    """Seconds; None if missing or out of range, as -1, which is this API's "unknown"."""
+    # Adding 0.0 turns JSON's -0 into 0.
     return seconds + 0.0 if seconds is not None and 0 <= seconds <= longest else None
 
 
 def _nodes(wire: WireWorkload) -> int:
-    """How many nodes it runs on."""
+    """The number of nodes that it runs on."""
     hosts = {host.strip() for host in wire.host_ips.split(",")} - {""}
     return len(hosts) or len(wire.nodes or ())
 
 
-def _tightened(loose: LooseWorkload) -> WireWorkload:
-    """Numbers from text, and text from numbers.
+def _to_documented_types(loose: msgspec.Struct) -> WireWorkload:
+    """Text from numbers, and numbers from text.
 
     Raises:
-        ValueError: text that is no finite number where there should be one.
+        ValueError: a text that is no finite number where there should be one.
         OverflowError: an integer there that is larger than any float.
     """
-    return WireWorkload(
-        uid=_text(loose.uid),
-        name=_text(loose.name),
-        job_name=_text(loose.job_name),
-        job_uuid=_text(loose.job_uuid),
-        type=_text(loose.type),
-        status=_text(loose.status),
-        flavor=_text(loose.flavor),
-        priority=_text(loose.priority),
-        user_name=_text(loose.user_name),
-        gvk=_text(loose.gvk),
-        create_time=_number(loose.create_time),
-        pending_duration=_number(loose.pending_duration),
-        pending_position=_number(loose.pending_position),
-        running_duration=_number(loose.running_duration),
-        host_ips=_text(loose.host_ips),
-        nodes=loose.nodes,
-        resource_requirement=loose.resource_requirement,
-    )
+    values = msgspec.structs.astuple(loose)
+    return WireWorkload(*(convert(value) for convert, value in zip(_CONVERTERS, values, strict=True)))
 
 
 def _text(value: Text) -> str:
@@ -247,10 +231,10 @@ def _text(value: Text) -> str:
 
 
 def _number(value: Number) -> float | None:
-    """The number; None for nothing.
+    """The number; None for null or an empty text.
 
     Raises:
-        ValueError: text that is no finite number.
+        ValueError: a text that is no finite number.
         OverflowError: an integer that is larger than any float.
     """
     if value is None or value == "":
@@ -263,17 +247,23 @@ def _number(value: Number) -> float | None:
     return number
 
 
-def _total(told: msgspec.Raw) -> int | None:
-    """A total that counts nothing is as good as none: it is not promised."""
+_CONVERTERS: tuple[Callable[[Any], Any], ...] = tuple(
+    {str: _text, float | None: _number}.get(field.type, lambda value: value) for field in WORKLOAD_FIELDS
+)
+"""In the order of the fields."""
+
+
+def _total(raw: msgspec.Raw) -> int | None:
+    """The total; None if it is missing or no count, because the API does not promise one."""
     try:
-        total = _number(_one_number.decode(told))
-    except (*UNDECODABLE, ValueError, OverflowError):
+        total = _number(_one_number.decode(raw))
+    except (*DECODE_ERRORS, ValueError, OverflowError):
         return None
-    return None if total is None else _whole(total, _MOST_IN_ALL)
+    return None if total is None else _whole(total, _MAX_TOTAL)
 
 
 def _whole(number: float, most: int) -> int | None:
-    """A count, or a place; None for -1, which is how this API says "unknown", and for what is no count."""
+    """A count or a position; None for -1, which is this API's "unknown", and for what is not a count."""
     return int(number) if 0 <= number <= most and number.is_integer() else None
 
 
@@ -281,8 +271,8 @@ def _not_a_listing(what: str, where: str) -> BadResponse:
     return BadResponse(
         f"the answer {what}",
         where=where,
-        status=200,
-        advice="check that the endpoint is ModelArts and that no proxy or login page answers in its place",
+        status=HTTPStatus.OK,
+        advice="check that the endpoint is ModelArts, and that no proxy or login page answers instead",
     )
 
 

@@ -14,6 +14,11 @@ _monotonic = (
 )
 
 
+MAX_SKEW = 900.0
+"""Seconds by which this machine's clock and the cloud's may differ: API Gateway refuses signatures whose
+date is further off (API Gateway documentation)."""
+
+
 class Clock(Protocol):
     """Time as the program sees it."""
 

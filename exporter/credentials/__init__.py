@@ -1,7 +1,7 @@
-"""Who asks the cloud: where credentials come from, how they are renewed, and how a request bears them.
+"""Credentials: where they come from, how they are renewed, and how requests are authenticated with them.
 
-a source    static, key_files, profile, or renewal over iam, ecs_agency, pod_identity; chain looks for one
--> guard    keeps refused credentials from being locked
--> signing  a key pair signs; a token is sent along
--> authenticator.Authenticator.send: what the api folder uses
+a source      key_files, or renewal over iam, ecs_agency or pod_identity; chain picks one by itself
+-> lockout    sends so few requests with refused credentials that the cloud does not lock them
+-> signing    a key pair signs the request; a token is added to it
+-> authenticator.Authenticator.send: what `exporter.api` calls
 """

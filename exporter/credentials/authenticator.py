@@ -87,12 +87,14 @@ class Authenticator:
         return credential
 
     async def _ask(self, credential: Credential, request: Request, transport: Transport) -> Response:
-        bearing = _Bearing(credential, self._project_id, self._clock, transport)
-        return await self._lockout.send(credential.identity, request, bearing, project_id=self._project_id)
+        authenticating = _AuthenticatingTransport(credential, self._project_id, self._clock, transport)
+        return await self._lockout.send(
+            credential.identity, request, authenticating, project_id=self._project_id
+        )
 
 
-class _Bearing:
-    """A transport that adds the credential last: a signature must not age while the guard makes it wait."""
+class _AuthenticatingTransport:
+    """Adds the credential at the last moment: a signature must not age while `Lockout` delays the request."""
 
     def __init__(self, credential: Credential, project_id: str, clock: Clock, transport: Transport) -> None:
         self._credential = credential

@@ -1,4 +1,4 @@
-"""Where credentials are looked for when the configuration names none."""
+"""The places that are searched for credentials if the configuration has none."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ log = structlog.get_logger(__name__)
 
 
 class DefaultChain:
-    """The first of environment, profile file, pod identity and ECS agency that has something; it stays.
+    """Uses the first place that has credentials: environment, profile file, pod identity, ECS agency.
 
-    A place that has something unusable (half a key pair, an agent that does not answer) is an error and not
-    passed over: what comes next might be somebody else. The ECS agency, the last, counts once it
-    has given keys.
+    The choice is final. A place with unusable credentials (half a key pair, an agent that does not answer) is
+    an error and not skipped, because the next place may belong to another user. The ECS agency is the last
+    place; it is chosen once it has given keys.
 
     Args:
-        environment: the process's.
+        environment: the process's environment variables.
         home: the user's home directory.
-        transport: for pod identity and metadata; one that never uses a proxy.
+        transport: for pod identity and the metadata service; one that never uses a proxy.
         clock: for renewal.
-        metadata: the metadata service.
+        metadata: the address of the metadata service.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class DefaultChain:
 
     @property
     def name(self) -> str:
-        """The chosen place's; before that, all of them."""
+        """The chosen place's name; before the choice, all of them."""
         return self._chosen.name if self._chosen else "environment, profile file, pod identity, ECS agency"
 
     async def credential(self) -> Credential:
-        """From the chosen place; look for one first where none is chosen."""
+        """The chosen place's credential; the first call chooses it."""
         looked_at: list[str] = []
         if self._chosen is None:
-            # Chosen before it is asked: all who come meanwhile share one source and its one request.
+            # Chosen before its first request: concurrent callers share one source and its one request.
             self._chosen = self._find(looked_at)
         if self._chosen is not None:
             return await self._chosen.credential()
@@ -82,12 +82,18 @@ class DefaultChain:
         )
 
     def refused(self, credential: Credential) -> None:
-        """Hand it on to the chosen place."""
+        """Tell the chosen place."""
         if self._chosen is not None:
             self._chosen.refused(credential)
 
     def _find(self, looked_at: list[str]) -> CredentialSource | None:
-        """The first place before the ECS agency that has something; `looked_at` gets why others have not."""
+        """The first place before the ECS agency that has credentials, if any.
+
+        A new place is one line here: its name, and a call that returns a source, or why there is none.
+
+        Args:
+            looked_at: gets the reason of each place that has none.
+        """
         for name, look in (
             (ENVIRONMENT, lambda: environment_keys(self._environment)),
             (PROFILE, lambda: profile_keys(self._environment, self._home)),

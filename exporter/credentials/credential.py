@@ -12,7 +12,7 @@ from exporter.common.secrets import Sealed, Secret, reveal
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the guard knows of a credential or a login: enough to tell it from others, no secret.
+    """What `Lockout` knows of a credential or a login: enough to tell it from others, no secret.
 
     Attributes:
         fingerprint: a hash of this very credential.
@@ -61,7 +61,7 @@ class KeyPair(Sealed):
 
     @property
     def identity(self) -> Identity:
-        """For the guard: another secret or security token is another credential of the same access key."""
+        """For `Lockout`: another secret or security token is another credential of the same access key."""
         key = fingerprint("key", self.access_key)
         return Identity(
             fingerprint(self.access_key, self.secret_key, self.security_token or ""),
@@ -97,7 +97,7 @@ class Token(Sealed):
 
     @property
     def identity(self) -> Identity:
-        """For the guard: refused tokens of one source count together, or new logins would go on for ever."""
+        """For `Lockout`: refused tokens of one source count together, or new logins would go on for ever."""
         own = fingerprint(self.value)
         return Identity(
             own,

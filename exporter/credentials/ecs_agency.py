@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from exporter.common.errors import CredentialsError
 from exporter.credentials.credential import key_pair, usable
-from exporter.credentials.responses import check_server, decoded, unix
+from exporter.credentials.responses import decoded, require_ok, unix
 from exporter.transport.http import Request
 
 if TYPE_CHECKING:
@@ -60,13 +59,13 @@ class EcsAgency:
         url = f"{self._endpoint}/openstack/latest/securitykey"
         request = Request("GET", url, headers, timeout=_TIMEOUT)
         response = await self._transport.send(request)
-        check_server(request, response, self.name)
-        if response.status != HTTPStatus.OK:
-            raise CredentialsError(
-                f"the metadata service gives no keys (HTTP {response.status})",
-                where=self.name,
-                advice="set an agency for Elastic Cloud Server on this machine",
-            )
+        require_ok(
+            request,
+            response,
+            source=self.name,
+            problem="the metadata service gives no keys",
+            advice="set an agency for Elastic Cloud Server on this machine",
+        )
         given = decoded(response, _Answer, self.name).credential
         return key_pair(
             given.access,
@@ -83,10 +82,6 @@ class EcsAgency:
         response = await self._transport.send(request)
         if response.status in _NO_TOKENS:
             return {}
-        check_server(request, response, self.name)
-        if response.status != HTTPStatus.OK:
-            raise CredentialsError(
-                f"the metadata service gives no token (HTTP {response.status})", where=self.name
-            )
+        require_ok(request, response, source=self.name, problem="the metadata service gives no token")
         token = usable("metadata token", response.body.decode(errors="replace"), self.name)
         return {"X-Metadata-Token": token}

@@ -17,7 +17,7 @@ from exporter.common.secrets import redacted
 from exporter.credentials.credential import Identity, Token, fingerprint, usable
 from exporter.credentials.key_files import read_secret
 from exporter.credentials.responses import check_server, decoded, unix
-from exporter.transport.http import UNDECODABLE, Request
+from exporter.transport.http import DECODE_ERRORS, Request
 
 if TYPE_CHECKING:
     from exporter.credentials.lockout import Lockout
@@ -44,7 +44,7 @@ class _RefusalAnswer(msgspec.Struct):
 
 
 class IamLogin:
-    """An issuer of tokens. A refused login goes through the guard like every other refused credential.
+    """An issuer of tokens. A refused login counts in `Lockout` like every other refused credential.
 
     Args:
         endpoint: `https://iam.<region>.myhuaweicloud.com`.
@@ -127,7 +127,7 @@ def _refusal(response: Response, password: str) -> str:
     what = f"IAM refused the login with HTTP {response.status}"
     try:
         answer = msgspec.json.decode(response.body, type=_RefusalAnswer)
-    except UNDECODABLE:
+    except DECODE_ERRORS:
         return what
     message = answer.error.message or answer.error_msg
     # No documentation says that IAM never repeats what it was given.

@@ -1,4 +1,4 @@
-"""How many requests may be under way whose answer may yet be a refusal."""
+"""Limits the requests in flight with one credential, because each may be answered with 401."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from exporter.common.clock import Clock
 
 IN_FLIGHT = 4
-"""Requests under way with one credential. All are refused if it is revoked just then, and a sixth refusal
-locks it: one try is left to find out whether it is good again."""
+"""Requests in flight with one credential. If it is revoked meanwhile, all are refused; the cloud locks it
+at the sixth refusal, so one attempt remains to test it again."""
 
 SETTLED = 1.0
-"""Seconds. A gateway looks at who asks before anything else, so it refuses within them. Who waits longer was
-let in, or gets no answer at all, and does not hold up other projects with the same credential."""
+"""Seconds. A gateway checks credentials first, so a 401 comes within this time. A request that waits longer
+was accepted, or gets no answer; it no longer counts, so that it delays no other project."""
 
 
 class InFlight:
-    """The requests that are under way with one credential; whoever wants to join them waits in line.
+    """The requests in flight with one credential; others wait in order.
 
     Args:
         clock: the time, and waits.
@@ -53,7 +53,7 @@ class InFlight:
             self._ended.set()
 
     def _wait(self) -> float:
-        """Seconds until the oldest of those that fill the slots is settled, if nothing ends before."""
+        """Seconds until the oldest request that counts is settled; 0 if another may be sent now."""
         if len(self._sent) < IN_FLIGHT:
             return 0.0
         return self._sent[-IN_FLIGHT] + SETTLED - self._clock.monotonic()

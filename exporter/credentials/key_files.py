@@ -1,8 +1,7 @@
-"""Key pairs in files, which are read again whenever they change: rotation needs no restart.
+"""Key pairs that an operator wrote: in the configuration, in files, in the environment, in a profile file.
 
-Key pairs that stay as they are while the process runs.
-
-The profile file of Huawei's SDKs: `~/.huaweicloud/credentials`, section `[basic]`.
+Files are read again when they change, so that rotation needs no restart. The profile file is that of
+Huawei's SDKs: `~/.huaweicloud/credentials`, section `[basic]`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from exporter.common.file_version import FileVersion
     from exporter.credentials.credential import Credential, KeyPair
 
-    _Marks = tuple[FileVersion | None, ...]
+    _Versions = tuple[FileVersion | None, ...]
     from collections.abc import Mapping
 
 _ATTEMPTS = 3
@@ -33,9 +32,9 @@ log = structlog.get_logger(__name__)
 
 
 class KeyFiles:
-    """A source over files. A change that cannot be used leaves the last good pair in use.
+    """A source that reads files. After an unusable change the last good pair stays in use.
 
-    Files are looked at before every request. That is one `stat` each, too short to leave the event loop for.
+    Files are checked before every request: one `stat` each, too short to leave the event loop for.
 
     Args:
         name: for people.
@@ -48,12 +47,12 @@ class KeyFiles:
         self._paths = paths
         self._read = read
         self._pair: KeyPair | None = None
-        self._marks: _Marks | None = None
+        self._versions: _Versions | None = None
         self._reported = ""
 
     async def credential(self) -> KeyPair:
         """The pair that the files hold now, or held when they were last good."""
-        if self._pair is None or self._marks != self._marks_now():
+        if self._pair is None or self._versions != self._versions_now():
             try:
                 self._pair = self._reread()
             except CredentialsError as error:
@@ -67,19 +66,19 @@ class KeyFiles:
     def refused(self, credential: Credential) -> None:
         """Read again even if the files look unchanged: a file system's clock is coarse."""
         if credential == self._pair:
-            self._marks = None
+            self._versions = None
 
     def _reread(self) -> KeyPair:
         """Read until nothing changed meanwhile, so that no old half is paired with a new one."""
         for _ in range(_ATTEMPTS):
-            before = self._marks_now()
+            before = self._versions_now()
             pair = self._read()
-            if before == self._marks_now():
-                self._marks = before
+            if before == self._versions_now():
+                self._versions = before
                 return pair
         raise CredentialsError("the files change faster than they can be read", where=self.name)
 
-    def _marks_now(self) -> _Marks:
+    def _versions_now(self) -> _Versions:
         """What changes with each file's content; also when Kubernetes swaps a link on the way to it."""
         return tuple(map(file_version, self._paths))
 

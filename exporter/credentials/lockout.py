@@ -1,10 +1,10 @@
-"""Keeps credentials that the cloud refuses from being locked.
+"""Prevents the cloud from locking credentials that it refuses.
 
 Huawei documents for AK/SK: more than 5 failures in a row lock a key pair for 5 minutes, for everyone who
-uses it. IAM locks users after failed logins in the same spirit. So no sixth refusal may follow within 5
-minutes: few requests are under way at a time (see `InFlight`), every refusal counts, also one that comes
-while the credential is left alone already, and the next try waits until it would be the fifth at most. It is
-the access key that is locked, not one of the secrets tried with it, and the user, whatever the password.
+uses it. IAM locks users after failed logins likewise. So there must be no sixth refusal within 5 minutes:
+few requests are in flight at a time (see `InFlight`), every refusal counts, and the next attempt waits until
+it would be the fifth refusal at most. The cloud locks the access key, whatever the secret, and the user,
+whatever the password, so refusals are counted by access key and by user.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ class _Allowance:
     """What is common to all credentials that the cloud locks together.
 
     Attributes:
-        slots: their requests under way.
+        in_flight: their requests in flight.
         turns: for the probes of all scopes together; in the order of asking, so that no scope waits for
             a second probe of another.
         refusals: when the last ones in a row arrived; monotonic.
     """
 
-    slots: InFlight
+    in_flight: InFlight
     turns: asyncio.Semaphore
     refusals: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_REFUSALS))
 
@@ -102,14 +102,14 @@ class _State:
 
 
 class Lockout:
-    """Sends requests on behalf of credentials; one guard for the whole process.
+    """Sends requests on behalf of credentials; one instance for the whole process.
 
     A credential that has not been accepted yet has one request under way per project, and three in all: many
     pools with one wrong key make at most three failed requests, and a project that is slow or answers
     nothing of use does not hold up another with the same key. A refused credential is left alone for a
-    minute, then 2, 4, 8, at most 15, or longer where a sixth refusal would come within 5 minutes, and tried
-    with one request at a time from then on. A changed secret or password is tried at once as long as that
-    would be no sixth refusal of its key or user either.
+    minute, then 2, 4, 8, at most 15, or longer if a sixth refusal within 5 minutes were possible. From then
+    on it is tried with one request at a time. A changed secret or password is tried at once, unless that
+    could be the sixth refusal of its key or user.
 
     Attributes:
         shared_by: how many exporters are likely to have the same credentials, and to be refused together.
@@ -142,7 +142,7 @@ class Lockout:
         state, scope = self._state_of(identity), _Scope(_origin(request), project_id)
         while True:
             if state.accepted:
-                async with state.allowance.slots.taken():
+                async with state.allowance.in_flight.taken():
                     if state.accepted:  # it may have been refused meanwhile
                         return await self._sent(state, request, transport)
             self._refuse_while_held(state, identity)
@@ -150,7 +150,7 @@ class Lockout:
                 await _concluded(state.probes[scope], request)
                 continue
             with _probing(state, scope):
-                async with state.allowance.turns, state.allowance.slots.taken():
+                async with state.allowance.turns, state.allowance.in_flight.taken():
                     # Another scope's may have been refused meanwhile.
                     self._refuse_while_held(state, identity, own=1)
                     return await self._sent(state, request, transport)
@@ -214,7 +214,7 @@ class Lockout:
         now = self._clock.monotonic()
         # What is under way from before the credential was refused may be refused at any moment.
         refusals = state.allowance.refusals
-        pending = [now] * (state.allowance.slots.under_way - own) if refusals else []
+        pending = [now] * (state.allowance.in_flight.under_way - own) if refusals else []
         remaining = max(state.held_until, self._next_try([*refusals, *pending])) - now
         if remaining > 0:
             refused = "these credentials" if state.held_until else "others of this key or user"
@@ -244,7 +244,7 @@ class Lockout:
         self._states = {
             fingerprint: state
             for fingerprint, state in self._states.items()
-            if now - state.used_at < FORGOTTEN_AFTER or state.allowance.slots.under_way
+            if now - state.used_at < FORGOTTEN_AFTER or state.allowance.in_flight.under_way
         }
         used = {id(state.allowance) for state in self._states.values()}
         self._allowances = {locked: one for locked, one in self._allowances.items() if id(one) in used}

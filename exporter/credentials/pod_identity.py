@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import datetime  # noqa: TC003  (msgspec reads the annotations)
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,7 +14,7 @@ from exporter.common.errors import CredentialsError
 from exporter.credentials.credential import key_pair, usable
 from exporter.credentials.key_files import read_secret
 from exporter.credentials.renewal import RenewedSource
-from exporter.credentials.responses import check_server, decoded, unix
+from exporter.credentials.responses import decoded, require_ok, unix
 from exporter.transport.http import Request
 
 if TYPE_CHECKING:
@@ -65,13 +64,13 @@ class PodIdentity:
         headers = {"Authorization": token, "Content-Type": "application/json"}
         request = Request("POST", self._uri, headers, b"{}", _TIMEOUT)
         response = await self._transport.send(request)
-        check_server(request, response, self.name)
-        if response.status != HTTPStatus.OK:
-            raise CredentialsError(
-                f"the pod identity agent gives no keys (HTTP {response.status})",
-                where=self.name,
-                advice="check the association of the pod's service account with an agency",
-            )
+        require_ok(
+            request,
+            response,
+            source=self.name,
+            problem="the pod identity agent gives no keys",
+            advice="check the association of the pod's service account with an agency",
+        )
         given = decoded(response, _Answer, self.name).credentials
         return key_pair(
             given.access_key_id,

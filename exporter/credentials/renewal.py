@@ -1,4 +1,4 @@
-"""Credentials that end: renewed before they do, by one request at a time."""
+"""Temporary credentials, renewed before they expire, with one request at a time."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from exporter.credentials.credential import Credential
 
 EARLY = 600.0
-"""Seconds before the end at which a new credential is asked for: when the ECS metadata service has one."""
+"""Seconds before expiry at which a credential is renewed: the ECS metadata service has a new one by then."""
 
 PAUSE = 60.0
-"""Seconds between two early renewals when the first gave nothing new."""
+"""Seconds between two attempts to renew early."""
 
 FIRST_RETRY = 10.0
-"""Seconds without a request after a failure that leaves no good credential; every further doubles them."""
+"""Seconds without a request after a failure that leaves no valid credential; doubled by each further one."""
 
 LAST_RETRY = 60.0
-"""Seconds without a request after a failure, at most: what was out of order for hours is used soon after."""
+"""Seconds without a request after a failure, at most, so that a recovery is noticed soon."""
 
 LONGEST_ASKED_FOR = 300.0
-"""Seconds without a request because the issuer asks to be left alone, at most."""
+"""Seconds of the issuer's `Retry-After` that are obeyed, at most."""
 
 log = structlog.get_logger(__name__)
 
@@ -70,11 +70,11 @@ class _Failure:
 
 
 class RenewedSource:
-    """A source that holds an issuer's credential until shortly before its end.
+    """A source that keeps an issuer's credential until shortly before it expires.
 
-    Without a good one, a failure is everybody's answer for 10 s, then 20, 40, at most a minute: each of a
-    hundred pools would otherwise ask again. While the held one is good, a renewal that fails is only
-    logged, and holds up no more than the one request that tried it.
+    Without a valid one, a failure is repeated to every caller for 10 s, then 20, 40, at most 60 s, so that a
+    hundred pools do not each ask again. While the kept one is valid, a failed renewal is only logged, and
+    delays only the request that tried it.
     """
 
     def __init__(self, issuer: Issuer, clock: Clock) -> None:
@@ -162,7 +162,7 @@ class RenewedSource:
     def _keep(self, lease: _Lease, error: PollError) -> None:
         if not lease.reported:
             log.warning(
-                "credentials could not be renewed early, those held are used while they are good",
+                "credentials could not be renewed early; the current ones are used until they expire",
                 source=self.name,
                 problem=str(error),
             )

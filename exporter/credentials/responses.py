@@ -1,40 +1,38 @@
-"""What the services that give credentials have in common in their answers."""
+"""Reads the answers of services that issue credentials: failures, JSON bodies, temporary keys."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from exporter.common.errors import CredentialsError, ServerError, Throttled
-from exporter.transport.http import UNDECODABLE
+from exporter.transport.http import DECODE_ERRORS
 
 if TYPE_CHECKING:
     from exporter.transport.http import Request, Response
 
 _Shape = TypeVar("_Shape")
 
-_TOO_MANY_REQUESTS = 429
-_SERVER_ERROR = 500
-
 
 def decoded(response: Response, shape: type[_Shape], source: str) -> _Shape:
-    """The answer's JSON body in its documented shape.
+    """Decode the answer's JSON body in its documented shape.
 
     Raises:
-        CredentialsError: it has another one.
+        CredentialsError: it has another shape.
     """
     try:
         return msgspec.json.decode(response.body, type=shape)
-    except UNDECODABLE as error:
+    except DECODE_ERRORS as error:
         problem = str(error)
-    # Raised here, not above: what a decoding error carries along may be the credentials.
+    # Raised outside of the except block: the context would hold the decoding error, and so the credentials.
     raise CredentialsError(f"the answer is not the documented one: {problem}", where=source)
 
 
 def check_server(request: Request, response: Response, source: str) -> None:
-    """Tell a service that fails for now from one that refuses.
+    """Raise an error for a temporary failure of the service.
 
     Raises:
         Throttled: 429.
@@ -42,26 +40,47 @@ def check_server(request: Request, response: Response, source: str) -> None:
     """
     request_id = response.headers.get("x-request-id", "")
     what = f"HTTP {response.status} instead of credentials from {request.where}"
-    if response.status == _TOO_MANY_REQUESTS:
-        seconds = response.headers.get("retry-after", "").strip()
+    if response.status == HTTPStatus.TOO_MANY_REQUESTS:
         raise Throttled(
             what,
             where=source,
-            advice="there were too many requests, not only from here perhaps; asked again after a pause",
+            advice="too many requests, perhaps not only from this exporter; repeated after a pause",
             status=response.status,
             request_id=request_id,
-            retry_after=float(seconds) if seconds.isascii() and seconds.isdigit() else None,
+            retry_after=response.retry_after(),
         )
-    if response.status >= _SERVER_ERROR:
+    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise ServerError(
             what,
             where=source,
-            advice="asked again after a pause; if it lasts, check that this is the right address",
+            advice="repeated after a pause; if it persists, check the address",
             status=response.status,
             request_id=request_id,
         )
 
 
+def require_ok(
+    request: Request, response: Response, *, source: str, problem: str, advice: str = ""
+) -> Response:
+    """The answer, if its status is 200.
+
+    Args:
+        request: what was sent.
+        response: its answer.
+        source: the credential source's name.
+        problem: what any other status means: `the metadata service gives no keys`.
+        advice: what to do about it.
+
+    Raises:
+        Throttled, ServerError: see `check_server`.
+        CredentialsError: any other status.
+    """
+    check_server(request, response, source)
+    if response.status != HTTPStatus.OK:
+        raise CredentialsError(f"{problem} (HTTP {response.status})", where=source, advice=advice)
+    return response
+
+
 def unix(moment: datetime) -> float:
-    """Unix seconds; a moment without a zone is in UTC, as everywhere in this API."""
+    """Unix seconds; without a zone the time is in UTC, as everywhere in this API."""
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

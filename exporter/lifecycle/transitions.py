@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from exporter.common.clock import MAX_SKEW
 from exporter.snapshot.workload import FINISHED, UNKNOWN, shared
 
 if TYPE_CHECKING:
@@ -56,12 +57,6 @@ _COMPLETED = "Completed"
 FORGET_AFTER = 86400.0
 """Seconds after which a workload that incomplete listings do not show is forgotten: memory must be
 bounded."""
-SKEW = 900.0
-"""Seconds by which the cloud's clock, which gives the creation times, may differ from ours.
-
-The cloud refuses signatures that are more than 15 minutes off. A pool whose first listings are empty by
-mistake counts up to this much of its past.
-"""
 
 
 class Stage(IntEnum):
@@ -162,7 +157,7 @@ class Times(NamedTuple):
         new_after: a workload not seen before that was created earlier than this, or at an unknown time, was
             there already and only not shown. It is remembered, and nothing is counted.
         first_listed: the first listing of the pool. Likewise for a workload that was created earlier than
-            this by more than `SKEW`.
+            this by more than `MAX_SKEW`.
     """
 
     now: float
@@ -221,7 +216,7 @@ def compare(records: Mapping[str, WorkloadRecord], listing: Listing, times: Time
 def _existed_before(workload: Workload, times: Times) -> bool:
     if workload.created is None:
         return times.new_after > float("-inf")
-    return workload.created < max(times.new_after, times.first_listed - SKEW)
+    return workload.created < max(times.new_after, times.first_listed - MAX_SKEW)
 
 
 def _note_missing(

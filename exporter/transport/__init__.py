@@ -1,1 +1,1 @@
-"""One HTTP request and its whole answer, bounded in time and size."""
+"""One HTTP request and its complete answer, limited in time and size."""

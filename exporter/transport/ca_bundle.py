@@ -1,4 +1,4 @@
-"""Which certificate authorities are trusted: the system's, and those of a file that may change."""
+"""The trusted certificate authorities: the system's, and those of a file that may change."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ log = structlog.get_logger(__name__)
 
 
 class CaBundle:
-    """The system's authorities and those of a file. A change that cannot be used leaves the last good ones.
+    """The system's authorities and those of a file. After an unusable change the previous ones stay trusted.
 
-    The file is looked at before every request.
+    The file is checked for changes before every request.
 
     Args:
         path: certificates in PEM.
@@ -29,20 +29,20 @@ class CaBundle:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._mark = file_version(path)
+        self._version = file_version(path)
         self._context = _trusting(path)
 
     def context(self) -> ssl.SSLContext:
-        """Another one once the file has changed."""
+        """The TLS context; a new one after the file has changed."""
         now = file_version(self._path)
-        if now != self._mark:
-            # Noted first: what cannot be used is told once, and what changes while it is read is read again.
-            self._mark = now
+        if now != self._version:
+            # Recorded before reading: an unusable file is reported once, a change while reading is noticed.
+            self._version = now
             try:
                 self._context = _trusting(self._path)
             except (OSError, ValueError) as error:
                 log.warning(
-                    "ca_file cannot be used, the authorities before it stay trusted",
+                    "ca_file cannot be used; the previous authorities stay trusted",
                     ca_file=str(self._path),
                     problem=str(error),
                 )

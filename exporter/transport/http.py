@@ -1,12 +1,13 @@
-"""One HTTP request and its whole answer, bounded in time and size. Knows nothing of the cloud."""
+"""One HTTP request and its complete answer, limited in time and size. Knows nothing of the cloud."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
 from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
@@ -16,34 +17,34 @@ from yarl import URL
 from exporter.common.errors import BadResponse, ConnectionFailed, RequestTimeout, TlsFailed
 from exporter.common.secrets import Headers, Sealed
 from exporter.transport.ca_bundle import CaBundle
+from exporter.transport.proxy import ProxyChoice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for a body of another shape, in another encoding, or nested too deeply."""
+DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""Raised by msgspec for a body of another shape, in another encoding, or nested too deeply."""
 
 MAX_BODY = 64 * 2**20
-"""Bytes of a decompressed body. A page of 500 workloads is 340 KB; 64 MiB leaves room for any of them."""
+"""Bytes of a decompressed body. A page of 500 workloads has 340 KB."""
 
-_LONGEST_HEADER = 64 * 2**10
-"""IAM's tokens come in a header; with many permissions they outgrow aiohttp's 8 KiB."""
+_MAX_HEADER = 64 * 2**10
+"""Bytes. IAM sends its tokens in a header; with many permissions they exceed aiohttp's limit of 8 KiB."""
 
 _NO_TIMEOUT = aiohttp.ClientTimeout()
 
 
 @dataclass(frozen=True, slots=True)
 class Request(Sealed):
-    """What to send.
+    """A request to send.
 
     Attributes:
-        method: in capitals.
-        url: as it goes on the wire, already percent-encoded: nothing is normalised any more, so that what
-            was signed is what is sent.
-        headers: all of them but the transport's own (Accept-Encoding, Content-Length, Connection).
+        method: in upper case.
+        url: already percent-encoded, and sent as it is, because it has been signed.
+        headers: all but the transport's own (Accept-Encoding, Content-Length, Connection).
         body: bytes; empty for none.
-        timeout: seconds for everything from the connection to the body's last byte.
+        timeout: seconds, from connecting to the last byte of the answer's body.
     """
 
     method: str
@@ -60,13 +61,13 @@ class Request(Sealed):
 
 @dataclass(frozen=True, slots=True)
 class Response(Sealed):
-    """A whole answer.
+    """A complete answer.
 
     Attributes:
         status: HTTP status; redirects are not followed.
-        headers: names in lower case; the last of a repeated one.
+        headers: names in lower case; of a repeated header, the last value.
         body: decompressed.
-        secrets: what was sent to get this answer, and must be in no text that is made of it.
+        secrets: the request's; they must be in no text that quotes the answer.
     """
 
     status: int
@@ -74,17 +75,44 @@ class Response(Sealed):
     body: bytes = field(repr=False)  # and this a key
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
+    @property
+    def date(self) -> float | None:
+        """The `Date` header in Unix seconds, by the server's clock; None if missing or not a date."""
+        return _http_date(self.headers.get("date", ""))
+
+    def retry_after(self, now: float | None = None) -> float | None:
+        """The `Retry-After` header in seconds; None if missing or neither a number nor a date.
+
+        Args:
+            now: Unix seconds. A date is compared with the answer's own `Date`, because this machine's clock
+                may be wrong; `now` is used if there is none.
+        """
+        text = self.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit():
+            return float(text)
+        until, sent = _http_date(text), self.date
+        sent = now if sent is None else sent
+        return None if until is None or sent is None else max(0.0, until - sent)
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):  # not a date, or one that no calendar has
+        return None
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+
 
 class Transport(Protocol):
-    """Sends a request and brings the whole answer, whatever its status.
-
-    Raises:
-        RequestTimeout, ConnectionFailed, TlsFailed: no whole answer.
-        BadResponse: an answer that is no HTTP, or whose body is over the cap.
-    """
+    """Sends requests."""
 
     async def send(self, request: Request) -> Response:
-        """Send it, bring the answer."""
+        """Send a request and return the complete answer, whatever its status.
+
+        Raises:
+            RequestTimeout, ConnectionFailed, TlsFailed: there is no complete answer.
+            BadResponse: the answer is not HTTP, or its body exceeds `MAX_BODY`.
+        """
         ...
 
 
@@ -92,12 +120,11 @@ class HttpTransport:
     """A `Transport` over one aiohttp session with keep-alive.
 
     Args:
-        ca_file: authorities in PEM to trust besides the system's; None for the system's alone. The file is
-            read again when it changes: rotation needs no restart.
-        proxy: `http://host:port` for every https request; None takes HTTPS_PROXY and NO_PROXY. It tunnels
-            (CONNECT), so that it reads nothing. Plain http, which it could read, goes without.
-        direct: never use a proxy, whatever the environment says (for link-local metadata services).
-        connections: at most this many at a time to one host.
+        ca_file: certificate authorities in PEM to trust in addition to the system's. The file is read again
+            when it changes.
+        proxy: see `ProxyChoice.configured`.
+        direct: see `ProxyChoice.direct`; for link-local services such as the metadata service.
+        connections: open connections to one host, at most.
 
     Raises:
         OSError, ssl.SSLError: `ca_file` cannot be read, or holds no certificate.
@@ -111,21 +138,20 @@ class HttpTransport:
         direct: bool = False,
         connections: int = 8,
     ) -> None:
-        self._authorities = None if ca_file is None else CaBundle(ca_file)
+        self._ca_bundle = None if ca_file is None else CaBundle(ca_file)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit_per_host=connections),
             auto_decompress=True,
             cookie_jar=aiohttp.DummyCookieJar(),
-            # Or a ~/.netrc would send its password along. The environment's proxy is looked up here.
+            # With trust_env aiohttp would send the password of a ~/.netrc. For proxies see `ProxyChoice`.
             trust_env=False,
             requote_redirect_url=False,
-            max_field_size=_LONGEST_HEADER,
+            max_field_size=_MAX_HEADER,
         )
-        # aiohttp sends a GET again by itself when a connection breaks, also a new one: twice the requests,
-        # which nobody has paced or counted. Whoever asks knows what to repeat. There is no public switch.
+        # aiohttp repeats a GET by itself when the connection breaks. Such requests would be neither paced nor
+        # counted; the caller decides about retries. There is no public switch.
         self._session._retry_connection = False  # noqa: SLF001  (aiohttp's own test client does the same)
-        self._proxy = proxy
-        self._direct = direct
+        self._proxy = ProxyChoice(proxy, direct)
 
     async def close(self) -> None:
         """Close the connections; no request may follow."""
@@ -135,8 +161,8 @@ class HttpTransport:
         """See `Transport`."""
         url = URL(request.url, encoded=True)
         try:
-            # Not aiohttp's own timeout: where one runs out at the very moment at which the task is cancelled
-            # it takes back both, and a reload would wait for ever for a poll that goes on.
+            # Not aiohttp's own timeout: if it expires at the moment of a cancellation, the cancellation is
+            # lost, and a reload would wait forever for the poll.
             async with (
                 asyncio.timeout(request.timeout),
                 self._session.request(
@@ -145,10 +171,10 @@ class HttpTransport:
                     headers=dict(request.headers),
                     data=request.body or None,
                     allow_redirects=False,
-                    proxy=None if self._direct or url.scheme != "https" else self._proxy or _usual_proxy(url),
-                    # A connection is used again only under the context it was made with, so authorities
-                    # that are no longer trusted take their connections along.
-                    ssl=self._authorities.context() if self._authorities else True,
+                    proxy=self._proxy.proxy_for(url),
+                    # A connection is only reused with the context it was made with, so connections of
+                    # authorities that are no longer trusted are not reused.
+                    ssl=self._ca_bundle.context() if self._ca_bundle else True,
                     timeout=_NO_TIMEOUT,
                 ) as answer,
             ):
@@ -156,15 +182,8 @@ class HttpTransport:
                 headers = Headers({name.lower(): value for name, value in answer.headers.items()})
                 return Response(answer.status, headers, body)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            # From None: what aiohttp says of a broken header quotes it, and it may be a token.
+            # From None: aiohttp's message quotes a broken header, which may be a token.
             raise _translated(error, request) from None
-
-
-def _usual_proxy(url: URL) -> str | None:
-    """What HTTPS_PROXY says, but for the hosts in NO_PROXY; only the kinds that aiohttp can do."""
-    proxy = getproxies().get("https", "")
-    usable = proxy.startswith(("http://", "https://")) and not proxy_bypass(url.host or "")
-    return proxy if usable else None
 
 
 async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:
@@ -183,29 +202,29 @@ async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:
                     advice="check that the endpoint is ModelArts",
                 )
     except aiohttp.ClientPayloadError as error:
-        # The same error as for a body that is cut, which is the connection's fault; this is the answer's.
+        # aiohttp raises the same error for a body that is cut off, which is a connection error.
         if isinstance(error.__cause__, ContentEncodingError):
             raise BadResponse(
-                "the answer cannot be unpacked",
+                "the answer cannot be decompressed",
                 where=where,
                 status=answer.status,
-                advice="check the endpoint, and any proxy on the way to it",
+                advice="check the endpoint, and any proxy in between",
             ) from None
         raise
     return b"".join(chunks)
 
 
 def _translated(error: Exception, request: Request) -> Exception:
-    """Aiohttp's errors, which share bases with the system's, in this program's terms."""
+    """An error of aiohttp or the operating system as a `PollError`."""
     where = request.where
     scheme, _, rest = request.url.partition("://")
     origin = f"{scheme}://{rest.partition('/')[0]}"
     match error:
         case asyncio.TimeoutError():
             return RequestTimeout(
-                f"no whole answer from {origin} within {request.timeout:g} s",
+                f"no complete answer from {origin} within {request.timeout:g} s",
                 where=where,
-                advice="check the endpoint and the way to it, or raise poll.timeout",
+                advice="check the endpoint and the network, or raise poll.timeout",
             )
         case aiohttp.ClientSSLError() | ssl.SSLError():
             return TlsFailed(
@@ -222,13 +241,13 @@ def _translated(error: Exception, request: Request) -> Exception:
             return ConnectionFailed(
                 f"no connection to {origin}, or it broke: {_reason(error)}",
                 where=where,
-                # What an https port does to a plain request: it hangs up without a word.
+                # An https port answers a plain http request by closing the connection.
                 advice="is the endpoint https?"
                 if scheme == "http" and isinstance(error, aiohttp.ServerDisconnectedError)
                 else "check endpoint, name resolution, proxy and firewall",
             )
         case aiohttp.ClientHttpProxyError(status=status):
-            # Without the proxy's own words, which may repeat its password.
+            # The proxy's own message may repeat its password.
             return ConnectionFailed(
                 f"no connection to {origin}: the proxy answers HTTP {status}",
                 where=where,
@@ -242,7 +261,7 @@ def _translated(error: Exception, request: Request) -> Exception:
             )
         case _:
             return BadResponse(
-                f"the answer is no proper HTTP ({type(error).__name__})",
+                f"the answer is not valid HTTP ({type(error).__name__})",
                 where=where,
                 status=getattr(error, "status", 0) or 0,
                 advice="check that the endpoint is ModelArts",
@@ -251,5 +270,5 @@ def _translated(error: Exception, request: Request) -> Exception:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
-        error = error.os_error  # without what we say anyway
+        error = error.os_error  # without the host, which is already named
     return " ".join(str(error).split()) or type(error).__name__  # on one line

@@ -18,7 +18,7 @@ from support.secrecy.canaries import IAM_TOKEN, POD_TOKEN, found_in
 from support.secrecy.places import BEARING, place, serving_as
 from support.wires import transport
 
-from exporter.api.errors import refusal
+from exporter.api.errors import error_for
 from exporter.common.errors import CredentialsError, PollError, TlsFailed
 from exporter.credentials.authenticator import Authenticator
 from exporter.credentials.credential import Token
@@ -54,7 +54,7 @@ async def listing(url: str, http: HttpTransport, _: Path) -> Response:
     clock = FakeClock()
     asking = Authenticator(_Source(), Lockout(clock), "p", clock)
     response = await asking.send(Request("GET", f"{url}/v2/p/pools"), http)
-    raise refusal(response, where="GET x", source="test", now=0.0)
+    raise error_for(response, where="GET x", source="test", now=0.0)
 
 
 async def iam(url: str, http: HttpTransport, _: Path) -> object:

@@ -11,7 +11,7 @@ from support.fakes import NoThread
 
 from exporter.api.capacity import decode_capacities
 from exporter.api.nodes import read_free_cards
-from exporter.api.pools import decode_catalogue
+from exporter.api.pools import decode_pools
 from exporter.api.statistics import decode_statistics
 from exporter.common.errors import BadResponse
 from tools.fuzz import reference
@@ -32,7 +32,7 @@ def lists(data: bytes) -> None:
 
 
 def _catalogue(data: bytes) -> None:
-    pools, items = decode_catalogue(data, where="pools"), _items(data)
+    pools, items = decode_pools(data, where="pools"), _items(data)
     for pool, entry in pools.items():
         assert pool
         assert entry.name

@@ -88,7 +88,7 @@ def free_cards(node: Any) -> dict[str, Fraction]:
     """The free cards of one node, by accelerator; empty where it does not tell."""
     status = _object(node.get("status"))
     whole, _ = requested(_object(status.get("resources")))
-    left, understood = requested(_object(status.get("availableResources")))
+    left, parse_table = requested(_object(status.get("availableResources")))
     names = {name for name in (*whole, *left) if name not in {"cpu", "memory"}}
     told = names & left.keys()
     if status.get("phase", "Available") != "Available":
@@ -99,7 +99,7 @@ def free_cards(node: Any) -> dict[str, Fraction]:
         return {name: max(Fraction(0), whole[name] - placement.count("1")) for name in names}
     if not left:
         return {}
-    return {name: left.get(name, Fraction(0)) for name in names if name in left or understood}
+    return {name: left.get(name, Fraction(0)) for name in names if name in left or parse_table}
 
 
 def counted_nodes(resources: Any) -> dict[tuple[str, str], Fraction]:

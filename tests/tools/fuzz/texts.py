@@ -10,7 +10,7 @@ from math import isclose, isfinite
 import msgspec
 from yarl import URL
 
-from exporter.api.quantities import quantity
+from exporter.api.quantities import parse_quantity
 from exporter.credentials.responses import unix
 from exporter.settings.project import Discover
 from exporter.settings.types import parse_duration, parse_listen_address, parse_url
@@ -23,7 +23,7 @@ def quantities(data: bytes) -> None:
     """Any text as a quantity of any resource is what exact fractions make of it, or None where they are."""
     text = data.decode(errors="replace")
     for resource in ("cpu", "memory", "nvidia.com/gpu"):
-        ours, exact = quantity(text, resource), reference.amount(text, resource)
+        ours, exact = parse_quantity(text, resource), reference.amount(text, resource)
         if ours is None or exact is None:
             # Exactly at the limit the two may round to different sides of it.
             assert (ours is None and exact is None) or isclose(float(exact or ours or 0), reference.MOST)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from math import isclose, isfinite
 from typing import TYPE_CHECKING, Any
 
-from exporter.api.errors import date_of, refusal
+from exporter.api.errors import error_for
 from exporter.api.workloads import decode_page
 from exporter.common.errors import OUTCOMES, AnswerError, BadResponse, Throttled
 from exporter.transport.http import Response
@@ -126,11 +126,11 @@ def refusals(data: bytes) -> None:
     headers = {"retry-after": retry_after.decode("latin-1"), "date": date.decode("latin-1")}
     code = int(status) if status.isdigit() and len(status) == len("404") else 429
     response = Response(code, headers, body)
-    error = refusal(response, where="GET https://cloud/v2", source="a file", now=NOW)
+    error = error_for(response, where="GET https://cloud/v2", source="a file", now=NOW)
     assert isinstance(error, AnswerError)
     assert error.outcome in OUTCOMES
     assert str(error).isprintable()
-    answered = date_of(response)
+    answered = response.date
     assert answered is None or isfinite(answered)
     if isinstance(error, Throttled):
         assert error.retry_after is None or error.retry_after >= 0

@@ -13,7 +13,7 @@ from support.fakes import NoThread
 
 from exporter.api.capacity import decode_capacities
 from exporter.api.nodes import read_free_cards
-from exporter.api.pools import decode_catalogue
+from exporter.api.pools import decode_pools
 from exporter.api.statistics import decode_statistics
 from exporter.api.workloads import decode_page
 from exporter.common.errors import BadResponse
@@ -47,7 +47,7 @@ async def listing(body: bytes) -> Iterator[float | None]:
 
 
 async def pools(body: bytes) -> Iterator[float | None]:
-    entries = decode_catalogue(body, where="GET x").values()
+    entries = decode_pools(body, where="GET x").values()
     return iter([count for entry in entries for count in entry.nodes.values()])
 
 

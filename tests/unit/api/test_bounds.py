@@ -10,11 +10,11 @@ import pytest
 from support.fakes import NoThread
 
 from exporter.api.capacity import decode_capacities
-from exporter.api.errors import refusal
-from exporter.api.json import MOST_ITEMS, MOST_VALUES
-from exporter.api.nodes import MOST_NODES, read_free_cards
+from exporter.api.errors import error_for
+from exporter.api.json import MAX_ITEMS, MAX_VALUES
+from exporter.api.nodes import MAX_NODES, read_free_cards
 from exporter.api.pagination import MOST_PAGES, MOST_WORKLOADS, read_listing
-from exporter.api.pools import decode_catalogue
+from exporter.api.pools import decode_pools
 from exporter.api.statistics import decode_statistics
 from exporter.api.workloads import Page, decode_page
 from exporter.common.errors import BadResponse
@@ -28,7 +28,7 @@ DEEP = 200_000
 
 DECODERS: dict[str, Callable[[bytes], Any]] = {
     "listing": lambda body: decode_page(body, where="GET x", now=0.0),
-    "pools": lambda body: decode_catalogue(body, where="GET x"),
+    "pools": lambda body: decode_pools(body, where="GET x"),
     "runtime": lambda body: decode_capacities(body, where="GET x"),
     "statistics": lambda body: decode_statistics(body, where="GET x"),
 }
@@ -41,8 +41,8 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
         b"[" * DEEP + b"]" * DEEP,
         b'{"kind": "WorkloadList", "items": ' + b"[" * DEEP + b"]" * DEEP + b"}",
         b'{"kind": "WorkloadList", "items": [{"metadata": {"name": "p"}, "x": ' + b'{"a":' * DEEP + b"1",
-        b'{"kind": "WorkloadList", "items": [' + b"{}," * (MOST_VALUES // 2) + b"{}]}",
-        b'{"items": [], "kind": "WorkloadList", "x": [' + b"1," * MOST_VALUES + b"1]}",
+        b'{"kind": "WorkloadList", "items": [' + b"{}," * (MAX_VALUES // 2) + b"{}]}",
+        b'{"items": [], "kind": "WorkloadList", "x": [' + b"1," * MAX_VALUES + b"1]}",
         b'{"kind": "WorkloadList", "items": []} {}',
         b'{"kind": "WorkloadList", "items": []}garbage',
         b'\xef\xbb\xbf{"kind": "WorkloadList", "items": []}',
@@ -64,7 +64,7 @@ def test_a_body_that_is_no_answer_is_a_bad_response(decode: Callable[[bytes], An
 @pytest.mark.parametrize("which", ["pools", "runtime"])
 def test_more_pools_than_anybody_has_are_a_bad_response(which: str) -> None:
     """What was watched before goes on; the alternative is a loop for each of them."""
-    for number, bad in ((MOST_ITEMS, False), (MOST_ITEMS + 1, True)):
+    for number, bad in ((MAX_ITEMS, False), (MAX_ITEMS + 1, True)):
         items = [{"metadata": {"name": f"pool-{index}"}} for index in range(number)]
         body = json.dumps({"items": items}).encode()
         if bad:
@@ -78,13 +78,13 @@ def test_more_pools_than_anybody_has_are_a_bad_response(which: str) -> None:
 def test_a_name_that_is_none_is_left_out(name: str) -> None:
     """It would become a part of addresses that are signed; the pools beside it are there."""
     items = [{"metadata": {"name": one}} for one in (name, "pool-good")]
-    assert [*decode_catalogue(json.dumps({"items": items}).encode(), where="GET x")] == ["pool-good"]
+    assert [*decode_pools(json.dumps({"items": items}).encode(), where="GET x")] == ["pool-good"]
 
 
 def test_a_part_that_cannot_be_read_costs_no_pool_its_place() -> None:
     """A pool with 1e400 nodes is still a pool: discovery goes on to watch it."""
     body = b'{"items": [{"metadata": {"name": "p", "labels": 7}, "spec": [], "status": {"phase": 1e400}}]}'
-    entry = decode_catalogue(body, where="GET x")["p"]
+    entry = decode_pools(body, where="GET x")["p"]
     assert (entry.name, entry.phase, dict(entry.nodes)) == ("p", "", {})
 
 
@@ -117,9 +117,9 @@ async def test_nodes_without_end_are_a_bad_response() -> None:
         nodes = [{"metadata": {"name": f"n{next(numbers)}"}} for _ in range(5000)]
         return json.dumps({"items": nodes, "metadata": {"continue": "more"}}).encode()
 
-    with pytest.raises(BadResponse, match="goes on and on"):
+    with pytest.raises(BadResponse, match="does not end"):
         await read_free_cards(fetch, worker=NoThread(), where="GET x")
-    assert next(numbers) <= MOST_NODES + 5001
+    assert next(numbers) <= MAX_NODES + 5001
 
     async def far(_: str) -> bytes:
         return json.dumps({"items": [], "metadata": {"continue": "c" * 5000}}).encode()
@@ -131,7 +131,7 @@ async def test_nodes_without_end_are_a_bad_response() -> None:
 @pytest.mark.parametrize("body", [b"[" * DEEP, b'{"error_code": "a", "error_msg": "' + b"x" * 2**20 + b'"}'])
 def test_a_refusal_in_a_large_or_deep_body_is_a_refusal(body: bytes) -> None:
     """Its status tells enough."""
-    error = refusal(Response(403, {}, body), where="GET x", source="s", now=0.0)
+    error = error_for(Response(403, {}, body), where="GET x", source="s", now=0.0)
     assert (error.outcome, error.what) == ("forbidden", "HTTP 403")
 
 
@@ -139,7 +139,7 @@ def test_what_the_cloud_says_is_one_short_line() -> None:
     """No line end, escape sequence or right-to-left mark of a refusal reaches a log, a page or a terminal."""
     message = "no\x1b[31m\x00 \u202epool\r\n2026 level=error" + "x" * 9999
     body = json.dumps({"error_code": "A\x07", "error_msg": message}).encode()
-    error = refusal(Response(400, {}, body), where="GET x", source="s", now=0.0)
+    error = error_for(Response(400, {}, body), where="GET x", source="s", now=0.0)
     assert str(error).isprintable()
     assert r"\x1b[31m\x00 \u202epool" in error.explanation
     assert len(error.what) < 500

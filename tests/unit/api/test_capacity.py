@@ -89,5 +89,5 @@ def test_an_odd_pool_costs_nobody_else_his_capacity(odd: Any) -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"items": null}', b'{"items": {}}'], ids=str)
 def test_what_is_no_list_is_an_error(body: bytes) -> None:
     """Nobody's capacity vanishes because of a login page."""
-    with pytest.raises(BadResponse, match="is no readable JSON list"):
+    with pytest.raises(BadResponse, match="is not a list of"):
         decode_capacities(body, where="GET x")

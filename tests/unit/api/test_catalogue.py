@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from exporter.api.pools import decode_catalogue
+from exporter.api.pools import decode_pools
 from exporter.common.errors import BadResponse
 from exporter.snapshot.pool import PoolDescription
 
 
 def decoded(**parts: Any) -> PoolDescription:
     item = {"metadata": {"name": "pool-a"}, **parts}
-    return decode_catalogue(json.dumps({"items": [item]}).encode(), where="GET x")["pool-a"]
+    return decode_pools(json.dumps({"items": [item]}).encode(), where="GET x")["pool-a"]
 
 
 def nodes(**states: Any) -> Any:
@@ -63,22 +63,22 @@ def test_a_group_that_is_not_understood_leaves_all_unknown(group: Any) -> None:
 @pytest.mark.parametrize("body", [b"", b'{"items": null}', b'{"kind": "PoolList"}'], ids=str)
 def test_what_is_no_list_of_pools_is_an_error(body: bytes) -> None:
     """No pool is gone on such evidence."""
-    with pytest.raises(BadResponse, match="is no readable JSON list of pools"):
-        decode_catalogue(body, where="GET x")
+    with pytest.raises(BadResponse, match="is not a list of pools in JSON"):
+        decode_pools(body, where="GET x")
 
 
 def test_a_list_none_of_whose_items_has_a_name_is_no_empty_list() -> None:
     """It would say that every pool is gone; one that is odd among others is only left out."""
     nameless = [{"kind": "?"}, 7, None, {"metadata": {"name": "../../v3/users"}}]
     with pytest.raises(BadResponse, match="none of the 4 items"):
-        decode_catalogue(json.dumps({"items": nameless}).encode(), where="GET x")
+        decode_pools(json.dumps({"items": nameless}).encode(), where="GET x")
     some = json.dumps({"items": [*nameless, {"metadata": {"name": "pool-a"}}]}).encode()
-    assert decode_catalogue(some, where="GET x").keys() == {"pool-a"}
-    assert decode_catalogue(b'{"items": []}', where="GET x") == {}
+    assert decode_pools(some, where="GET x").keys() == {"pool-a"}
+    assert decode_pools(b'{"items": []}', where="GET x") == {}
 
 
 def test_half_a_character_in_a_name_costs_nobody_his_place() -> None:
     """A lone surrogate is spelt out; the other pools do not notice."""
     items = rb'[{"metadata": {"name": "pool-a", "labels": {"os.modelarts/name": "x\ud800y"}}},'
-    pools = decode_catalogue(b'{"items": %s {"metadata": {"name": "pool-b"}}]}' % items, where="GET x")
+    pools = decode_pools(b'{"items": %s {"metadata": {"name": "pool-b"}}]}' % items, where="GET x")
     assert {pool: entry.name for pool, entry in pools.items()} == {"pool-a": r"x\ud800y", "pool-b": "pool-b"}

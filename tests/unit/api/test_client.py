@@ -115,7 +115,7 @@ async def test_the_timeout_covers_the_body(clock: FakeClock, fault: CloudFault) 
     """An answer that never begins and one that never ends are both given up."""
     async with cloud_of(clock, jobs(3), timeout=0.05) as cloud:
         cloud_faults.plant(cloud.simulator, fault)
-        with pytest.raises(RequestTimeout, match=r"no whole answer from .* within 0\.05 s"):
+        with pytest.raises(RequestTimeout, match=r"no complete answer from .* within 0\.05 s"):
             await cloud.client.listing(POOL)
         assert cloud.sample("api_requests_total", endpoint="workloads", code="timeout") == ATTEMPTS
 
@@ -180,7 +180,9 @@ async def test_a_wrong_key_is_refused_once_and_then_held_back(clock: FakeClock) 
             await cloud.client.listing(POOL)
         for _ in range(10):
             clock.advance(5.0)
-            with pytest.raises(CredentialsError, match=r"asked again in .* it said: HTTP 401, APIGW\.0301"):
+            with pytest.raises(
+                CredentialsError, match=r"asked again in .* its answer was HTTP 401, APIGW\.0301"
+            ):
                 await cloud.client.listing(POOL)
         assert cloud.requests() == 1
 
@@ -210,7 +212,7 @@ async def test_the_projects_pools_have_display_names(clock: FakeClock) -> None:
         }
         assert await cloud.client.pools("another workspace") == {}
         cloud_faults.plant(cloud.simulator, cloud_faults.Edited({"items": None}), endpoint="pools")
-        with pytest.raises(BadResponse, match="no readable JSON list of pools"):
+        with pytest.raises(BadResponse, match="is not a list of pools in JSON"):
             await cloud.client.pools("0")
 
 

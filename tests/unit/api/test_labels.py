@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from support.fakes import NoThread
 
 from exporter.api.capacity import decode_capacities
-from exporter.api.label_limits import LONGEST, MOST_KINDS, Labels, label
+from exporter.api.label_limits import MAX_LABEL_BYTES, MAX_VALUES_PER_LABEL, ListingLabels, label
 from exporter.api.nodes import read_free_cards
-from exporter.api.pools import decode_catalogue
+from exporter.api.pools import decode_pools
 from exporter.api.workloads import Page, decode_page
 from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Choice, summarise
@@ -23,7 +23,7 @@ NOW = 1_727_260_000.0
 ODD = [f"kind-{number:05}" for number in range(10_000)]
 
 
-def page_of(items: list[dict[str, Any]], labels: Labels | None = None) -> Page:
+def page_of(items: list[dict[str, Any]], labels: ListingLabels | None = None) -> Page:
     body = json.dumps({"kind": "WorkloadList", "items": items}).encode()
     return decode_page(body, where="GET x", now=NOW, labels=labels)
 
@@ -32,26 +32,26 @@ def page_of(items: list[dict[str, Any]], labels: Labels | None = None) -> Page:
 def test_a_cut_label_is_short_stays_the_same_and_stays_apart(one: str, other: str) -> None:
     """At most so many bytes; cut twice is cut once; two texts that differ differ when they are cut."""
     one, other = (text.encode(errors="replace").decode() for text in (one, other))
-    assert len(label(one).encode()) <= LONGEST
+    assert len(label(one).encode()) <= MAX_LABEL_BYTES
     assert label(label(one)) == label(one)
     assert (label(one) == label(other)) == (one == other)
-    assert (label(one) == one) == (len(one.encode()) <= LONGEST)
+    assert (label(one) == one) == (len(one.encode()) <= MAX_LABEL_BYTES)
 
 
 def test_long_uids_that_begin_alike_are_two_workloads() -> None:
     """They are cut with a mark and told apart by a hash of the whole, and every cut is counted."""
-    labels = Labels()
+    labels = ListingLabels()
     items = [{"uid": "u" * 5000 + end, "userName": "y" * 300, "type": "t" * 300} for end in "ab"]
     first, second = page_of(items, labels).workloads
     assert first.uid != second.uid
     assert "…" in first.uid
-    assert max(len(text.encode()) for text in (first.uid, first.user, first.type)) <= LONGEST
+    assert max(len(text.encode()) for text in (first.uid, first.user, first.type)) <= MAX_LABEL_BYTES
     assert labels.limited == {"length": 6, "kinds": 0}
 
 
 def test_ten_thousand_kinds_become_a_few_and_the_sums_stay_right() -> None:
     """The first kinds are shown, all further ones count as other; documented ones always as themselves."""
-    labels = Labels()
+    labels = ListingLabels()
     items = [
         {"uid": odd, "type": odd, "status": odd, "priority": odd, "resourceRequirement": {"cpu": 1, odd: 2}}
         for odd in ODD
@@ -67,8 +67,8 @@ def test_ten_thousand_kinds_become_a_few_and_the_sums_stay_right() -> None:
     assert sum(summary.workloads.values()) == len(items)
     assert sum(summary.accelerators.values()) == 2 * len(ODD)
     assert summary.workloads[TYPES[0], STATUSES[0]] == 1
-    assert len({kind for kind, _ in summary.workloads}) == len(TYPES) + MOST_KINDS + 1
-    assert summary.limited["kinds"] == 4 * (len(ODD) - MOST_KINDS)
+    assert len({kind for kind, _ in summary.workloads}) == len(TYPES) + MAX_VALUES_PER_LABEL + 1
+    assert summary.limited["kinds"] == 4 * (len(ODD) - MAX_VALUES_PER_LABEL)
     rendered = render_pool(PoolState(PoolKey("r", "p", "pool-a"), listing=listing), Choice("none", 0))
     lines = sum(chunk.plain.count(b"\n") for chunks in rendered.listing_chunks.values() for chunk in chunks)
     assert lines < 3000
@@ -76,8 +76,8 @@ def test_ten_thousand_kinds_become_a_few_and_the_sums_stay_right() -> None:
 
 def test_the_kinds_of_a_first_page_stay_the_same_over_pages() -> None:
     """What got in first keeps its name; so the same poll after poll, for a listing begins with the oldest."""
-    labels = Labels()
-    page_of([{"uid": odd, "status": odd} for odd in ODD[:MOST_KINDS]], labels)
+    labels = ListingLabels()
+    page_of([{"uid": odd, "status": odd} for odd in ODD[:MAX_VALUES_PER_LABEL]], labels)
     [late, early] = page_of([{"uid": "a", "status": "new"}, {"uid": "b", "status": ODD[0]}], labels).workloads
     assert (late.status, early.status) == ("other", ODD[0])
 
@@ -101,7 +101,7 @@ async def test_what_a_pool_has_is_bounded_too() -> None:
     table = {"value": dict.fromkeys(ODD, 2)}
     pool = {"metadata": {"name": "p"}, "table": {"capacity": table, "allocated": table}}
     capacity = decode_capacities(json.dumps({"items": [pool]}).encode(), where="GET x").pools["p"]
-    assert len(capacity.total.accelerators) == MOST_KINDS + 1
+    assert len(capacity.total.accelerators) == MAX_VALUES_PER_LABEL + 1
     assert sum(cards for _, cards in capacity.total.accelerators) == 2 * len(ODD)
     assert set(capacity.free.values()) == {0.0}
 
@@ -111,14 +111,14 @@ async def test_what_a_pool_has_is_bounded_too() -> None:
         return json.dumps({"items": [node]}).encode()
 
     free = (await read_free_cards(fetch, worker=NoThread(), where="GET x")).free
-    assert len(free.total) == MOST_KINDS + 1
+    assert len(free.total) == MAX_VALUES_PER_LABEL + 1
     assert sum(free.total.values()) == 2 * len(ODD)
     assert set(free.most_on_a_node.values()) == {2.0}
 
     groups = [{"flavor": odd, "count": 1} for odd in ODD]
     named = {"labels": {"os.modelarts/name": "n" * 999}, "name": "p"}
     body = json.dumps({"items": [{"metadata": named, "status": {"resources": {"available": groups}}}]})
-    entry = decode_catalogue(body.encode(), where="GET x")["p"]
-    assert len(entry.name.encode()) <= LONGEST
-    assert len({flavor for flavor, _ in entry.nodes}) == MOST_KINDS + 1
+    entry = decode_pools(body.encode(), where="GET x")["p"]
+    assert len(entry.name.encode()) <= MAX_LABEL_BYTES
+    assert len({flavor for flavor, _ in entry.nodes}) == MAX_VALUES_PER_LABEL + 1
     assert sum(entry.nodes.values()) == len(ODD)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.api.quantities import quantity
+from exporter.api.quantities import parse_quantity
 
 GI = 2**30
 
@@ -39,7 +39,7 @@ GI = 2**30
 )
 def test_documented_forms_are_read(value: str | float, resource: str, amount: float) -> None:
     """Each form that some page of the API family documents gives its amount in cores, bytes or cards."""
-    assert quantity(value, resource) == pytest.approx(amount, rel=1e-15)
+    assert parse_quantity(value, resource) == pytest.approx(amount, rel=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_documented_forms_are_read(value: str | float, resource: str, amount: fl
 )
 def test_other_forms_are_unknown(value: str | float) -> None:
     """What is in no documented form is unknown, never 0."""
-    assert quantity(value, "cpu") is None
+    assert parse_quantity(value, "cpu") is None
 
 
 @pytest.mark.parametrize(
@@ -72,17 +72,17 @@ def test_other_forms_are_unknown(value: str | float) -> None:
 )
 def test_a_spoken_unit_of_another_resource_is_unknown(value: str, resource: str) -> None:
     """Cores of memory or bytes of CPU are a misunderstanding, not a quantity."""
-    assert quantity(value, resource) is None
+    assert parse_quantity(value, resource) is None
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), "9e999"])
 def test_what_is_not_finite_is_unknown(value: str | float) -> None:
     """No infinity gets into a sum."""
-    assert quantity(value, "memory") is None
+    assert parse_quantity(value, "memory") is None
 
 
 @given(st.text())
 def test_no_text_crashes(text: str) -> None:
     """Whatever the API sends, the answer is a finite amount of at least 0, or unknown."""
-    amount = quantity(text, "memory")
+    amount = parse_quantity(text, "memory")
     assert amount is None or 0 <= amount < float("inf")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.api.errors import refusal
+from exporter.api.errors import error_for
 from exporter.common.errors import (
     AnswerError,
     BadResponse,
@@ -23,7 +23,7 @@ def refused(status: int, body: str = "", **headers: str) -> AnswerError:
     response = Response(
         status, {name.replace("_", "-"): text for name, text in headers.items()}, body.encode()
     )
-    return refusal(response, where="GET https://x/y", source="the environment", now=NOW)
+    return error_for(response, where="GET https://x/y", source="the environment", now=NOW)
 
 
 @pytest.mark.parametrize(

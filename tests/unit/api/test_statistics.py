@@ -32,7 +32,7 @@ def test_the_documented_example() -> None:
 )
 def test_another_shape_is_an_error(body: bytes) -> None:
     """A count that was not understood is none; it is never 0."""
-    with pytest.raises(BadResponse, match="is no readable JSON statistics"):
+    with pytest.raises(BadResponse, match="is not statistics in JSON"):
         decode_statistics(body, where="GET x")
 
 

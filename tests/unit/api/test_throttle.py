@@ -138,7 +138,7 @@ async def test_who_has_no_patience_is_refused(clock: FakeClock) -> None:
     """A command that somebody waits for says so instead of waiting for half an hour."""
     rate_limiter = RateLimiter("p", requests_per_second=10, concurrency=2, patience=10.0, clock=clock)
     rate_limiter.refused(1800.0, None)
-    with pytest.raises(Throttled, match="left alone for another 1800 s"):
+    with pytest.raises(Throttled, match="lasts another 1800 s"):
         await moments(rate_limiter, clock, 1)
     assert clock.slept == []
 

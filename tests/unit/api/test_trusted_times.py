@@ -10,7 +10,7 @@ import pytest
 from support.cloud import POOL, cloud_of, jobs
 from support.fakes import FakeClock
 
-from exporter.api.clock_skew import CloudTime
+from exporter.api.clock_skew import ClockSkew
 from exporter.api.workloads import decode_page
 from exporter.transport.http import Response
 
@@ -119,18 +119,18 @@ def test_an_amount_that_is_none_costs_the_workload_nothing_else(amount: str) -> 
 )
 def test_the_clouds_clock_is_believed_where_it_is_minutes_off(date: str, ahead: float) -> None:
     """And ours where the answer does not tell, or tells nonsense."""
-    assert CloudTime().ahead(answered(date), NOW, NOW) == ahead
+    assert ClockSkew().ahead(answered(date), NOW, NOW) == ahead
 
 
 @pytest.mark.parametrize("date", ["Thu, 01 Jan 1970 00:00:10 GMT", "Sun, 01 Jan 2090 00:00:00 GMT"])
 def test_a_date_more_than_a_day_off_is_no_clocks(date: str) -> None:
     """A proxy's, or of a machine that woke in 1970: believed, it would be a wait of decades."""
-    assert CloudTime().ahead(answered(date), NOW, NOW) == 0.0
+    assert ClockSkew().ahead(answered(date), NOW, NOW) == 0.0
 
 
 def test_answers_that_contradict_each_other_are_not_believed() -> None:
     """One server of several, an hour behind, shifts nothing; a clock that was set is believed one later."""
-    times = CloudTime()
+    times = ClockSkew()
     right, behind = answered("Wed, 25 Sep 2024 10:26:40 GMT"), answered("Wed, 25 Sep 2024 09:26:40 GMT")
     assert [times.ahead(one, NOW, NOW) for one in (right, behind, right, behind)] == [0.0] * 4
     assert [times.ahead(behind, NOW, NOW) for _ in range(2)] == [3600.0] * 2
@@ -138,7 +138,7 @@ def test_answers_that_contradict_each_other_are_not_believed() -> None:
 
 def test_an_answer_that_took_long_says_nothing_of_the_clock() -> None:
     """Its date lies between sending and receiving: a slow network or a process that stood still."""
-    assert CloudTime().ahead(answered("Wed, 25 Sep 2024 10:26:40 GMT"), NOW - 1800, NOW + 1800) == 0.0
+    assert ClockSkew().ahead(answered("Wed, 25 Sep 2024 10:26:40 GMT"), NOW - 1800, NOW + 1800) == 0.0
 
 
 async def test_a_wrong_clock_of_this_machine_makes_nobody_wait_longer() -> None:

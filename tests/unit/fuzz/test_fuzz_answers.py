@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tools.fuzz import reference
 from tools.fuzz.wire import NOW, listing
 
-from exporter.api.quantities import quantity
+from exporter.api.quantities import parse_quantity
 from exporter.api.workloads import decode_page
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
@@ -84,6 +84,6 @@ def test_every_spelling_of_a_quantity_is_what_fractions_make_of_it(
 ) -> None:
     """A documented form is understood to the last digit that a float has; any other is None."""
     exact = reference.amount(number + unit, resource)
-    ours = quantity(number + unit, resource)
+    ours = parse_quantity(number + unit, resource)
     assert (ours is None) == (exact is None)
     assert ours is None or exact is None or ours == float(exact)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.common.clock import MAX_SKEW
 from exporter.lifecycle.pool_history import PoolHistory
-from exporter.lifecycle.transitions import FORGET_AFTER, SKEW, Created, Event, Finished, Requeued, Started
+from exporter.lifecycle.transitions import FORGET_AFTER, Created, Event, Finished, Requeued, Started
 from exporter.snapshot.pool import Listing
 from exporter.snapshot.workload import FINISHED, STATUSES, WAITING, Workload
 
@@ -184,7 +185,7 @@ def test_what_an_incomplete_listing_shows_again_was_never_missing() -> None:
 
 def test_a_first_listing_that_is_empty_by_mistake_makes_nobody_new() -> None:
     """Who is older than it was only not shown; what happens to them from then on counts, and who is new."""
-    old = {"created": NOW - SKEW - 1, "pending": 90.0}
+    old = {"created": NOW - MAX_SKEW - 1, "pending": 90.0}
     pool = Watched(Listing(()))
     assert pool.lists(job("Running", "a", running=9e5, **old), job("Queue", "b", **old)) == []
     assert pool.lists(
@@ -197,7 +198,7 @@ def test_a_first_listing_that_is_empty_by_mistake_makes_nobody_new() -> None:
 def test_clocks_that_differ_lose_nobody() -> None:
     """The cloud's may be behind ours by as much as it lets a signature pass."""
     pool = Watched(Listing(()))
-    assert pool.lists(job("Queue", created=NOW + 30 - SKEW)) == [CREATED]
+    assert pool.lists(job("Queue", created=NOW + 30 - MAX_SKEW)) == [CREATED]
 
 
 def test_a_clock_that_was_ahead_at_the_first_listing_is_soon_forgiven() -> None:

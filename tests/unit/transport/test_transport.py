@@ -98,7 +98,7 @@ async def test_a_corrupt_body_is_the_answers_fault_and_says_so() -> None:
         raw_server(GZIP + b"Content-Length: %d\r\n\r\n" % len(packed) + packed) as url,
         transport() as http,
     ):
-        with pytest.raises(BadResponse, match="the answer cannot be unpacked") as caught:
+        with pytest.raises(BadResponse, match="the answer cannot be decompressed") as caught:
             await http.send(Request("GET", url))
     assert caught.value.status == 200
 
