@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.app.secret_files import Exposures
-from exporter.app.wiring import Fetching, choice, serving, thresholds
+from exporter.app.wiring import Fetching, detail, serving, thresholds
 from exporter.common.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -115,9 +115,9 @@ class Daemon:
         if any(getattr(settings, name) != getattr(self._settings, name) for name in fixed):
             log.warning("changes of web, log and state take effect at the next start")
         self._settings, self._fetching = settings, fetching
-        self._renderer.choice = choice(settings.workloads)
+        self._renderer.detail = detail(settings.workloads)
         self._renderer.thresholds = thresholds(settings.alerts)
-        self._around.self_metrics.tell_shard(settings.shard.index, settings.shard.total)
+        self._around.self_metrics.set_shard(settings.shard.index, settings.shard.total)
         if self._generation is not None:
             self._generation.cancel()
             await asyncio.wait((self._generation,))

@@ -14,7 +14,7 @@ from exporter.common.errors import ConfigurationError
 from exporter.credentials.authenticator import Authenticator
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.renderer import Renderer
-from exporter.metrics.summary import Choice
+from exporter.metrics.summary import Detail
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.project import ProjectPoller
@@ -167,7 +167,7 @@ class Fetching:
                 around.lockout,
                 project.project_id,
                 around.clock,
-                lambda credential: around.self_metrics.tell_expiry(
+                lambda credential: around.self_metrics.set_credentials_expiry(
                     project.region, project.project_id, credential.expires_at
                 ),
             ),
@@ -222,22 +222,22 @@ class Fetching:
 
 def serving(settings: Settings, around: Surroundings) -> tuple[Renderer, Exposition]:
     """The serving side: what makes text of the pools' states, and what joins it."""
-    around.self_metrics.tell_shard(settings.shard.index, settings.shard.total)
+    around.self_metrics.set_shard(settings.shard.index, settings.shard.total)
     renderer = Renderer(
         around.store,
         clock=around.clock,
         self_metrics=around.self_metrics,
         worker=around.worker,
-        choice=choice(settings.workloads),
+        detail=detail(settings.workloads),
         thresholds=thresholds(settings.alerts),
     )
     return renderer, Exposition(renderer, around.self_metrics.registry, clock=around.clock)
 
 
-def choice(workloads: Workloads) -> Choice:
+def detail(workloads: Workloads) -> Detail:
     """How much detail is shown."""
     users = workloads.user_limit if workloads.user_metrics else None
-    return Choice(workloads.series, workloads.limit, users)
+    return Detail(workloads.series, workloads.limit, users)
 
 
 def thresholds(alerts: Alerts) -> Thresholds:

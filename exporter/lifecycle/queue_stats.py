@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from msgspec.structs import replace as replace_in
 
-from exporter.snapshot.workload import PASSING
+from exporter.snapshot.workload import TRANSITIONAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -142,7 +142,7 @@ def passing(workloads: Iterable[Workload], before: Mapping[str, tuple[str, float
     found: Passing = {}
     for workload in workloads:
         status = workload.status
-        if status in PASSING:
+        if status in TRANSITIONAL:
             known = before.get(workload.uid)
             found[workload.uid] = known if known is not None and known[0] == status else (status, moment)
     return found

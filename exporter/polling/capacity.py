@@ -110,7 +110,7 @@ class CapacityPoller:
         if self._watched():
             self._report(question, await question.read())
         else:
-            self.self_metrics.tell_capacity(self.region, self.project_id, up=None)
+            self.self_metrics.set_capacity_up(self.region, self.project_id, up=None)
 
     def _watched(self) -> list[PoolKey]:
         return self.store.pools_of(self.region, self.project_id)
@@ -167,7 +167,7 @@ class CapacityPoller:
         """Say when something cannot be had any more, or can again."""
         before, question.outcome = question.outcome, error.outcome if error else "ok"
         up = all(other.outcome == "ok" for other in self._questions)
-        self.self_metrics.tell_capacity(self.region, self.project_id, up=up)
+        self.self_metrics.set_capacity_up(self.region, self.project_id, up=up)
         if question.outcome == before:
             return
         report = log.bind(region=self.region, project_id=self.project_id, outcome=question.outcome)

@@ -183,8 +183,8 @@ class ProjectPoller:
         fresh_until = self.clock.monotonic() + lifetime(self.stale_after, asked_every)
         for key in self._watched():
             entry, state = self._catalogue.get(key.pool), self.store.states[key]
-            if entry is not None and (state.entry is None or state.entry.value is not entry):
-                self.store.publish(replace(state, name=entry.name, entry=Expiring(entry, fresh_until)))
+            if entry is not None and (state.description is None or state.description.value is not entry):
+                self.store.publish(replace(state, name=entry.name, description=Expiring(entry, fresh_until)))
 
     def _watched(self) -> list[PoolKey]:
         """The project's pools in the store, also those that were watched before a reload."""

@@ -109,7 +109,7 @@ class Pace:
         """From now on there are so many pools to poll."""
         self._pools = pools
         target = self.interval if pools else None
-        self.self_metrics.tell_pace(self.region, self.project_id, target=target)
+        self.self_metrics.set_poll_interval(self.region, self.project_id, target=target)
         self._judge()
 
     def note(self, seconds: float) -> None:
@@ -118,7 +118,9 @@ class Pace:
         Only of pools that are read: one that fails is late too, and says so itself.
         """
         self._mean += (seconds - self._mean) / (ROUNDS * max(1, self._pools))
-        self.self_metrics.tell_pace(self.region, self.project_id, target=self.interval, mean=self._mean)
+        self.self_metrics.set_poll_interval(
+            self.region, self.project_id, target=self.interval, mean=self._mean
+        )
         self._judge()
 
     def excess(self, pools: int) -> str | None:

@@ -13,7 +13,7 @@ import pytest
 from support.programs import program, promtool_findings
 from support.running import running_demo, running_prometheus
 
-from exporter.metrics.families.pool import FAMILIES
+from exporter.metrics.groups import FAMILIES
 from exporter.self_metrics import PREFIX
 
 if TYPE_CHECKING:

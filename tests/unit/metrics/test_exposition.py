@@ -19,9 +19,9 @@ from support.supply import supply
 from exporter.lifecycle.counting import add
 from exporter.lifecycle.transitions import Started
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.families.pool import FAMILIES
+from exporter.metrics.groups import FAMILIES
 from exporter.metrics.renderer import Renderer
-from exporter.metrics.summary import Choice
+from exporter.metrics.summary import Detail
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.counters import Throughput
@@ -82,7 +82,7 @@ class Scraped:
             clock=clock,
             self_metrics=self.self_metrics,
             worker=NoThread(),
-            choice=Choice("all", 100, users=5),
+            detail=Detail("all", 100, users=5),
             thresholds=Thresholds((Rule(None, {("train", "default"): 14400.0}),)),
         )
         self.exposition = Exposition(self.renderer, self.self_metrics.registry, clock=clock)

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.shown import IDENTITY, JOB, KEY, PASSED, RUNNING, SERVICE, WAITING, exposition, state
 
 from exporter.metrics.pool_text import render_pool
-from exporter.metrics.summary import Choice, SeriesOf
+from exporter.metrics.summary import Detail, SeriesOf
 from exporter.snapshot.pool import PoolState
 from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload
 
@@ -215,9 +215,11 @@ def test_which_workloads_get_series(series: SeriesOf, uids: list[str]) -> None:
         Workload(uid="f2", status="Completed", created=2.0),
     )
     for limit in range(len(uids) + 1):
-        rendered = render_pool(pool, Choice(series, limit))
+        rendered = render_pool(pool, Detail(series, limit))
         assert rendered.summary is not None
-        assert [workload.uid for workload in rendered.summary.chosen] == sorted(uids[:limit], key=order.index)
+        assert [workload.uid for workload in rendered.summary.selected] == sorted(
+            uids[:limit], key=order.index
+        )
         assert rendered.summary.omitted == len(uids) - limit
 
 
