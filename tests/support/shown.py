@@ -16,7 +16,6 @@ from support.supply import supply
 KEY = PoolKey("cn-north-4", "0123456789abcdef0123456789abcdef", "pool-a")
 IDENTITY = 'region="cn-north-4",project_id="0123456789abcdef0123456789abcdef",pool="pool-a"'
 JOB = f'{IDENTITY},uid="u1",job_name="train llm",type="train"'
-SERVICE = f'{IDENTITY},uid="u2",job_name="serve",type="infer"'
 
 WAITING = Workload(
     uid="u1",
