@@ -1,13 +1,14 @@
-"""What the exporter counts about itself: one declared metric each, in a registry of its own.
+"""What the exporter measures about itself: one declared entry for each metric, in a registry of its own.
 
-The only mutable metrics in the program. The pools' families are not here: they are made from snapshots
-(see `exporter.metrics.families.pool`).
+These are the only mutable metrics of the program. The families of pools and workloads are not here; they are
+made from snapshots (`exporter.metrics.groups`).
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
 
 from prometheus_client import (
     CollectorRegistry,
@@ -28,202 +29,250 @@ from exporter.snapshot.workload import OTHER, RESOURCES
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-# A `_created` series beside every counter doubles the series and is used by nobody who scrapes this.
+# A `_created` series beside every counter would double the series, and the other metrics have none.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 PREFIX = "modelarts_exporter_"
 
+Metric = TypeVar("Metric", Counter, Gauge, Histogram)
+
+_PROJECT = ("region", "project_id")
+
+
+@dataclass(frozen=True)
+class SelfMetric(Generic[Metric]):
+    """The declaration of a metric; as an attribute of a `SelfMetrics` object, it is the metric itself.
+
+    Attributes:
+        metric_type: Counter, Gauge or Histogram.
+        name: as in the exposition, without `PREFIX`.
+        help: one sentence, with the unit where the name does not say it.
+        labels: its labels.
+        buckets: the upper bounds of a histogram.
+        zeros: label values whose samples are there with 0 from the start. For closed sets: `rate()` sees the
+            first event only if there was a 0 before.
+    """
+
+    metric_type: type[Metric]
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+    zeros: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """Its type in the exposition: counter, gauge or histogram."""
+        return self.metric_type.__name__.lower()
+
+    def create(self, registry: CollectorRegistry) -> Metric:
+        """Make the metric, and register it."""
+        options: dict[str, Any] = {"buckets": self.buckets} if self.buckets else {}
+        metric = self.metric_type(PREFIX + self.name, self.help, self.labels, registry=registry, **options)
+        for value in self.zeros:
+            metric.labels(value)
+        return metric
+
+    @overload
+    def __get__(self, owner: None, _: type[SelfMetrics]) -> SelfMetric[Metric]: ...
+
+    @overload
+    def __get__(self, owner: SelfMetrics, _: type[SelfMetrics]) -> Metric: ...
+
+    def __get__(self, owner: SelfMetrics | None, _: type[SelfMetrics]) -> SelfMetric[Metric] | Metric:
+        return self if owner is None else owner.metrics[self.name]
+
 
 class SelfMetrics:
-    """The exporter's own metrics, and the registry that holds them."""
+    """The exporter's own metrics, and the registry that holds them.
+
+    Attributes:
+        registry: also has the usual `process_*` and `python_*` metrics.
+        metrics: by name without `PREFIX`.
+    """
+
+    build_info = SelfMetric(Gauge, "build_info", "1; the version that runs.", ("version",))
+    shard = SelfMetric(
+        Gauge,
+        "shard",
+        "How many exporters share the pools (shard.total); 1 where they are not shared. index is which "
+        "of them this one is, from 0 on.",
+        ("index",),
+    )
+    poll_duration = SelfMetric(
+        Histogram,
+        "poll_duration_seconds",
+        "How long polls of one pool took, all pages, waits and retries included.",
+        buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+    )
+    api_requests = SelfMetric(
+        Counter,
+        "api_requests_total",
+        "Requests sent to the cloud, by endpoint and HTTP status; "
+        "where no proper answer came, code is timeout, connection, tls or bad_response.",
+        ("endpoint", "code"),
+    )
+    api_request_duration = SelfMetric(
+        Histogram,
+        "api_request_duration_seconds",
+        "How long single requests to the cloud took, the answer's body included.",
+        ("endpoint",),
+        buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    )
+    api_retries = SelfMetric(
+        Counter,
+        "api_retries_total",
+        "Requests sent again, by why.",
+        ("reason",),
+        zeros=tuple(outcome for outcome in OUTCOMES if outcome not in {"ok", "incomplete"}),
+    )
+    workloads_rejected = SelfMetric(
+        Counter,
+        "workloads_rejected_total",
+        "Workloads that the API listed and that could not be understood, by why; counted nowhere else.",
+        ("reason",),
+        zeros=get_args(Rejection),
+    )
+    quantities_unparsable = SelfMetric(
+        Counter,
+        "quantities_unparsable_total",
+        "Quantities in no known form, requested or of a pool, by resource (an undocumented accelerator "
+        "is other); they are left out of sums.",
+        ("resource",),
+        zeros=(*RESOURCES, OTHER),
+    )
+    credentials_expiry = SelfMetric(
+        Gauge,
+        "credentials_expiry_timestamp_seconds",
+        "When the credentials in use end, for those that do. Renewed before, where that is possible.",
+        _PROJECT,
+    )
+    discovery_up = SelfMetric(
+        Gauge,
+        "discovery_up",
+        "1 if a project's pools could be listed the last time, else 0; for projects with discover.",
+        _PROJECT,
+    )
+    pools = SelfMetric(
+        Gauge,
+        "pools",
+        "Pools that this exporter watches; 0 where discover finds none, or all are other shards'.",
+        _PROJECT,
+    )
+    poll_interval = SelfMetric(
+        Gauge,
+        "poll_interval_seconds",
+        "How long after one another a project's pools are read: the mean over all pools and their last "
+        "ten polls or so, but for those that failed.",
+        _PROJECT,
+    )
+    poll_interval_target = SelfMetric(
+        Gauge,
+        "poll_interval_target_seconds",
+        "How long after one another they are to be read: poll.interval.",
+        _PROJECT,
+    )
+    pools_discovered = SelfMetric(
+        Counter,
+        "pools_discovered_total",
+        "Pools that discover found, those at the start included.",
+        _PROJECT,
+    )
+    pools_gone = SelfMetric(
+        Counter,
+        "pools_gone_total",
+        "Pools that discover does not find any more.",
+        _PROJECT,
+    )
+    capacity_up = SelfMetric(
+        Gauge,
+        "capacity_up",
+        "1 if the capacities of a project's pools could be read the last time, else 0; absent where "
+        "capacity.read is none, or no pool of the project is watched here.",
+        _PROJECT,
+    )
+    config_last_reload_successful = SelfMetric(
+        Gauge,
+        "config_last_reload_successful",
+        "1 if the configuration was read the last time without a problem, else 0 and the old one holds.",
+    )
+    web_config_last_reload_successful = SelfMetric(
+        Gauge,
+        "web_config_last_reload_successful",
+        "1 if the web configuration (--web.config.file) and the files that it names were taken up when "
+        "they were last read, else 0 and the old one holds; 1 where there is none.",
+    )
+    config_last_reload_success_timestamp = SelfMetric(
+        Gauge,
+        "config_last_reload_success_timestamp_seconds",
+        "When the configuration in use was read.",
+    )
+    state_writes = SelfMetric(
+        Counter,
+        "state_writes_total",
+        "Writes to the file of state.path, by whether they succeeded (ok, failed); after a failed one a "
+        "restart loses what was counted since the last good one.",
+        ("outcome",),
+        zeros=("ok", "failed"),
+    )
+    render_duration = SelfMetric(
+        Histogram,
+        "render_duration_seconds",
+        "How long it took to turn one pool's snapshot into its exposition text, plain and compressed.",
+        buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+    )
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry(auto_describe=True)
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        GCCollector(registry=registry)
-        self.build_info = Gauge(
-            PREFIX + "build_info", "1; the version that runs.", ["version"], registry=registry
-        )
+        self.registry = CollectorRegistry(auto_describe=True)
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self.metrics = {declared.name: declared.create(self.registry) for declared in self.declared()}
         self.build_info.labels(__version__).set(1)
-        self.shard = Gauge(
-            PREFIX + "shard",
-            "How many exporters share the pools (shard.total); 1 where they are not shared. index is which "
-            "of them this one is, from 0 on.",
-            ["index"],
-            registry=registry,
-        )
-        self.poll_duration = Histogram(
-            PREFIX + "poll_duration_seconds",
-            "How long polls of one pool took, all pages, waits and retries included.",
-            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
-            registry=registry,
-        )
-        self.api_requests = Counter(
-            PREFIX + "api_requests_total",
-            "Requests sent to the cloud, by endpoint and HTTP status; "
-            "where no proper answer came, code is timeout, connection, tls or bad_response.",
-            ["endpoint", "code"],
-            registry=registry,
-        )
-        self.api_request_duration = Histogram(
-            PREFIX + "api_request_duration_seconds",
-            "How long single requests to the cloud took, the answer's body included.",
-            ["endpoint"],
-            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
-            registry=registry,
-        )
-        self.api_retries = Counter(
-            PREFIX + "api_retries_total", "Requests sent again, by why.", ["reason"], registry=registry
-        )
-        self.workloads_rejected = Counter(
-            PREFIX + "workloads_rejected_total",
-            "Workloads that the API listed and that could not be understood, by why; counted nowhere else.",
-            ["reason"],
-            registry=registry,
-        )
-        self.quantities_unparsable = Counter(
-            PREFIX + "quantities_unparsable_total",
-            "Quantities in no known form, requested or of a pool, by resource (an undocumented accelerator "
-            "is other); they are left out of sums.",
-            ["resource"],
-            registry=registry,
-        )
-        self.credentials_expiry = Gauge(
-            PREFIX + "credentials_expiry_timestamp_seconds",
-            "When the credentials in use end, for those that do. Renewed before, where that is possible.",
-            ["region", "project_id"],
-            registry=registry,
-        )
-        self.discovery_up = Gauge(
-            PREFIX + "discovery_up",
-            "1 if a project's pools could be listed the last time, else 0; for projects with discover.",
-            ["region", "project_id"],
-            registry=registry,
-        )
-        self.pools = Gauge(
-            PREFIX + "pools",
-            "Pools that this exporter watches; 0 where discover finds none, or all are other shards'.",
-            ["region", "project_id"],
-            registry=registry,
-        )
-        self.poll_interval = Gauge(
-            PREFIX + "poll_interval_seconds",
-            "How long after one another a project's pools are read: the mean over all pools and their last "
-            "ten polls or so, but for those that failed.",
-            ["region", "project_id"],
-            registry=registry,
-        )
-        self.poll_interval_target = Gauge(
-            PREFIX + "poll_interval_target_seconds",
-            "How long after one another they are to be read: poll.interval.",
-            ["region", "project_id"],
-            registry=registry,
-        )
-        self.pools_discovered = Counter(
-            PREFIX + "pools_discovered_total",
-            "Pools that discover found, those at the start included.",
-            ["region", "project_id"],
-            registry=registry,
-        )
-        self.pools_gone = Counter(
-            PREFIX + "pools_gone_total",
-            "Pools that discover does not find any more.",
-            ["region", "project_id"],
-            registry=registry,
-        )
-        self.capacity_up = Gauge(
-            PREFIX + "capacity_up",
-            "1 if the capacities of a project's pools could be read the last time, else 0; absent where "
-            "capacity.read is none, or no pool of the project is watched here.",
-            ["region", "project_id"],
-            registry=registry,
-        )
-        self.config_last_reload_successful = Gauge(
-            PREFIX + "config_last_reload_successful",
-            "1 if the configuration was read the last time without a problem, else 0 and the old one holds.",
-            registry=registry,
-        )
-        self.web_config_last_reload_successful = Gauge(
-            PREFIX + "web_config_last_reload_successful",
-            "1 if the web configuration (--web.config.file) and the files that it names were taken up when "
-            "they were last read, else 0 and the old one holds; 1 where there is none.",
-            registry=registry,
-        )
         self.web_config_last_reload_successful.set(1)
-        self.config_last_reload_success_timestamp = Gauge(
-            PREFIX + "config_last_reload_success_timestamp_seconds",
-            "When the configuration in use was read.",
-            registry=registry,
-        )
-        self.state_writes = Counter(
-            PREFIX + "state_writes_total",
-            "Writes to the file of state.path, by whether they succeeded (ok, failed); after a failed one a "
-            "restart loses what was counted since the last good one.",
-            ["outcome"],
-            registry=registry,
-        )
-        self.render_duration = Histogram(
-            PREFIX + "render_duration_seconds",
-            "How long it took to turn one pool's snapshot into its exposition text, plain and compressed.",
-            buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
-            registry=registry,
-        )
-        self._begin_at_0()
 
-    def _begin_at_0(self) -> None:
-        """Make the samples of closed sets: a rate knows of a first event only where there was a 0 before."""
-        for reason in OUTCOMES:
-            if reason not in {"ok", "incomplete"}:
-                self.api_retries.labels(reason)
-        for written in ("ok", "failed"):
-            self.state_writes.labels(written)
-        for rejection in get_args(Rejection):
-            self.workloads_rejected.labels(rejection)
-        for resource in (*RESOURCES, OTHER):
-            self.quantities_unparsable.labels(resource)
+    @classmethod
+    def declared(cls) -> tuple[SelfMetric[Any], ...]:
+        """All declarations, in the order of the exposition."""
+        return tuple(one for one in vars(cls).values() if isinstance(one, SelfMetric))
 
-    def tell_shard(self, index: int, total: int) -> None:
-        """Say which shard this is from now on."""
+    def set_shard(self, index: int, total: int) -> None:
+        """Set which shard this exporter is, and of how many."""
         self.shard.clear()
         self.shard.labels(str(index)).set(total)
 
-    def tell_expiry(self, region: str, project_id: str, expires_at: float | None) -> None:
-        """Say when the credentials in use end; None for those that do not."""
+    def set_credentials_expiry(self, region: str, project_id: str, expires_at: float | None) -> None:
+        """Set when the credentials in use expire, in Unix time; None if they do not."""
         if expires_at is not None:
             self.credentials_expiry.labels(region, project_id).set(expires_at)
         else:
-            with suppress(KeyError):  # the credentials before may have had no end either
-                self.credentials_expiry.remove(region, project_id)
+            _remove(self.credentials_expiry, region, project_id)
 
-    def tell_capacity(self, region: str, project_id: str, *, up: bool | None) -> None:
-        """Say whether a project's capacities could be read; None where there is no pool to ask for."""
+    def set_capacity_up(self, region: str, project_id: str, *, up: bool | None) -> None:
+        """Set whether a project's capacities could be read; None if there is no pool to read them for."""
         if up is not None:
             self.capacity_up.labels(region, project_id).set(up)
         else:
-            with suppress(KeyError):  # there may never have been one
-                self.capacity_up.remove(region, project_id)
+            _remove(self.capacity_up, region, project_id)
 
-    def tell_pace(
+    def set_poll_interval(
         self, region: str, project_id: str, *, target: float | None, mean: float | None = None
     ) -> None:
-        """Say how long after one another a project's pools are, and are to be, read, in seconds.
+        """Set how often a project's pools are to be read, and are read.
 
         Args:
-            region: where the project is.
+            region: the project's region.
             project_id: the project.
-            target: what is to be; None where there is no pool to read.
-            mean: what is; what was told before holds on if not given.
+            target: seconds between two polls of a pool, by configuration; None if there is no pool to read.
+            mean: seconds between two polls as measured; None leaves the value before.
         """
-        project = region, project_id
         if target is None:
-            for metric in (self.poll_interval, self.poll_interval_target):
-                with suppress(KeyError):  # there may never have been one
-                    metric.remove(*project)
+            _remove(self.poll_interval, region, project_id)
+            _remove(self.poll_interval_target, region, project_id)
             return
-        self.poll_interval_target.labels(*project).set(target)
+        self.poll_interval_target.labels(region, project_id).set(target)
         if mean is not None:
-            self.poll_interval.labels(*project).set(mean)
+            self.poll_interval.labels(region, project_id).set(mean)
 
     def keep_projects(
         self,
@@ -232,12 +281,12 @@ class SelfMetrics:
         discovered: AbstractSet[tuple[str, str]],
         measured: AbstractSet[tuple[str, str]],
     ) -> None:
-        """Drop what is told of all other projects, whatever was found in them.
+        """Remove the series of all other projects.
 
         Args:
             watched: region and ID of the projects that are watched.
             discovered: of those whose pools are discovered.
-            measured: of those whose capacities are asked for.
+            measured: of those whose capacities are read.
         """
         for kept, metrics in (
             (
@@ -249,6 +298,12 @@ class SelfMetrics:
         ):
             for metric in metrics:
                 samples = [sample for family in metric.collect() for sample in family.samples]
-                told = {(sample.labels["region"], sample.labels["project_id"]) for sample in samples}
-                for project in told - kept:
+                projects = {(sample.labels["region"], sample.labels["project_id"]) for sample in samples}
+                for project in projects - kept:
                     metric.remove(*project)
+
+
+def _remove(metric: Gauge, *labels: str) -> None:
+    """Remove a series, if it is there."""
+    with suppress(KeyError):
+        metric.remove(*labels)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exporter.metrics.families.base import POOL_LABELS, WORKLOAD_LABELS
-from exporter.metrics.families.pool import FAMILIES, WORKLOAD_FAMILIES
+from exporter.metrics.families.base import POOL_LABELS
+from exporter.metrics.groups import LABELS
 
 POOL = ", ".join(POOL_LABELS)
 WORKLOAD = f"{POOL}, uid"
@@ -60,8 +60,7 @@ def grown(metric: str, over: str, *conditions: str) -> str:
 
 def _selected(metric: str, conditions: tuple[str, ...]) -> tuple[str, str]:
     """The metric's labels, and the selector of its chosen series."""
-    family = {family.name: family for family in FAMILIES}[metric.removesuffix(_BUCKET)]
-    labels = [*POOL_LABELS, *(WORKLOAD_LABELS if family in WORKLOAD_FAMILIES else ()), *family.labels]
+    labels = [*LABELS[metric.removesuffix(_BUCKET)]]
     matchers = [*SCOPE, *(('type=~"$type"',) if "type" in labels else ()), *conditions]
     if metric.endswith(_BUCKET):
         labels.append("le")

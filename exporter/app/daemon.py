@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.app.secret_files import SecretFileWatcher
-from exporter.app.wiring import Pollers, build_choice, build_exposition, build_thresholds
+from exporter.app.wiring import Pollers, build_detail, build_exposition, build_thresholds
 from exporter.common.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -115,9 +115,9 @@ class Daemon:
         if any(getattr(settings, name) != getattr(self._settings, name) for name in fixed):
             log.warning("changes of web, log and state take effect at the next start of the exporter")
         self._settings, self._pollers = settings, pollers
-        self._renderer.choice = build_choice(settings.workloads)
+        self._renderer.detail = build_detail(settings.workloads)
         self._renderer.thresholds = build_thresholds(settings.alerts)
-        self._process.context.self_metrics.tell_shard(settings.shard.index, settings.shard.total)
+        self._process.context.self_metrics.set_shard(settings.shard.index, settings.shard.total)
         if self._polling_task is not None:
             self._polling_task.cancel()
             await asyncio.wait((self._polling_task,))

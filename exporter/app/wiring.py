@@ -13,7 +13,7 @@ from exporter.common.errors import ConfigurationError
 from exporter.credentials.authenticator import Authenticator
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.renderer import Renderer
-from exporter.metrics.summary import Choice
+from exporter.metrics.summary import Detail
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.project import ProjectPoller
@@ -173,7 +173,7 @@ class Pollers:
                 process.lockout,
                 project.project_id,
                 process.context.clock,
-                lambda credential: process.context.self_metrics.tell_expiry(
+                lambda credential: process.context.self_metrics.set_credentials_expiry(
                     project.region, project.project_id, credential.expires_at
                 ),
             ),
@@ -218,19 +218,19 @@ class Pollers:
 
 def build_exposition(settings: Settings, process: Process) -> tuple[Renderer, Exposition]:
     """The serving side: the renderer of each pool's text, and the exposition that joins the texts."""
-    process.context.self_metrics.tell_shard(settings.shard.index, settings.shard.total)
+    process.context.self_metrics.set_shard(settings.shard.index, settings.shard.total)
     renderer = Renderer(
         process.context,
-        choice=build_choice(settings.workloads),
+        detail=build_detail(settings.workloads),
         thresholds=build_thresholds(settings.alerts),
     )
     return renderer, Exposition(renderer, process.context.self_metrics.registry, clock=process.context.clock)
 
 
-def build_choice(workloads: Workloads) -> Choice:
+def build_detail(workloads: Workloads) -> Detail:
     """Which workloads get series of their own."""
     users = workloads.user_limit if workloads.user_metrics else None
-    return Choice(workloads.series, workloads.limit, users)
+    return Detail(workloads.series, workloads.limit, users)
 
 
 def build_thresholds(alerts: Alerts) -> Thresholds:

@@ -13,7 +13,7 @@ from rich.text import Text
 from exporter.app.status import share_view
 from exporter.app.wiring import Pollers
 from exporter.common.text import printable
-from exporter.metrics.summary import Choice, summarise
+from exporter.metrics.summary import Detail, summarise
 from exporter.web.status import span
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _row(state: PoolState) -> _Row:
     outcome = state.outcome or "-"
     if state.listing is None:
         return _Row(pool, outcome, advice=state.explanation)
-    summary = summarise(state.listing, Choice("none", 0))
+    summary = summarise(state.listing, Detail("none", 0))
     longest = "-" if summary.longest_pending is None else span(summary.longest_pending)
     counts = str(len(state.listing.workloads)), str(summary.waiting)
     return _Row(pool, outcome, *counts, longest, state.explanation)

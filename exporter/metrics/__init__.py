@@ -1,1 +1,1 @@
-"""Snapshots -> exposition bytes: one declared entry per family, rendered once per poll, joined per scrape."""
+"""Snapshots -> exposition bytes: a table of families, rendered once per poll, joined once per scrape."""

@@ -1,4 +1,4 @@
-"""Ready chunks -> one scrape's bytes."""
+"""Rendered chunks -> the bytes of one scrape."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from isal import isal_zlib
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from exporter.metrics.groups import SECTIONS, deflated
+from exporter.metrics.sections import SECTIONS, deflated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
     from exporter.common.clock import Clock
-    from exporter.metrics.groups import Chunk, Section
     from exporter.metrics.pool_text import RenderedPool
     from exporter.metrics.renderer import Renderer
+    from exporter.metrics.sections import Chunk, Section
     from exporter.snapshot.pool import PoolKey
 
 _SUFFIXES = ("_total", "_bucket", "_count", "_sum")
-"""What prometheus_client's families add to their names; it selects by the names of samples alone."""
+"""Suffixes of prometheus_client's samples: its restricted registry selects by sample name only."""
 
 _LARGE = 16 * 2**10
-"""Bytes of a chunk from which on it is not copied to be put together with others."""
+"""Bytes; a chunk of at least this size is not copied to join it with others."""
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
 @dataclass(frozen=True, slots=True)
 class _Joined:
-    """The pools' part of an exposition, joined.
+    """The pools' part of an exposition.
 
     Attributes:
-        pools: what it was joined from.
-        fresh_until: the monotonic moment at which the first of what it shows gets too old.
-        pieces: plain or deflated; large ones are the pools' own, so that nothing large is held twice.
-        crc: of the plain text.
-        size: of the plain text.
+        pools: whose chunks were joined.
+        fresh_until: the monotonic moment at which the first of what is shown gets stale.
+        pieces: plain or deflated. Large pieces are the pools' own chunks, so nothing large is held twice.
+        crc: CRC-32 of the plain text.
+        size: bytes of the plain text.
     """
 
     pools: Mapping[PoolKey, RenderedPool]
@@ -54,12 +54,12 @@ class _Joined:
 
 
 class Exposition:
-    """What `/metrics` answers: the pools' ready text, joined once per change, and the fresh self metrics.
+    """The content of `/metrics`: the pools' text, joined once per change, and the current self metrics.
 
     Args:
-        renderer: whose text to join.
-        registry: the exporter's own metrics.
-        clock: to tell which listings have got too old.
+        renderer: has the text of the pools.
+        registry: has the exporter's own metrics.
+        clock: tells which data is stale.
     """
 
     def __init__(self, renderer: Renderer, registry: CollectorRegistry, *, clock: Clock) -> None:
@@ -68,17 +68,17 @@ class Exposition:
         self._clock = clock
         self._joining = asyncio.Lock()
         self._joined: dict[tuple[bool, bool], _Joined] = {}
-        renderer.swapped = self._joined.clear  # else the text before lived on until the next scrape
+        renderer.on_change = self._joined.clear  # else old text would stay in memory until the next scrape
 
     async def scrape(
         self, *, openmetrics: bool = False, gzip: bool = False, names: frozenset[str] = frozenset()
     ) -> tuple[bytes, ...]:
-        """One exposition, in pieces to be sent one after the other.
+        """Make one exposition, in pieces to be sent one after the other.
 
         Args:
-            openmetrics: OpenMetrics 1.0.0 rather than text 0.0.4.
-            gzip: compressed.
-            names: only the families with these names, or with samples of these names; empty for all.
+            openmetrics: OpenMetrics 1.0.0 instead of text 0.0.4.
+            gzip: whether to compress.
+            names: of families or samples; only these families are shown. Empty: all of them.
         """
         own = self._own(openmetrics=openmetrics, names=names)
         joined = await self._pools_part(openmetrics=openmetrics, gzip=gzip, names=names)
@@ -100,10 +100,10 @@ class Exposition:
         sections = SECTIONS[openmetrics]
         if names:
             wanted = [section for section in sections if section.names & names]
-            # Its pieces stay the pools' own: joined ones would be as many copies as there are clients.
+            # The pieces stay the pools' own chunks: joined ones would be one more copy for each client.
             return await asyncio.to_thread(_join, pools, wanted, now, gzip=gzip, copy=False)
         form = (openmetrics, gzip)
-        async with self._joining:  # many scrapers may ask for the same news at once
+        async with self._joining:  # several scrapes may want the same text at once
             joined = self._joined.get(form)
             if joined is None or joined.pools is not pools or now >= joined.fresh_until:
                 joined = await asyncio.to_thread(_join, pools, sections, now, gzip=gzip)
@@ -137,7 +137,7 @@ def _join(
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes with the small parts put together: each piece costs a turn of the event loop."""
+    """Join small parts: every piece that is sent costs an iteration of the event loop."""
     small: list[bytes] = []
     size = 0
     for part in parts:

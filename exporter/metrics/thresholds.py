@@ -1,22 +1,20 @@
-"""How long the workloads of a pool may wait, as configured."""
+"""How long the workloads of a pool may wait, by configuration."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.snapshot.workload import PRIORITIES, TYPES
+from exporter.snapshot.workload import OTHER, PRIORITIES, TYPES
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Mapping
 
-OTHER = "other"
-"""Stands for every type, or priority, that is not documented: alert rules fall back on it."""
-
 DEFAULT = "default"
-"""Among the priorities of a rule: every one that it does not name."""
+"""As a priority in a rule: every priority that the rule does not name."""
 
+# Alert rules fall back on OTHER for types and priorities that are not documented.
 _QUEUES = tuple((kind, priority) for kind in (*TYPES, OTHER) for priority in (*PRIORITIES, OTHER))
 
 
@@ -25,24 +23,24 @@ class Rule:
     """Thresholds for some pools.
 
     Attributes:
-        match: found in a pool's ID or display name where the rule holds for it; None: for every pool.
+        match: the rule applies to pools with a match in their ID or display name; None: to every pool.
         seconds: by (type, priority).
     """
 
     match: re.Pattern[str] | None
     seconds: Mapping[tuple[str, str], float]
 
-    def concerns(self, pool: str, name: str | None) -> bool:
-        """Whether the rule is for this pool."""
+    def applies_to(self, pool: str, name: str | None) -> bool:
+        """Whether the rule applies to the pool with this ID and display name."""
         return self.match is None or any(self.match.search(text) for text in (pool, name) if text)
 
 
 @dataclass(frozen=True, slots=True)
 class PendingThresholds:
-    """Of one pool.
+    """The thresholds of one pool.
 
     Attributes:
-        seconds: by (type, priority), for every documented one and `OTHER`.
+        seconds: by (type, priority), for every documented type and priority and `OTHER`.
     """
 
     seconds: Mapping[tuple[str, str], float]
@@ -50,21 +48,21 @@ class PendingThresholds:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Of every pool.
+    """The thresholds of every pool.
 
     Attributes:
-        rules: where several name the same, the first holds.
+        rules: of several rules for the same pool, type and priority, the first applies.
     """
 
     rules: tuple[Rule, ...] = ()
 
     def of(self, pool: str, name: str | None) -> PendingThresholds:
-        """A pool's, by its ID and display name."""
+        """The thresholds of the pool with this ID and display name."""
         seconds: dict[tuple[str, str], float] = {}
         for rule in self.rules:
-            if rule.concerns(pool, name):
+            if rule.applies_to(pool, name):
                 for kind, priority in _QUEUES:
-                    named = rule.seconds.get((kind, priority), rule.seconds.get((kind, DEFAULT)))
-                    if named is not None:
-                        seconds.setdefault((kind, priority), named)
+                    found = rule.seconds.get((kind, priority), rule.seconds.get((kind, DEFAULT)))
+                    if found is not None:
+                        seconds.setdefault((kind, priority), found)
         return PendingThresholds(seconds)

@@ -1,10 +1,10 @@
-"""The series of single workloads, in blocks whose text lasts from poll to poll.
+"""The series of single workloads, in blocks whose text is kept from poll to poll.
 
-Hardly anything but durations changes between two polls. A block is a run of neighbours in the listing, which
-is sorted by creation; where one ends is told by a workload's uid, so that a workload that comes or goes
-changes the block it is in and moves no other. In a block that has the same workloads as before, a family with
-the same samples keeps its text. Of 10,000 workloads with all series that saves two thirds of rendering and
-compressing, and the memory of a second copy while they are made.
+Between two polls hardly anything changes but durations. A block is a run of neighbours in the listing, which
+is sorted by creation time. The uid of a workload decides whether a block ends there, so a workload that comes
+or goes changes its own block and moves no other. While a block has the same workloads, a family whose samples
+are the same keeps its text. For 10,000 workloads with all series this saves two thirds of the rendering and
+compressing, and the memory of a second copy in the meantime.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from exporter.metrics.families.base import WORKLOAD_LABELS
-from exporter.metrics.families.pool import WORKLOAD_FAMILIES
-from exporter.metrics.format import labelling, lines, unchanged
-from exporter.metrics.groups import Chunk
+from exporter.metrics.families.workload import WORKLOADS
+from exporter.metrics.format import label_formatter, same_samples, sample_lines
+from exporter.metrics.sections import Chunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from exporter.snapshot.workload import Workload
 
-_LEAST = 256
-"""Workloads of a block; there are twice as many on average. Rendering 500 lines holds the interpreter for a
-quarter of a millisecond, and scrapes come in between."""
+_MIN_SIZE = 256
+"""Fewest workloads of a block; the average is twice that. To render 500 lines holds the interpreter for a
+quarter of a millisecond; scrapes are served in between."""
 
-_of_workload = labelling(WORKLOAD_LABELS)
+_format_labels = label_formatter(WORKLOAD_LABELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Block:
 
     Attributes:
         workloads: neighbours in the listing.
-        identities: the labels of each that all its series carry, as text.
-        chunks: by family; one without samples is missing.
+        identities: for each, the labels that all of its series have, as text.
+        chunks: by family; a family without samples is missing.
     """
 
     workloads: tuple[Workload, ...]
@@ -45,13 +45,13 @@ class Block:
     chunks: Mapping[str, Chunk]
 
 
-def blocks(pool: str, workloads: Sequence[Workload], previous: Sequence[Block]) -> tuple[Block, ...]:
-    """The text of a pool's chosen workloads.
+def render_blocks(pool: str, workloads: Sequence[Workload], previous: Sequence[Block]) -> tuple[Block, ...]:
+    """Make the text of a pool's workloads.
 
     Args:
         pool: the pool's labels as text.
-        workloads: in the listing's order.
-        previous: what was made last of the same pool.
+        workloads: those with series of their own, in the listing's order.
+        previous: the blocks of the same pool from the last time.
     """
     by_first = {block.workloads[0].uid: block for block in previous}
     return tuple(
@@ -61,11 +61,11 @@ def blocks(pool: str, workloads: Sequence[Workload], previous: Sequence[Block]) 
 
 
 def _ends(workloads: Sequence[Workload]) -> Iterator[int]:
-    """Where blocks end, after 0. Python keeps a text's own hash, so to ask for it costs next to nothing."""
+    """0, and where each block ends. Python caches the hash of a string, so asking for it is cheap."""
     yield 0
     last = 0
     for end, workload in enumerate(workloads, 1):
-        if end - last >= _LEAST and hash(workload.uid) % _LEAST == 0:
+        if end - last >= _MIN_SIZE and hash(workload.uid) % _MIN_SIZE == 0:
             yield end
             last = end
     if last < len(workloads):
@@ -78,13 +78,13 @@ def _block(pool: str, workloads: tuple[Workload, ...], previous: Block | None) -
         (workload.uid, workload.job_name, workload.type) for workload in previous.workloads
     ]:
         previous = None
-    identities = previous.identities if previous else tuple(f"{pool},{_of_workload(key)}" for key in keys)
+    identities = previous.identities if previous else tuple(f"{pool},{_format_labels(key)}" for key in keys)
     chunks = {}
-    for family in WORKLOAD_FAMILIES:
+    for family in WORKLOADS.families:
         name = family.name
-        if previous is not None and unchanged(family, previous.workloads, workloads):
+        if previous is not None and same_samples(family, previous.workloads, workloads):
             if name in previous.chunks:
                 chunks[name] = previous.chunks[name]
-        elif text := "".join(lines(family, identities, workloads)):
+        elif text := "".join(sample_lines(family, identities, workloads)):
             chunks[name] = Chunk.of(text.encode())
     return Block(workloads, identities, chunks)

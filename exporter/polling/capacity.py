@@ -98,7 +98,7 @@ class CapacityPoller:
         if self._watched():
             self._report(reading, await reading.read())
         else:
-            self.context.self_metrics.tell_capacity(self.region, self.project_id, up=None)
+            self.context.self_metrics.set_capacity_up(self.region, self.project_id, up=None)
 
     def _watched(self) -> list[PoolKey]:
         return self.context.store.pools_of(self.region, self.project_id)
@@ -155,7 +155,7 @@ class CapacityPoller:
         """Log once when something cannot be read any more, and once when it can again."""
         before, reading.outcome = reading.outcome, error.outcome if error else "ok"
         up = all(other.outcome == "ok" for other in self._readings)
-        self.context.self_metrics.tell_capacity(self.region, self.project_id, up=up)
+        self.context.self_metrics.set_capacity_up(self.region, self.project_id, up=up)
         if reading.outcome == before:
             return
         report = log.bind(region=self.region, project_id=self.project_id, outcome=reading.outcome)

@@ -67,10 +67,10 @@ class PoolList:
             fresh_until: the monotonic moment from which on it is not shown any more.
         """
         for key in watched:
-            description, known = self._pools.get(key.pool), self.context.store.states[key].entry
-            if description is not None and (known is None or known.value is not description):
-                entry = Expiring(description, fresh_until)
-                await publish(self.context, key, partial(replace, name=description.name, entry=entry))
+            listed, known = self._pools.get(key.pool), self.context.store.states[key].description
+            if listed is not None and (known is None or known.value is not listed):
+                description = Expiring(listed, fresh_until)
+                await publish(self.context, key, partial(replace, name=listed.name, description=description))
 
     def _report(self, outcome: str, reason: str) -> None:
         """Log once when listing the pools begins to fail, and once when it works again."""

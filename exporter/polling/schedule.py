@@ -108,7 +108,7 @@ class IntervalMonitor:
         """Set how many pools are polled."""
         self._pools = count
         target = self.interval if count else None
-        self.self_metrics.tell_pace(self.region, self.project_id, target=target)
+        self.self_metrics.set_poll_interval(self.region, self.project_id, target=target)
         self._report()
 
     def observe(self, seconds: float) -> None:
@@ -117,7 +117,9 @@ class IntervalMonitor:
         Failed polls are left out: a pool that fails is late too, and reports that itself.
         """
         self._mean += (seconds - self._mean) / (POLLS * max(1, self._pools))
-        self.self_metrics.tell_pace(self.region, self.project_id, target=self.interval, mean=self._mean)
+        self.self_metrics.set_poll_interval(
+            self.region, self.project_id, target=self.interval, mean=self._mean
+        )
         self._report()
 
     def overload(self, pools: int) -> str | None:

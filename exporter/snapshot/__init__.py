@@ -1,1 +1,1 @@
-"""What is known of every pool: immutable values, and the one store in which fetching and serving meet."""
+"""What is known of every pool: immutable values, and the store that connects fetching and serving."""

@@ -1,9 +1,4 @@
-"""What got through a pool: how many workloads were created, started, finished and requeued; waits and runs.
-
-Only grows, for as long as the pool is watched; with `state.path` also over restarts.
-
-How many durations are how long: fixed buckets, from a minute to a month.
-"""
+"""Throughput counters of a pool, and distributions of durations in fixed buckets."""
 
 from __future__ import annotations
 
@@ -21,41 +16,42 @@ Labels = tuple[str, ...]
 """Values of a family's own labels."""
 
 ENDS = (*(status for status in STATUSES if status in FINISHED), UNKNOWN)
-"""How a workload ends; unknown: it vanished without a final status."""
+"""How a workload ends; unknown means that it vanished without a final status."""
 
 
-def _of_types() -> Mapping[Labels, int]:
+def _zero_by_type() -> Mapping[Labels, int]:
     return dict.fromkeys(((kind,) for kind in TYPES), 0)
 
 
-def _of_starts() -> Mapping[Labels, int]:
+def _zero_by_type_and_priority() -> Mapping[Labels, int]:
     return dict.fromkeys(((kind, priority) for kind in TYPES for priority in PRIORITIES), 0)
 
 
-def _of_ends() -> Mapping[Labels, int]:
+def _zero_by_type_and_end() -> Mapping[Labels, int]:
     return dict.fromkeys(((kind, end) for kind in TYPES for end in ENDS), 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Counts and durations since the pool was first listed.
+    """How many workloads were created, started, finished and requeued since the pool was first listed.
 
-    Counts are there for every documented value from the start: `rate()` and `increase()` do not see the event
-    with which a series begins. Distributions, eighteen series each, begin when a type is first listed.
+    The counts only grow while the pool is watched; with `state.path` also across restarts. They start at 0
+    for every documented value: `rate()` and `increase()` do not see an event that creates its series.
+    Distributions have eighteen series each, so they start when their type is first listed.
 
     Attributes:
         created: workloads that appeared, by (type,).
-        started: those that were given their resources, by (type, priority).
-        finished: those that ended, by (type, end); an end is one of `ENDS`.
-        requeued: those that went back to the queue, by (type,).
-        waits: how long those that started had waited, by (type, priority).
-        runs: how long those that ended had run, by (type, end).
+        started: those that got their resources, by (type, priority).
+        finished: those that ended, by (type, end), where end is one of `ENDS`.
+        requeued: those that waited again after they had started, by (type,).
+        waits: how long started ones had waited, by (type, priority).
+        runs: how long finished ones had run, by (type, end).
     """
 
-    created: Mapping[Labels, int] = field(default_factory=_of_types)
-    started: Mapping[Labels, int] = field(default_factory=_of_starts)
-    finished: Mapping[Labels, int] = field(default_factory=_of_ends)
-    requeued: Mapping[Labels, int] = field(default_factory=_of_types)
+    created: Mapping[Labels, int] = field(default_factory=_zero_by_type)
+    started: Mapping[Labels, int] = field(default_factory=_zero_by_type_and_priority)
+    finished: Mapping[Labels, int] = field(default_factory=_zero_by_type_and_end)
+    requeued: Mapping[Labels, int] = field(default_factory=_zero_by_type)
     waits: Mapping[Labels, Distribution] = field(default_factory=dict)
     runs: Mapping[Labels, Distribution] = field(default_factory=dict)
 
@@ -66,7 +62,7 @@ AGE_BUCKETS = (
     *(HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR),
     *(DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY),
 )
-"""Seconds; upper bounds, each included."""
+"""Upper bounds in seconds, inclusive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +70,9 @@ class Distribution:
     """Durations by bucket.
 
     Attributes:
-        buckets: how many by bucket of `AGE_BUCKETS`, each duration once; the last is over all of them.
-        total: seconds of all of them together.
+        buckets: how many durations are in each bucket of `AGE_BUCKETS`, not cumulative. The last one is for
+            durations over all bounds.
+        total: the sum of the durations, in seconds.
     """
 
     buckets: tuple[int, ...] = (0,) * (len(AGE_BUCKETS) + 1)
@@ -83,7 +80,7 @@ class Distribution:
 
     @classmethod
     def of(cls, durations: Iterable[float]) -> Distribution:
-        """Of so many seconds each."""
+        """The distribution of these durations, in seconds."""
         counts = [0] * (len(AGE_BUCKETS) + 1)
         total = 0.0
         for seconds in durations:
@@ -93,7 +90,7 @@ class Distribution:
 
     @property
     def count(self) -> int:
-        """How many."""
+        """How many durations there are."""
         return sum(self.buckets)
 
     def plus(self, seconds: float) -> Distribution:

@@ -1,4 +1,4 @@
-"""What a pool has to give, and how much of it is given."""
+"""The resources of a pool: in total, allocated, free."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class Amounts(NamedTuple):
-    """Resources; None is "not known".
+    """Amounts of resources. None means not known.
 
     Attributes:
         cpu_cores: cores.
         memory_bytes: bytes.
-        accelerators: cards by the accelerator's current name.
+        accelerators: (current name of the accelerator, cards).
     """
 
     cpu_cores: float | None = None
@@ -26,18 +26,18 @@ class Amounts(NamedTuple):
 
     @property
     def known(self) -> Mapping[str, float]:
-        """Every amount that is known, by resource."""
+        """The amounts that are known, by resource."""
         own = ((CPU, self.cpu_cores), (MEMORY, self.memory_bytes), *self.accelerators)
         return {resource: amount for resource, amount in own if amount is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """A pool's resources as its runtime metrics tell them, averaged over a minute by the cloud.
+    """A pool's resources from the runtime metrics, which the cloud averages over a minute.
 
     Attributes:
-        total: what there is.
-        allocated: what of it workloads hold.
+        total: what the pool has.
+        allocated: what workloads hold of it.
     """
 
     total: Amounts
@@ -45,7 +45,7 @@ class Capacity:
 
     @property
     def free(self) -> Mapping[str, float]:
-        """What nobody holds, by resource; missing where not known."""
+        """What no workload holds, by resource; a resource is missing if that is not known."""
         allocated = self.allocated.known
         return {
             resource: max(0.0, amount - allocated[resource])
@@ -56,11 +56,11 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class FreeCards:
-    """The free cards of a pool's available nodes, by accelerator; a node that does not tell is left out.
+    """The free cards on a pool's available nodes, by accelerator. Nodes that do not tell are left out.
 
     Attributes:
         total: on all nodes together.
-        most_on_a_node: on the node that has most of them: a workload that needs more on one node has to wait.
+        most_on_a_node: on the node with most free cards. A workload that needs more on one node has to wait.
     """
 
     total: Mapping[str, float]

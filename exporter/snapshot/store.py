@@ -1,4 +1,4 @@
-"""The one owner of state between fetching and serving."""
+"""The store that the fetching side writes and the serving side reads."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class SnapshotStore:
-    """The newest state of every pool. Lives on the event loop; only the pollers write, anybody reads.
+    """The newest state of every pool. Used on the event loop only; only the pollers write.
 
-    A reader takes `states`, an immutable mapping that is replaced as a whole, so what it holds never
-    changes under it.
+    Readers take `states`, an immutable mapping that is replaced as a whole, so what a reader holds never
+    changes.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class SnapshotStore:
 
     @property
     def states(self) -> Mapping[PoolKey, PoolState]:
-        """Every pool's state, in the order in which the pools came."""
+        """The state of every pool, in the order in which the pools were added."""
         return MappingProxyType(self._states)
 
     def pools_of(self, region: str, project_id: str) -> list[PoolKey]:
@@ -33,19 +33,16 @@ class SnapshotStore:
         return [key for key in self._states if key[:2] == (region, project_id)]
 
     def publish(self, state: PoolState) -> None:
-        """Put a pool's new state in place of its old one."""
+        """Replace the state of a pool."""
         self._states = {**self._states, state.key: state}
         self._changed.set()
 
     def forget(self, key: PoolKey) -> None:
-        """Drop a pool that is not watched any more, with everything known of it."""
+        """Remove a pool that is no longer watched."""
         self._states = {other: state for other, state in self._states.items() if other != key}
         self._changed.set()
 
     async def changed(self) -> None:
-        """Wait until something was published or forgotten since the last time this returned.
-
-        For one waiter: the renderer.
-        """
+        """Wait for a change since this last returned. Only one task may wait: the renderer."""
         await self._changed.wait()
         self._changed.clear()

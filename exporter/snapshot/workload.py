@@ -1,11 +1,11 @@
-"""One job of a pool, as the exporter understands it."""
+"""A workload of a pool, and the documented values of its fields."""
 
 from __future__ import annotations
 
 import msgspec
 
 TYPES = ("train", "infer", "notebook", "x-infer")
-"""The documented types; an open set. Families that are zero-filled have all of these."""
+"""The documented types; others may occur. Zero-filled families have all of these."""
 
 WAITING = frozenset({"Queue", "Pending"})
 FINISHED = frozenset({"Completed", "Terminated", "Failed"})
@@ -24,64 +24,65 @@ STATUSES = (
     "Terminated",
     "Failed",
 )
-"""The documented statuses; an open set. Families that are zero-filled have all of these."""
+"""The documented statuses; others may occur. Zero-filled families have all of these."""
 
 ACCELERATORS = ("nvidia.com/gpu", "huawei.com/ascend-310", "huawei.com/ascend-1980")
-"""The documented accelerators; an open set. Families that are zero-filled have all of these."""
+"""The documented accelerators; others may occur. Zero-filled families have all of these."""
 
 CPU = "cpu"
 MEMORY = "memory"
 RESOURCES = (CPU, MEMORY, *ACCELERATORS)
 OTHER = "other"
-"""Stands for what is not documented where there is too much of it, or where only a closed set will do."""
+"""The label value for what has no label value of its own: undocumented values beyond the limit or outside a
+closed set, and all users who are not shown by name."""
 
 PRIORITIES = ("0", "1", "2", "3")
-"""The priorities seen and documented; an open set. Higher runs first."""
+"""The documented priorities; others may occur. Higher runs first."""
 
 UNKNOWN = "unknown"
-"""Stands for a type or status that the API leaves out: the workload counts all the same."""
+"""The type or status of a workload for which the API gives none; the workload is counted like any other."""
 
 _WORDS = {word: word for word in (*TYPES, *STATUSES, UNKNOWN, OTHER)}
 
 
 def shared(word: str) -> str:
-    """A type or status, those that are documented each kept once.
+    """Replace a documented type or status by the one shared string for it; others stay as they are.
 
-    Not sys.intern: Python 3.12 never forgets a word that it was given, and both sets are open.
+    Not with sys.intern: Python 3.12 keeps interned strings for ever, and undocumented values are unlimited.
     """
     return _WORDS.get(word, word)
 
 
 class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One workload of a pool's listing; None is "the API did not say".
+    """One workload of a pool's listing. None means that the API did not say.
 
-    A msgspec.Struct because making one costs a fraction of a frozen dataclass, and a poll
-    makes one for every workload.
+    A msgspec.Struct, because it is created for every workload in every poll, and a frozen dataclass takes
+    several times as long.
 
     Attributes:
-        uid: the Kubernetes uid; what identifies a workload.
+        uid: the Kubernetes uid, which identifies the workload.
         name: `modelarts-job-<job_uuid>` for training.
-        job_name: the human name; not unique.
-        job_uuid: the service's own id of the job.
+        job_name: the name that the user gave; not unique.
+        job_uuid: the ID of the job in its service.
         type: one of `TYPES`, or another.
         status: one of `STATUSES`, or another.
-        flavor: the specification asked for.
-        priority: a number as text; "" where not given.
-        user: who created it; "" where not given.
+        flavor: the requested specification.
+        priority: a number as text; "" if not given.
+        user: who created it; "" if not given.
         gvk: the Kubernetes group, version and kind.
-        created: Unix seconds.
-        pending: how long it has waited, or had waited before it started, in seconds.
-        position: its place in the queue, as the API gives it: whether the first is 0 or 1 is unknown. None
-            for the API's -1.
+        created: when it was created, in Unix time.
+        pending: how long it has waited, or waited before it started, in seconds.
+        position: its place in the queue as the API gives it; it is not known whether the first is 0 or 1.
+            None for the API's -1.
         running: how long it has run, in seconds.
         cpu_cores: requested.
         memory_bytes: requested.
         accelerators: requested cards by the accelerator's current name.
         nodes: how many nodes it runs on.
-        sized: whether all that it requests is known: False where an amount is in no known form.
-        in_status: seconds that it has been in its status, at least, for those of `TRANSIENT`: as watched, for
-            the API does not say.
-        estimated_start: seconds until it starts, as its pool's past suggests; no answer of the API's.
+        sized: whether its whole request is known; False if the format of an amount is not known.
+        in_status: how long it has been in its status at least, in seconds; for `TRANSIENT` ones only. As
+            observed by the exporter; the API does not say.
+        estimated_start: seconds until it starts, estimated from the pool's history.
     """
 
     uid: str
@@ -108,15 +109,15 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def waiting(self) -> bool:
-        """It has not been given its resources yet."""
+        """Whether it waits for its resources."""
         return self.status in WAITING
 
     @property
     def finished(self) -> bool:
-        """It needs nothing any more."""
+        """Whether it has ended and needs no resources."""
         return self.status in FINISHED
 
     @property
     def active(self) -> bool:
-        """It needs resources, or will: every status that is not finished, known or not."""
+        """Whether it needs resources now or later: every status that is not finished, documented or not."""
         return self.status not in FINISHED

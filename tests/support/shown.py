@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from exporter.lifecycle.counting import add
 from exporter.lifecycle.transitions import Created, Finished, Requeued, Started
-from exporter.metrics.groups import SECTIONS
 from exporter.metrics.pool_text import render_pool
-from exporter.metrics.summary import Choice
+from exporter.metrics.sections import SECTIONS
+from exporter.metrics.summary import Detail
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.snapshot.counters import Throughput
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
@@ -16,7 +16,6 @@ from support.supply import supply
 KEY = PoolKey("cn-north-4", "0123456789abcdef0123456789abcdef", "pool-a")
 IDENTITY = 'region="cn-north-4",project_id="0123456789abcdef0123456789abcdef",pool="pool-a"'
 JOB = f'{IDENTITY},uid="u1",job_name="train llm",type="train"'
-SERVICE = f'{IDENTITY},uid="u2",job_name="serve",type="infer"'
 
 WAITING = Workload(
     uid="u1",
@@ -76,7 +75,7 @@ def state(*workloads: Workload, complete: bool = True) -> PoolState:
     )
 
 
-ALL = Choice("all", 200)
+ALL = Detail("all", 200)
 THRESHOLDS = Thresholds((Rule(None, {("train", "3"): 3600.0, ("train", "default"): 14400.0}),))
 
 

@@ -24,7 +24,7 @@ ENTRY = PoolDescription(
 class Supply(TypedDict):
     """Fields of a PoolState."""
 
-    entry: Expiring[PoolDescription]
+    description: Expiring[PoolDescription]
     capacity: Expiring[Capacity]
     free_cards: Expiring[FreeCards]
     fitting: Expiring[Fitting]
@@ -33,7 +33,7 @@ class Supply(TypedDict):
 def supply(fresh_until: float) -> Supply:
     """What fields of a PoolState may hold."""
     return {
-        "entry": Expiring(ENTRY, fresh_until),
+        "description": Expiring(ENTRY, fresh_until),
         "capacity": Expiring(CAPACITY, fresh_until),
         "free_cards": Expiring(FreeCards({CARD: 24.0}, {CARD: 7.0}), fresh_until),
         "fitting": Expiring(Fitting({"train": 2, "infer": 0}, {"u1": 40.0, "u9": 90.0}, 60.0), fresh_until),

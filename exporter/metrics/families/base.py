@@ -1,121 +1,112 @@
-"""What a metric family is: a name, its documentation, and a function from what is known to samples."""
+"""The building blocks of the table of metrics: families, and groups of families that share a source.
+
+A family is a name, its documentation, and a function from a source to samples. A group says where that
+source comes from and until when it may be shown.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
-
-from exporter.metrics.summary import Summary
-from exporter.metrics.thresholds import PendingThresholds
-from exporter.snapshot.counters import Throughput
-from exporter.snapshot.pool import Fitting, PoolDescription, PoolState
-from exporter.snapshot.resources import Capacity, FreeCards
-from exporter.snapshot.workload import Workload
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from exporter.metrics.summary import Summary
+    from exporter.metrics.thresholds import PendingThresholds
     from exporter.snapshot.counters import Distribution
+    from exporter.snapshot.pool import Expiring, PoolState
+    from exporter.snapshot.workload import Workload
 
 Kind = Literal["gauge", "counter", "histogram", "gaugehistogram"]
 
 POOL_LABELS = ("region", "project_id", "pool")
-"""On every series; added where samples are rendered, so that no family can forget them."""
+"""On every series. Rendering adds them, so that no family can forget them."""
 
 WORKLOAD_LABELS = ("uid", "job_name", "type")
 """On every series of a single workload; added likewise."""
 
-Known = TypeVar(
-    "Known",
-    PoolState,
-    PendingThresholds,
-    Throughput,
-    PoolDescription,
-    Capacity,
-    FreeCards,
-    Fitting,
-    Summary,
-    Workload,
-)
+Source = TypeVar("Source")
+"""What the samples of a family are read from, such as a `Capacity` or a `Workload`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Family(Generic[Known]):
-    """A family with one sample for each thing that is known; its entry is its documentation.
+class Family(Generic[Source]):
+    """A family with at most one sample for each source.
 
     Attributes:
-        name: as it stands in the exposition; a counter's ends in `_total`.
+        name: as in the exposition; a counter's ends in `_total`.
         help: one sentence, with the unit where the name does not say it.
-        value: what is known -> the sample's value; None, and then no sample, where it cannot be known.
-        labels: none besides those of `POOL_LABELS` and, for a workload's family, `WORKLOAD_LABELS`.
+        value: source -> the sample's value; None, and then no sample, where the value is not known.
+        labels: none of its own, besides the labels of its group.
         kind: its type.
     """
 
     name: str
     help: str
-    value: Callable[[Known], float | None]
+    value: Callable[[Source], float | None]
     labels: tuple[()] = ()
     kind: Kind = "gauge"
 
 
 @dataclass(frozen=True, slots=True)
-class InfoFamily(Generic[Known]):
-    """A family with one sample of value 1 for each thing that is known: what it says stands in its labels.
+class InfoFamily(Generic[Source]):
+    """A family with one sample of value 1 for each source; the information is in its labels.
 
     Attributes:
         name, help, kind: as for `Family`.
         labels: as for `LabelledFamily`.
-        texts: what is known -> the labels' values.
+        texts: source -> the values of `labels`.
     """
 
     name: str
     help: str
     labels: tuple[str, ...]
-    texts: Callable[[Known], tuple[str, ...]]
+    texts: Callable[[Source], tuple[str, ...]]
     kind: Kind = "gauge"
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledFamily(Generic[Known]):
-    """A family with any number of samples for each thing that is known, told apart by labels of its own.
+class LabelledFamily(Generic[Source]):
+    """A family with any number of samples for each source, told apart by labels of its own.
 
     Attributes:
         name, help, kind: as for `Family`.
-        labels: besides those of `POOL_LABELS` and, for a workload's family, `WORKLOAD_LABELS`.
-        samples: what is known -> (label values, value) of each sample; none where it cannot be known.
+        labels: besides the labels of its group.
+        samples: source -> (label values, value) of each sample; none where nothing is known.
     """
 
     name: str
     help: str
     labels: tuple[str, ...]
-    samples: Callable[[Known], Iterable[tuple[tuple[str, ...], float]]]
+    samples: Callable[[Source], Iterable[tuple[tuple[str, ...], float]]]
     kind: Kind = "gauge"
 
 
 @dataclass(frozen=True, slots=True)
-class HistogramFamily(Generic[Known]):
-    """A family whose samples are whole distributions.
+class HistogramFamily(Generic[Source]):
+    """A family whose samples are distributions.
 
     Attributes:
-        name: without suffix; the series are `_bucket`, `_sum` and `_count`, of a gauge histogram `_bucket`,
-            `_gsum` and `_gcount`.
+        name: without suffix. The series of a histogram end in `_bucket`, `_sum` and `_count`, those of a
+            gauge histogram in `_bucket`, `_gsum` and `_gcount`.
         help: one sentence.
-        labels: besides `POOL_LABELS` and `le`.
-        samples: what is known -> (label values, distribution).
+        labels: besides the labels of its group and `le`.
+        samples: source -> (label values, distribution).
         buckets: upper bounds.
-        kind: histogram, where distributions only grow, or gaugehistogram.
+        kind: histogram if the distributions only grow, else gaugehistogram.
     """
 
     name: str
     help: str
     labels: tuple[str, ...]
-    samples: Callable[[Known], Iterable[tuple[tuple[str, ...], Distribution]]]
+    samples: Callable[[Source], Iterable[tuple[tuple[str, ...], Distribution]]]
     buckets: tuple[float, ...]
     kind: Kind = "histogram"
 
     @property
     def suffixes(self) -> tuple[str, str, str]:
-        """Of the buckets', the counts' and the sums' series."""
+        """Of the series with the buckets, the counts and the sums."""
         return (
             ("_bucket", "_gcount", "_gsum")
             if self.kind == "gaugehistogram"
@@ -123,29 +114,71 @@ class HistogramFamily(Generic[Known]):
         )
 
 
-SampleFamily = Family[Known] | InfoFamily[Known] | LabelledFamily[Known]
-"""Of kinds that have single samples."""
+SampleFamily = Family[Source] | InfoFamily[Source] | LabelledFamily[Source]
+"""A family of single samples."""
 
-PoolFamily = SampleFamily[Known] | HistogramFamily[Known]
-"""Of any kind."""
+PoolFamily = SampleFamily[Source] | HistogramFamily[Source]
+"""A family of any kind."""
 
-StateFamily = Family[PoolState] | LabelledFamily[PoolState]
-SettingFamily = Family[PendingThresholds] | LabelledFamily[PendingThresholds]
-ThroughputFamily = LabelledFamily[Throughput] | HistogramFamily[Throughput]
-CatalogueFamily = Family[PoolDescription] | LabelledFamily[PoolDescription]
-CapacityFamily = Family[Capacity] | LabelledFamily[Capacity]
-FreeCardsFamily = Family[FreeCards] | LabelledFamily[FreeCards]
-FittingFamily = Family[Fitting] | LabelledFamily[Fitting]
-ListingFamily = Family[Summary] | LabelledFamily[Summary] | HistogramFamily[Summary]
-WorkloadFamily = Family[Workload] | InfoFamily[Workload] | LabelledFamily[Workload]
-AnyFamily = (
-    StateFamily
-    | SettingFamily
-    | ThroughputFamily
-    | CatalogueFamily
-    | CapacityFamily
-    | FreeCardsFamily
-    | FittingFamily
-    | ListingFamily
-    | WorkloadFamily
-)
+
+class PoolData(NamedTuple):
+    """Everything that a pool's text is made from.
+
+    Attributes:
+        state: the newest snapshot.
+        thresholds: how long its workloads may wait.
+        summary: the figures of its listing; None if it was never listed.
+    """
+
+    state: PoolState
+    thresholds: PendingThresholds
+    summary: Summary | None
+
+
+FOREVER = float("inf")
+"""The end of what does not get stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group(Generic[Source]):
+    """Families of a pool that share a source: they appear, expire and are rendered together.
+
+    Attributes:
+        name: unique among the groups.
+        title: heading of its section in docs/metrics.md.
+        text: what the section says before its table, in Markdown.
+        source: where the families' samples are read from, and until when they are shown; None if not known.
+        families: in the order of the exposition.
+        when_stale: source -> what is shown instead once it has expired; None: nothing.
+    """
+
+    name: str
+    title: str
+    text: str
+    source: Callable[[PoolData], Expiring[Source] | None]
+    families: tuple[PoolFamily[Source], ...]
+    when_stale: Callable[[Source], Source] | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """On every series of the group."""
+        return POOL_LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadGroup:
+    """The families of single workloads. They expire with the listing.
+
+    Attributes:
+        title, text: as for `Group`.
+        families: in the order of the exposition.
+    """
+
+    title: str
+    text: str
+    families: tuple[SampleFamily[Workload], ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """On every series of the group."""
+        return (*POOL_LABELS, *WORKLOAD_LABELS)

@@ -155,7 +155,7 @@ async def test_what_was_kept_or_told_of_other_shards_pools_goes_at_once(still: S
         await pollers.forget_unwatched()
     assert set(process.tracker.pools) == {keys[pool] for pool in pools if owner(PROJECT, pool, 4) == 1}
 
-    process.context.self_metrics.tell_expiry(REGION, PROJECT, still.wall())
+    process.context.self_metrics.set_credentials_expiry(REGION, PROJECT, still.wall())
     only = pool_id(0)
     mine = owner(PROJECT, only, 4)
     for index, told in ((mine, 1), ((mine + 1) % 4, 0)):

@@ -17,8 +17,9 @@ from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 
 from exporter.api.workloads import decode_page
 from exporter.metrics.families.base import POOL_LABELS, WORKLOAD_LABELS, Family, HistogramFamily, InfoFamily
-from exporter.metrics.families.pool import LISTING_FAMILIES, WORKLOAD_FAMILIES
-from exporter.metrics.summary import Choice, SeriesOf, summarise
+from exporter.metrics.families.listing import LISTING
+from exporter.metrics.families.workload import WORKLOADS
+from exporter.metrics.summary import Detail, SeriesOf, summarise
 from exporter.snapshot.pool import Listing
 from tools.bench.data import PROJECT, Size, variants
 
@@ -27,25 +28,27 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from exporter.metrics.families.base import ListingFamily, WorkloadFamily
+    from exporter.metrics.families.base import PoolFamily, SampleFamily
+    from exporter.metrics.summary import Summary
+    from exporter.snapshot.workload import Workload
 
 
 class Collector:
     """One pool's families."""
 
-    def __init__(self, pool: str, listing: Listing, choice: Choice) -> None:
+    def __init__(self, pool: str, listing: Listing, detail: Detail) -> None:
         self._identity = ("cn-north-4", PROJECT, pool)
-        self._summary = summarise(listing, choice)
+        self._summary = summarise(listing, detail)
 
     def collect(self) -> Iterator[Metric]:
         """Part of the protocol."""
-        for listing_family in LISTING_FAMILIES:
+        for listing_family in LISTING.families:
             yield self._of_pool(listing_family)
-        if self._summary.chosen:
-            for workload_family in WORKLOAD_FAMILIES:
+        if self._summary.selected:
+            for workload_family in WORKLOADS.families:
                 yield self._of_workloads(workload_family)
 
-    def _of_pool(self, family: ListingFamily) -> Metric:
+    def _of_pool(self, family: PoolFamily[Summary]) -> Metric:
         names = (*POOL_LABELS, *family.labels)
         if isinstance(family, HistogramFamily):
             histogram = GaugeHistogramMetricFamily(family.name, family.help, labels=names)
@@ -58,16 +61,18 @@ class Collector:
         if isinstance(family, Family):
             if (only := family.value(self._summary)) is not None:
                 gauge.add_metric(self._identity, only)
+        elif isinstance(family, InfoFamily):
+            gauge.add_metric((*self._identity, *family.texts(self._summary)), 1)
         else:
             for values, value in family.samples(self._summary):
                 gauge.add_metric((*self._identity, *values), value)
         return gauge
 
-    def _of_workloads(self, family: WorkloadFamily) -> Metric:
+    def _of_workloads(self, family: SampleFamily[Workload]) -> Metric:
         gauge = GaugeMetricFamily(
             family.name, family.help, labels=(*POOL_LABELS, *WORKLOAD_LABELS, *family.labels)
         )
-        for one in self._summary.chosen:
+        for one in self._summary.selected:
             identity = (*self._identity, one.uid, one.job_name, one.type)
             if isinstance(family, Family):
                 if (only := family.value(one)) is not None:
@@ -84,7 +89,7 @@ def main(series: SeriesOf, count: int) -> None:
     """Serve until killed."""
     pool = Size(1, count).ids[0]
     page = decode_page(variants(pool, count)[0].body(0, count), where=pool, now=0.0)
-    REGISTRY.register(Collector(pool, Listing(page.workloads), Choice(series, count)))
+    REGISTRY.register(Collector(pool, Listing(page.workloads), Detail(series, count)))
     server, _ = start_http_server(0, "127.0.0.1")
     print(f"addresses=http://127.0.0.1:{server.server_port}", file=sys.stderr, flush=True)  # noqa: T201
     threading.Event().wait()

@@ -27,7 +27,7 @@ TIMED = {
     "compare": ("exporter.lifecycle.pool_history", "PoolHistory.update"),
     "aggregate": ("exporter.metrics.summary", "summarise"),
     "rendering": ("exporter.metrics.pool_text", "render_pool"),
-    "compress": ("exporter.metrics.groups", "deflated"),
+    "compress": ("exporter.metrics.sections", "deflated"),
 }
 """`rendering` runs from the snapshot to the finished chunks: aggregate and compress are parts of it."""
 
@@ -100,7 +100,7 @@ class Stopwatch:
         return noting
 
     def swapping(self, swap: Callable[..., Any]) -> Callable[..., Any]:
-        """`Renderer._swap`, noting when new text could be scraped."""
+        """`Renderer._replace`, noting when new text could be scraped."""
 
         @functools.wraps(swap)
         def noting(*args: Any, **kwargs: Any) -> Any:
@@ -164,7 +164,7 @@ def _run(flags: list[str]) -> int:
     for name, (module_name, function) in TIMED.items():
         _replace(module_name, function, functools.partial(stopwatch.timed, name))
     _replace("exporter.transport.http", "HttpTransport.send", stopwatch.answering)
-    _replace("exporter.metrics.renderer", "Renderer._swap", stopwatch.swapping)
+    _replace("exporter.metrics.renderer", "Renderer._replace", stopwatch.swapping)
     if flags and flags[0] == "--heartbeat":
         flags = flags[1:]
         _replace("exporter.app.daemon", "Daemon.run", stopwatch.beating)

@@ -16,9 +16,9 @@ from exporter.api.workloads import decode_page
 from exporter.common.errors import BadResponse
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.families.base import POOL_LABELS, WORKLOAD_LABELS, Family, InfoFamily
-from exporter.metrics.families.pool import WORKLOAD_FAMILIES
+from exporter.metrics.families.workload import WORKLOADS
 from exporter.metrics.renderer import Renderer
-from exporter.metrics.summary import Choice, summarise
+from exporter.metrics.summary import Detail, summarise
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from tools.fuzz.wire import NOW
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from exporter.snapshot.workload import Workload
 
 Samples = Counter[tuple[str, frozenset[tuple[str, str]], float]]
-ALL = Choice("all", 10_000, users=5)
+ALL = Detail("all", 10_000, users=5)
 KEY = PoolKey("cn-north-4", "0" * 32, "pool-0123456789abcdef0123456789abcdef")
 
 
@@ -48,13 +48,13 @@ def exposition(data: bytes) -> None:
     holds([state])
 
 
-def holds(states: Iterable[PoolState], choice: Choice = ALL) -> None:
+def holds(states: Iterable[PoolState], detail: Detail = ALL) -> None:
     """Both formats are read back by prometheus_client, compressed or not, and say the same.
 
     No series stands twice; a family's HELP and TYPE stand once; the samples of the workloads are those that
     the families' functions yield of them; `name[]` gives the samples of that family and no others.
     """
-    exposed = Exposed(choice)
+    exposed = Exposed(detail)
     for state in states:
         exposed.store.publish(state)
     text, openmetrics = exposed.text(), exposed.text(openmetrics=True)
@@ -69,14 +69,17 @@ def holds(states: Iterable[PoolState], choice: Choice = ALL) -> None:
     assert plain == strict
     assert len({(name, labels) for name, labels, _ in plain}) == plain.total()
     listed = [
-        (state, summarise(state.listing, choice))
+        (state, summarise(state.listing, detail))
         for state in exposed.store.states.values()
         if state.listing and state.fresh_until > exposed.clock.monotonic()
     ]
     expected = Counter(
-        one for state, summary in listed for workload in summary.chosen for one in _expected(state, workload)
+        one
+        for state, summary in listed
+        for workload in summary.selected
+        for one in _expected(state, workload)
     )
-    names = {family.name for family in WORKLOAD_FAMILIES}
+    names = {family.name for family in WORKLOADS.families}
     assert expected == Counter({one: n for one, n in plain.items() if one[0] in names})
     for name in sorted(names)[:2]:
         assert samples(parse_text(exposed.text(names=frozenset({name})))) == Counter(
@@ -87,10 +90,10 @@ def holds(states: Iterable[PoolState], choice: Choice = ALL) -> None:
 class Exposed:
     """A store, and what is exposed of it at one moment."""
 
-    def __init__(self, choice: Choice = ALL) -> None:
+    def __init__(self, detail: Detail = ALL) -> None:
         self.store = SnapshotStore()
         self.clock = clock = FakeClock()
-        self.renderer = Renderer(fake_context(clock, store=self.store), choice=choice)
+        self.renderer = Renderer(fake_context(clock, store=self.store), detail=detail)
         self._exposition = Exposition(self.renderer, CollectorRegistry(), clock=clock)
 
     def text(
@@ -122,7 +125,7 @@ def _expected(
         **dict(zip(POOL_LABELS, state.key, strict=True)),
         **dict(zip(WORKLOAD_LABELS, (workload.uid, workload.job_name, workload.type), strict=True)),
     }
-    for family in WORKLOAD_FAMILIES:
+    for family in WORKLOADS.families:
         found: Iterable[tuple[tuple[str, ...], float]]
         if isinstance(family, Family):
             value = family.value(workload)

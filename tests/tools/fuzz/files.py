@@ -18,7 +18,7 @@ from exporter.common.errors import ConfigurationError
 from exporter.lifecycle.persistence import Persistence
 from exporter.lifecycle.pool_history import PoolHistory
 from exporter.metrics.pool_text import render_pool
-from exporter.metrics.summary import Choice
+from exporter.metrics.summary import Detail
 from exporter.self_metrics import SelfMetrics
 from exporter.settings.load import load
 from exporter.settings.model import Settings
@@ -132,7 +132,7 @@ def state(data: bytes) -> None:
             keeping.save(key, memory, changes)
             listing = memory.annotate(_LISTING, estimates=True)
             shown = PoolState(key, listing=listing, fresh_until=1.0, throughput=memory.throughput)
-            render_pool(shown, Choice("all", 10))
+            render_pool(shown, Detail("all", 10))
         keeping.close()
 
 

@@ -109,7 +109,7 @@ def states(pools: st.SearchStrategy[PoolKey]) -> st.SearchStrategy[PoolState]:
         listing=st.none() | listings(),
         fresh_until=st.sampled_from([0.0, FOR_EVER]),
         polls=st.dictionaries(st.sampled_from(OUTCOMES), st.integers(0, 2**53), max_size=3),
-        entry=_dated(entries()),
+        description=_dated(entries()),
         capacity=_dated(st.builds(Capacity, _resources, _resources)),
         free_cards=_dated(st.builds(FreeCards, _by_card, _by_card)),
     )

@@ -15,7 +15,7 @@ from exporter.api.nodes import read_free_cards
 from exporter.api.pools import decode_pools
 from exporter.api.workloads import Page, decode_page
 from exporter.metrics.pool_text import render_pool
-from exporter.metrics.summary import Choice, summarise
+from exporter.metrics.summary import Detail, summarise
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.workload import STATUSES, TYPES
 
@@ -63,14 +63,16 @@ def test_ten_thousand_kinds_become_a_few_and_the_sums_stay_right() -> None:
         for one in page_of(items[start : start + 500], labels).workloads
     )
     listing = Listing(workloads, limited=labels.limited)
-    summary = summarise(listing, Choice("none", 0))
+    summary = summarise(listing, Detail("none", 0))
     assert sum(summary.workloads.values()) == len(items)
     assert sum(summary.accelerators.values()) == 2 * len(ODD)
     assert summary.workloads[TYPES[0], STATUSES[0]] == 1
     assert len({kind for kind, _ in summary.workloads}) == len(TYPES) + MAX_VALUES_PER_LABEL + 1
     assert summary.limited["kinds"] == 4 * (len(ODD) - MAX_VALUES_PER_LABEL)
-    rendered = render_pool(PoolState(PoolKey("r", "p", "pool-a"), listing=listing), Choice("none", 0))
-    lines = sum(chunk.plain.count(b"\n") for chunks in rendered.listing_chunks.values() for chunk in chunks)
+    rendered = render_pool(PoolState(PoolKey("r", "p", "pool-a"), listing=listing), Detail("none", 0))
+    lines = sum(
+        chunk.plain.count(b"\n") for chunks in rendered.parts["listing"].chunks.values() for chunk in chunks
+    )
     assert lines < 3000
 
 

@@ -18,7 +18,7 @@ from exporter.cli.check import _row
 from exporter.common.logging import set_up_logs
 from exporter.common.text import printable
 from exporter.metrics.pool_text import render_pool
-from exporter.metrics.summary import Choice
+from exporter.metrics.summary import Detail
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.workload import Workload
 
@@ -63,7 +63,7 @@ def test_a_name_is_one_line_of_the_log(form: Format, monkeypatch: pytest.MonkeyP
 def test_neither_page_nor_table_is_turned_round(clock: FakeClock) -> None:
     """A display name stands in both as it is spelt."""
     state = PoolState(KEY, name=EVIL, outcome="ok", listing=Listing(()))
-    [view] = pool_views([render_pool(state, Choice("none", 0))], clock)
+    [view] = pool_views([render_pool(state, Detail("none", 0))], clock)
     assert view.name is not None
     assert view.name.isprintable()
     assert _row(state).pool.isprintable()
@@ -73,9 +73,9 @@ def test_neither_page_nor_table_is_turned_round(clock: FakeClock) -> None:
 def test_a_label_comes_back_as_it_was(text: str) -> None:
     """Both parsers read control characters, line ends and marks of a job's name as they were sent."""
     listing = Listing((Workload(uid="u", job_name=text, status="Queue", pending=1.0),))
-    rendered = render_pool(PoolState(KEY, listing=listing), Choice("all", 9))
+    rendered = render_pool(PoolState(KEY, listing=listing), Detail("all", 9))
     name = "modelarts_workload_pending_duration_seconds"
-    [chunk] = rendered.listing_chunks[name]
+    [chunk] = rendered.workload_part.chunks[name]
     exposed = f"# TYPE {name} gauge\n{chunk.plain.decode()}"
     openmetrics = parsed_openmetrics(f"{exposed}# EOF\n")  # type: ignore[no-untyped-call]
     for families in (parsed(exposed), openmetrics):

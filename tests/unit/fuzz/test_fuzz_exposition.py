@@ -10,15 +10,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tools.fuzz.exposing import Exposed, holds
 from tools.fuzz.snapshots import FOR_EVER, keys, listings, states
 
-from exporter.metrics.summary import Choice
+from exporter.metrics.summary import Detail
 from exporter.snapshot.pool import PoolKey
 
 if TYPE_CHECKING:
     from exporter.snapshot.pool import Listing, PoolState
     from exporter.snapshot.workload import Workload
 
-choices = st.builds(
-    Choice,
+details = st.builds(
+    Detail,
     st.sampled_from(["none", "waiting", "active", "all"]),
     st.integers(0, 5),
     st.none() | st.integers(0, 3),
@@ -26,10 +26,10 @@ choices = st.builds(
 
 
 @settings(max_examples=settings().max_examples // 5)
-@given(st.lists(states(keys), max_size=3), choices)
-def test_any_snapshot_is_read_back_to_the_letter(found: list[PoolState], choice: Choice) -> None:
+@given(st.lists(states(keys), max_size=3), details)
+def test_any_snapshot_is_read_back_to_the_letter(found: list[PoolState], detail: Detail) -> None:
     """Whatever is known of pools, prometheus_client's parsers read back the samples of the families."""
-    holds(found, choice)
+    holds(found, detail)
 
 
 POOLS = [PoolKey("r", "p", pool) for pool in ("a", "b\\", 'c"\n')]
@@ -64,13 +64,13 @@ class Incremental(RuleBasedStateMachine):
     def forget(self, pool: PoolKey) -> None:
         self.kept.store.forget(pool)
 
-    @rule(choice=choices)
-    def reload(self, choice: Choice) -> None:
-        self.kept.renderer.choice = choice
+    @rule(detail=details)
+    def reload(self, detail: Detail) -> None:
+        self.kept.renderer.detail = detail
 
     @invariant()
     def same_as_from_nothing(self) -> None:
-        anew = Exposed(self.kept.renderer.choice)
+        anew = Exposed(self.kept.renderer.detail)
         for state in self.kept.store.states.values():
             anew.store.publish(state)
         text = anew.text()

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from exporter.metrics import workload_cache as block
 from exporter.metrics.pool_text import render_pool
-from exporter.metrics.summary import Choice
+from exporter.metrics.summary import Detail
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.metrics.groups import Chunk
+    from exporter.metrics.sections import Chunk
 
-ALL = Choice("all", 10_000)
+ALL = Detail("all", 10_000)
 
 WORKLOADS = st.lists(
     st.builds(
@@ -58,13 +58,13 @@ def texts(chunks: Mapping[str, tuple[Chunk, ...]]) -> dict[str, bytes]:
 @given(st.lists(WORKLOADS, min_size=2, max_size=5), st.booleans())
 def test_kept_text_is_what_new_text_would_be(history: list[list[Workload]], ordered: bool) -> None:
     """Whatever comes, goes, moves or changes between two polls, in blocks of a few workloads."""
-    with patch.object(block, "_LEAST", 3):
+    with patch.object(block, "_MIN_SIZE", 3):
         previous = None
         for workloads in history:
             if ordered:
                 workloads.sort(key=lambda workload: workload.uid)
             rendered = render_pool(state(workloads), ALL, previous)
-            assert texts(rendered.listing_chunks) == texts(render_pool(state(workloads), ALL).listing_chunks)
+            assert texts(rendered.chunks(0.0)) == texts(render_pool(state(workloads), ALL).chunks(0.0))
             previous = rendered
 
 
@@ -80,8 +80,8 @@ def test_only_what_changed_is_made_anew() -> None:
     second = render_pool(state(older), ALL, first)
 
     kept = {
-        name: [new is old for new, old in zip(chunks, first.listing_chunks[name], strict=True)]
-        for name, chunks in second.listing_chunks.items()
+        name: [new is old for new, old in zip(chunks, first.workload_part.chunks[name], strict=True)]
+        for name, chunks in second.workload_part.chunks.items()
         if name.startswith("modelarts_workload_")
     }
     others = [True] * (len(first.blocks) - 1)

@@ -7,6 +7,7 @@ import re
 import zlib
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,9 +20,9 @@ from support.supply import supply
 from exporter.lifecycle.counting import add
 from exporter.lifecycle.transitions import Started
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.families.pool import FAMILIES
+from exporter.metrics.groups import FAMILIES
 from exporter.metrics.renderer import Renderer
-from exporter.metrics.summary import Choice
+from exporter.metrics.summary import Detail
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.counters import Throughput
@@ -50,25 +51,21 @@ def pool(name: str, *workloads: Workload, clock: FakeClock, age: float = 300.0) 
     )
 
 
+BY_TYPE: dict[object, Any] = {
+    str: NAUGHTY,
+    bool: True,
+    float: 5.0,
+    float | None: 5.0,
+    int | None: 1,
+    tuple[tuple[str, float], ...]: (("nvidia.com/gpu", 1.0),),
+}
+
+
 def full(uid: str) -> Workload:
-    return Workload(
-        uid=uid,
-        name="n",
-        job_name=NAUGHTY,
-        type="train",
-        status="Running" if uid == "u2" else "Queue",
-        priority="3",
-        user=NAUGHTY,
-        created=1.7e9,
-        pending=100.0,
-        position=0,
-        running=5.0,
-        cpu_cores=1.0,
-        memory_bytes=2.0,
-        accelerators=(("nvidia.com/gpu", 1.0),),
-        nodes=1,
-        estimated_start=60.0,
-    )
+    """A workload with a value in every field, also in those that are added later."""
+    every = {one.name: BY_TYPE[one.type] for one in msgspec.structs.fields(Workload)}
+    status = "Running" if uid == "u2" else "Queue"
+    return Workload(**every | {"uid": uid, "type": "train", "status": status, "priority": "3"})
 
 
 class Scraped:
@@ -79,7 +76,7 @@ class Scraped:
         self.self_metrics = SelfMetrics()
         self.renderer = Renderer(
             fake_context(clock, store=self.store, self_metrics=self.self_metrics),
-            choice=Choice("all", 100, users=5),
+            detail=Detail("all", 100, users=5),
             thresholds=Thresholds((Rule(None, {("train", "default"): 14400.0}),)),
         )
         self.exposition = Exposition(self.renderer, self.self_metrics.registry, clock=clock)

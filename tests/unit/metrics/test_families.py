@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
-from support.shown import IDENTITY, JOB, KEY, PASSED, RUNNING, SERVICE, WAITING, exposition, state
+from support.shown import IDENTITY, JOB, KEY, PASSED, RUNNING, WAITING, exposition, state
 
 from exporter.metrics.pool_text import render_pool
-from exporter.metrics.summary import Choice, SeriesOf
+from exporter.metrics.summary import Detail, SeriesOf
 from exporter.snapshot.pool import PoolState
 from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload
 
@@ -78,20 +79,6 @@ from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload
         f'modelarts_pool_longest_pending_seconds{{{IDENTITY},type="infer",priority="0"}} 0',
         f"modelarts_pool_queue_head_since_timestamp_seconds{{{IDENTITY}}} 1700000000",
         f"modelarts_pool_workload_series_omitted{{{IDENTITY}}} 0",
-        (
-            f'modelarts_workload_info{{{JOB},name="modelarts-job-1",job_uuid="j1",flavor="modelarts.kat1.8xlarge",'
-            'priority="2",user="ann",gvk="batch.volcano.sh/v1alpha1, Kind=Job"} 1'
-        ),
-        f'modelarts_workload_status{{{JOB},status="Queue"}} 1',
-        f"modelarts_workload_pending_duration_seconds{{{JOB}}} 3600",
-        f"modelarts_workload_pending_position{{{JOB}}} 4",
-        f"modelarts_workload_estimated_start_seconds{{{JOB}}} 900",
-        f"modelarts_workload_running_duration_seconds{{{SERVICE}}} 7200",
-        f"modelarts_workload_created_timestamp_seconds{{{JOB}}} 1700000000.5",
-        f"modelarts_workload_requested_cpu_cores{{{JOB}}} 8",
-        f"modelarts_workload_requested_memory_bytes{{{JOB}}} 68719476736",
-        f'modelarts_workload_requested_accelerators{{{JOB},accelerator="huawei.com/ascend-1980"}} 16',
-        f"modelarts_workload_nodes{{{SERVICE}}} 2",
         f'modelarts_pool_pending_threshold_seconds{{{IDENTITY},type="train",priority="other"}} 14400',
         f'modelarts_pool_shortest_running_seconds{{{IDENTITY},type="infer",priority=""}} 7200',
         f'modelarts_pool_longest_in_status_seconds{{{IDENTITY},type="train",status="Terminating"}} 0',
@@ -101,6 +88,49 @@ from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload
 def test_a_pool_with_a_waiting_and_a_running_workload(line: str) -> None:
     """Each family's samples, as they stand in the exposition."""
     assert f"{line}\n" in exposition(replace(state(WAITING, RUNNING), throughput=PASSED))
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        (
+            {
+                "name": "modelarts-job-1",
+                "job_uuid": "j1",
+                "flavor": "modelarts.kat1.8xlarge",
+                "priority": "2",
+                "user": "ann",
+                "gvk": "batch.volcano.sh/v1alpha1, Kind=Job",
+            },
+            (
+                f'modelarts_workload_info{{{JOB},name="modelarts-job-1",job_uuid="j1",'
+                'flavor="modelarts.kat1.8xlarge",priority="2",user="ann",'
+                'gvk="batch.volcano.sh/v1alpha1, Kind=Job"} 1'
+            ),
+        ),
+        ({"status": "Queue"}, f'modelarts_workload_status{{{JOB},status="Queue"}} 1'),
+        ({"pending": 3600.0}, f"modelarts_workload_pending_duration_seconds{{{JOB}}} 3600"),
+        ({"position": 4}, f"modelarts_workload_pending_position{{{JOB}}} 4"),
+        ({"estimated_start": 900.0}, f"modelarts_workload_estimated_start_seconds{{{JOB}}} 900"),
+        ({"running": 7200.0}, f"modelarts_workload_running_duration_seconds{{{JOB}}} 7200"),
+        (
+            {"created": 1_700_000_000.5},
+            f"modelarts_workload_created_timestamp_seconds{{{JOB}}} 1700000000.5",
+        ),
+        ({"cpu_cores": 8.0}, f"modelarts_workload_requested_cpu_cores{{{JOB}}} 8"),
+        ({"memory_bytes": 2.0**36}, f"modelarts_workload_requested_memory_bytes{{{JOB}}} 68719476736"),
+        (
+            {"accelerators": (("huawei.com/ascend-1980", 16.0),)},
+            f'modelarts_workload_requested_accelerators{{{JOB},accelerator="huawei.com/ascend-1980"}} 16',
+        ),
+        ({"nodes": 2}, f"modelarts_workload_nodes{{{JOB}}} 2"),
+    ],
+    ids=lambda value: value.partition("{")[0] if isinstance(value, str) else "",
+)
+def test_a_field_of_a_workload(fields: dict[str, Any], line: str) -> None:
+    """Each workload family's sample, as it stands in the exposition."""
+    workload = Workload(uid="u1", job_name="train llm", type="train", **fields)
+    assert f"{line}\n" in exposition(state(workload))
 
 
 def test_what_is_not_known_has_no_series() -> None:
@@ -215,9 +245,11 @@ def test_which_workloads_get_series(series: SeriesOf, uids: list[str]) -> None:
         Workload(uid="f2", status="Completed", created=2.0),
     )
     for limit in range(len(uids) + 1):
-        rendered = render_pool(pool, Choice(series, limit))
+        rendered = render_pool(pool, Detail(series, limit))
         assert rendered.summary is not None
-        assert [workload.uid for workload in rendered.summary.chosen] == sorted(uids[:limit], key=order.index)
+        assert [workload.uid for workload in rendered.summary.selected] == sorted(
+            uids[:limit], key=order.index
+        )
         assert rendered.summary.omitted == len(uids) - limit
 
 

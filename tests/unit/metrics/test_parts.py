@@ -7,16 +7,16 @@ from math import inf
 
 from support.supply import CAPACITY, supply
 
-from exporter.metrics.groups import SECTIONS
 from exporter.metrics.pool_text import render_pool
-from exporter.metrics.summary import Choice
+from exporter.metrics.sections import SECTIONS
+from exporter.metrics.summary import Detail
 from exporter.snapshot.pool import Expiring, Listing, PoolDescription, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts
 from exporter.snapshot.workload import Workload
 
 KEY = PoolKey("r", "p", "pool-a")
 IDENTITY = 'region="r",project_id="p",pool="pool-a"'
-ALL = Choice("all", 200)
+ALL = Detail("all", 200)
 
 
 def pool() -> PoolState:
@@ -55,8 +55,8 @@ def test_a_new_capacity_renders_its_own_text_and_no_other() -> None:
     first = render_pool(pool(), ALL)
     held = replace(CAPACITY, allocated=Amounts(6.0))
     second = render_pool(replace(first.state, capacity=Expiring(held, 200.0)), ALL, first)
-    assert second.listing_chunks is first.listing_chunks
-    for kept in ("catalogue", "free_cards", "fitting"):
+    assert second.workload_part.chunks is first.workload_part.chunks
+    for kept in ("listing", "description", "free_cards", "fitting"):
         assert second.parts[kept].chunks is first.parts[kept].chunks
     allocated = second.parts["capacity"].chunks["modelarts_pool_allocated_cpu_cores"]
     assert allocated[0].plain.endswith(b" 6\n")
@@ -67,7 +67,9 @@ def test_a_new_capacity_renders_its_own_text_and_no_other() -> None:
 
 def test_a_phase_nobody_has_documented_is_shown_beside_the_others() -> None:
     """The state set is open; a pool without a phase has none of it."""
-    phases = shown(PoolState(KEY, entry=Expiring(PoolDescription("n", phase="Frozen"), 50.0)))
+    phases = shown(PoolState(KEY, description=Expiring(PoolDescription("n", phase="Frozen"), 50.0)))
     assert f'modelarts_pool_phase{{{IDENTITY},phase="Frozen"}} 1\n' in phases
     assert phases.count("\nmodelarts_pool_phase{") == 6
-    assert "modelarts_pool_phase" not in shown(PoolState(KEY, entry=Expiring(PoolDescription("n"), 50.0)))
+    assert "modelarts_pool_phase" not in shown(
+        PoolState(KEY, description=Expiring(PoolDescription("n"), 50.0))
+    )

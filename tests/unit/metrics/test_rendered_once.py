@@ -8,7 +8,7 @@ from dataclasses import replace
 from support.shown import ALL, KEY, PASSED, RUNNING, THRESHOLDS, WAITING, state
 
 from exporter.metrics.pool_text import render_pool
-from exporter.metrics.summary import Choice
+from exporter.metrics.summary import Detail
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.snapshot.counters import Throughput
 from exporter.snapshot.pool import PoolState
@@ -19,9 +19,12 @@ def test_the_listing_is_rendered_once_however_often_its_state_changes() -> None:
     first = render_pool(state(WAITING), ALL)
     failed = PoolState(KEY, outcome="timeout", listing=first.state.listing, fresh_until=100.0)
     second = render_pool(failed, ALL, first)
-    assert second.listing_chunks is first.listing_chunks
-    assert render_pool(failed, Choice("none", 0), first).listing_chunks is not first.listing_chunks
-    assert second.state_chunks["modelarts_pool_up"][0].plain.endswith(b" 0\n")
+    assert second.workload_part.chunks is first.workload_part.chunks
+    assert second.parts["listing"].chunks is first.parts["listing"].chunks
+    other = render_pool(failed, Detail("none", 0), first)
+    assert other.workload_part.chunks is not first.workload_part.chunks
+    assert other.parts["listing"].chunks is not first.parts["listing"].chunks
+    assert second.parts["state"].chunks["modelarts_pool_up"][0].plain.endswith(b" 0\n")
 
 
 def test_thresholds_are_rendered_only_when_they_change() -> None:
@@ -33,7 +36,8 @@ def test_thresholds_are_rendered_only_when_they_change() -> None:
     changed = Thresholds((Rule(re.compile("^Team A$"), {("train", "3"): 60.0}), *THRESHOLDS.rules))
     second = render_pool(first.state, ALL, first, changed)
     assert b'priority="3"} 60\n' in second.chunks(0.0)[key][0].plain
-    assert second.listing_chunks is first.listing_chunks
+    assert second.parts["listing"].chunks is first.parts["listing"].chunks
+    assert second.workload_part.chunks is first.workload_part.chunks
     renamed = render_pool(replace(second.state, name="Team B"), ALL, second, changed)
     assert b'priority="3"} 3600\n' in renamed.chunks(1e9)[key][0].plain
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.metrics.users import OTHER, by_user
-from exporter.snapshot.workload import FINISHED, STATUSES, Workload
+from exporter.metrics.summary import by_user
+from exporter.snapshot.workload import FINISHED, OTHER, STATUSES, Workload
 
 NPU, GPU = "huawei.com/ascend-1980", "nvidia.com/gpu"
 

@@ -14,7 +14,7 @@ from exporter.app.status import pool_views
 from exporter.common.errors import NotFound, PollError, RequestTimeout, Throttled
 from exporter.lifecycle.tracker import Tracker
 from exporter.metrics.pool_text import render_pool
-from exporter.metrics.summary import Choice
+from exporter.metrics.summary import Detail
 from exporter.polling.pool import PoolPoller, similar_pools
 from exporter.snapshot.pool import Expiring, Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, Capacity
@@ -199,7 +199,7 @@ async def test_a_clock_that_is_set_ages_nothing(clock: FakeClock, jump: float) -
     assert state.succeeded_at == clock.wall()
     clock.advance(5.0)
     clock.set_ahead(-jump)
-    [view] = pool_views([render_pool(state, Choice("none", 0))], clock)
+    [view] = pool_views([render_pool(state, Detail("none", 0))], clock)
     assert (view.attempted_ago, view.data_age) == (5.0, 5.0)
 
 

@@ -54,10 +54,10 @@ async def test_what_the_projects_list_says_gets_old_slowly() -> None:
     poller = project(Cloud(clock, {"pool-a": "A"}), EVERYTHING)
     start = clock.monotonic()
     await run(poller, clock)
-    entry = poller.context.store.states[PoolKey("r", "p", "pool-a")].entry
-    assert entry is not None
-    assert entry.value == PoolDescription("A")
-    assert entry.fresh_until == start + 2 * LIST_INTERVALS * INTERVAL
+    description = poller.context.store.states[PoolKey("r", "p", "pool-a")].description
+    assert description is not None
+    assert description.value == PoolDescription("A")
+    assert description.fresh_until == start + 2 * LIST_INTERVALS * INTERVAL
 
 
 async def test_a_pool_polled_lately_is_not_due_because_of_a_reload() -> None:
@@ -99,5 +99,5 @@ async def test_once_tells_what_the_projects_list_says(pools: tuple[str, ...] | D
     """Phase, type and nodes are there after one round, as they are in the daemon."""
     round_ = await project(Cloud(FakeClock(), {"pool-a": "A"}), pools).once()
     [state] = round_.states
-    assert state.entry is not None
-    assert state.entry.value == PoolDescription("A")
+    assert state.description is not None
+    assert state.description.value == PoolDescription("A")

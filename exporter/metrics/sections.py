@@ -1,0 +1,91 @@
+"""The sections of an exposition: each has a header, and chunks of sample lines from every pool.
+
+Both formats require that all samples of a family stand together, so the text of a pool is kept in chunks, by
+section. The formats differ for gauge histograms: OpenMetrics has one family, the text format has a histogram
+and two gauges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from isal import isal_zlib
+
+from exporter.metrics.families.base import HistogramFamily
+from exporter.metrics.format import header
+from exporter.metrics.groups import FAMILIES
+
+if TYPE_CHECKING:
+    from exporter.metrics.families.base import PoolFamily
+
+# ISA-L compresses 60,000 samples (11 MB of text) to 2.0 MB in 12 ms, and computes their CRC in 0.2 ms. zlib
+# at its fastest level takes 54 ms for 2.3 MB, and 2.6 ms for the CRC.
+_LEVEL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Sample lines, plain and as a piece of a raw deflate stream.
+
+    A piece ends on a byte boundary and does not refer to anything before it. So pieces can be joined into a
+    single gzip member, which every client can read; many ignore all members but the first.
+    """
+
+    plain: bytes
+    deflated: bytes
+
+    @classmethod
+    def of(cls, plain: bytes) -> Chunk:
+        """Compress once here instead of in every scrape."""
+        return cls(plain, deflated(plain))
+
+
+def deflated(plain: bytes, *, last: bool = False) -> bytes:
+    """Compress into a piece of a raw deflate stream; `last` ends the stream."""
+    compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
+    return compressor.compress(plain) + compressor.flush(
+        isal_zlib.Z_FINISH if last else isal_zlib.Z_SYNC_FLUSH
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A header, and the samples below it.
+
+    Attributes:
+        key: under which the chunks of a pool for this section are kept.
+        header: the HELP and TYPE lines.
+        names: the values of `name[]` that select this section.
+    """
+
+    key: str
+    header: Chunk
+    names: frozenset[str]
+
+
+def _sections(family: PoolFamily[Any], *, openmetrics: bool) -> list[Section]:
+    name = family.name
+    suffixes = family.suffixes if isinstance(family, HistogramFamily) else ()
+    names = frozenset({name, name.removesuffix("_total"), *(f"{name}{suffix}" for suffix in suffixes)})
+    if openmetrics or family.kind != "gaugehistogram":
+        head = header(name, family.kind, family.help, openmetrics=openmetrics)
+        return [Section(name, Chunk.of(head), names)]
+    as_text = {
+        "_bucket": (name, "histogram"),
+        "_gcount": (f"{name}_gcount", "gauge"),
+        "_gsum": (f"{name}_gsum", "gauge"),
+    }
+    return [
+        Section(f"{name}{suffix}", Chunk.of(header(as_name, kind, family.help, openmetrics=False)), names)
+        for suffix, (as_name, kind) in as_text.items()
+    ]
+
+
+SECTIONS: dict[bool, tuple[Section, ...]] = {
+    openmetrics: tuple(
+        section for family in FAMILIES for section in _sections(family, openmetrics=openmetrics)
+    )
+    for openmetrics in (False, True)
+}
+"""By format: True for OpenMetrics, False for the text format."""
