@@ -12,7 +12,7 @@ from rich.text import Text
 
 from exporter.app.status import share_view
 from exporter.app.wiring import Fetching
-from exporter.common.text import printable
+from exporter.common.text import escape_unprintable
 from exporter.metrics.summary import Choice, summarise
 from exporter.web.status import span
 
@@ -88,7 +88,7 @@ def _rows(project: ProjectPoller, done: Round) -> list[_Row]:
 
 
 def _row(state: PoolState) -> _Row:
-    name = printable(state.name or state.key.pool)
+    name = escape_unprintable(state.name or state.key.pool)
     pool = state.key.pool if name == state.key.pool else f"{state.key.pool} ({name})"
     outcome = state.outcome or "-"
     if state.listing is None:

@@ -26,7 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from exporter.common.text import printable
+from exporter.common.text import escape_unprintable
 
 Outcome = Literal[
     "ok",
@@ -61,7 +61,7 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return printable(f"{self.where}: {self.what}")
+        return escape_unprintable(f"{self.where}: {self.what}")
 
 
 class ConfigurationError(ExporterError):
@@ -72,7 +72,7 @@ class ConfigurationError(ExporterError):
         self.problems = problems
 
 
-class TooManyChecks(ExporterError):
+class TooManyPasswordChecks(ExporterError):
     """So many passwords wait to be checked that this one is not; whether it is right, nobody knows."""
 
     def __init__(self) -> None:
@@ -91,10 +91,10 @@ class PollError(ExporterError):
     outcome: ClassVar[Outcome]
 
     def __init__(self, what: str, *, where: str, advice: str = "") -> None:
-        what = printable(what[:LONGEST])
+        what = escape_unprintable(what[:LONGEST])
         super().__init__(what, where, advice)
         self.what = what
-        self.where = printable(where)
+        self.where = escape_unprintable(where)
         self.advice = advice
 
     def __str__(self) -> str:

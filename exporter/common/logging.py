@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 
-from exporter.common.text import printable
+from exporter.common.text import escape_unprintable
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Format = Literal["logfmt", "json", "console"]
 
 
-def set_up_logs(level: str, form: Format) -> None:
+def set_up_logging(level: str, form: Format) -> None:
     """Log in this form from now on.
 
     Args:
@@ -78,4 +78,6 @@ def _speaks_for_us(record: logging.LogRecord) -> bool:
 
 def _made_printable(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Names and messages of the cloud's neither end a line nor tell a terminal what to do."""
-    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
+    return {
+        key: escape_unprintable(value) if isinstance(value, str) else value for key, value in event.items()
+    }

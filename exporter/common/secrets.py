@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-class Sealed:
+class Unpicklable:
     """Immutable values that hold a secret: a copy is the value itself, and none can be pickled."""
 
     __slots__ = ()
@@ -29,8 +29,8 @@ class Sealed:
         raise TypeError(f"{type(self).__name__} holds a secret and is not to be stored")
 
 
-class Secret(Sealed, str):
-    """A text that prints as dots; equal to the same text, and given by `reveal` alone.
+class Secret(Unpicklable, str):
+    """A text that prints as dots; equal to the same text, and given by `secret_value` alone.
 
     Own code: pydantic's SecretStr can be pickled, and the credentials do without pydantic.
     """
@@ -47,12 +47,12 @@ class Secret(Sealed, str):
         return format("...", spec)
 
 
-def reveal(text: str) -> str:
+def secret_value(text: str) -> str:
     """The text of a secret, to be sent or signed with: the one way to it, so that every use can be found."""
     return str.__str__(text)
 
 
-class Headers(Sealed, dict[str, str]):
+class Headers(Unpicklable, dict[str, str]):
     """Headers of a request or an answer, of which only the names are shown."""
 
     __slots__ = ()

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 
-def printable(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     r"""The text with `\x1b`, `\n`, `\u202e` and the like spelt out.
 
     Line ends would make a second line of a log of what is one, control characters move a terminal's cursor,
@@ -31,35 +31,35 @@ _HIDDEN = "'...' (not shown, it may be a secret)"
 _KEY = re.compile("[A-Za-z]{1,14}([_.-]([A-Za-z]{1,14}|[0-9]{1,3})){0,3}|[0-9]{1,3}|http[0-9]")
 
 
-def quoted(text: object) -> str:
+def quote_or_hide(text: object) -> str:
     """The text in quotation marks where it is made of words, numbers and IDs; else why it is not shown."""
     shown = str(text)
     return f"'{shown}'" if _harmless(shown) else _HIDDEN
 
 
-def quoted_path(path: Path) -> str:
+def quote_path_or_hide(path: Path) -> str:
     """A path likewise, and wherever it leads into a folder that exists: no key does."""
     try:
         leads_somewhere = len(path.parts) > 1 and path.parent != Path("/") and path.parent.is_dir()
     except (OSError, ValueError):
         leads_somewhere = False
-    return f"'{path}'" if leads_somewhere else quoted(path)
+    return f"'{path}'" if leads_somewhere else quote_or_hide(path)
 
 
-def shown_beside(path: Path) -> str:
+def show_path_or_hide(path: Path) -> str:
     """A path without quotation marks, of a file that is named relative to another.
 
     Its folder exists whatever was written, so only a name of words and numbers is shown.
     """
     if _harmless(path.name) and path.parent.is_dir():
         return str(path)
-    return quoted(path)
+    return quote_or_hide(path)
 
 
 def _harmless(text: str) -> bool:
     return bool(_SHOWN.fullmatch(text)) and all(map(_HARMLESS_RUN.fullmatch, _RUN.findall(text)))
 
 
-def shown_key(key: str) -> str:
+def show_key_or_hide(key: str) -> str:
     """A key of a mapping, where it may be a mistyped one: `{ak:SECRET}` without the space is a key too."""
     return key if _KEY.fullmatch(key) else "..." if key else "''"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from exporter.common.text import printable
+from exporter.common.text import escape_unprintable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,5 +26,5 @@ def near_misses(pool: str, names: Mapping[str, str]) -> str:
     matches = get_close_matches(pool.casefold(), ids, n=_MOST, cutoff=0.7)
     close = dict.fromkeys(ids[match] for match in matches)
     return " or ".join(
-        f"{other} ({printable(names[other])})" if names[other] != other else other for other in close
+        f"{other} ({escape_unprintable(names[other])})" if names[other] != other else other for other in close
     )

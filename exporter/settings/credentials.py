@@ -19,7 +19,7 @@ from pydantic import (
     field_validator,
 )
 
-from exporter.common.text import quoted_path
+from exporter.common.text import quote_path_or_hide
 from exporter.settings.base import Section, SiblingError, Text, keys_of
 from exporter.settings.types import SecretFile, read_file
 
@@ -47,7 +47,7 @@ def _key(secret: SecretStr) -> SecretStr:
 
 def _key_file(path: Path) -> Path:
     if not _is_key(read_file(path).decode("utf-8-sig", errors="replace")):
-        raise ValueError(f"{quoted_path(path)} {_NO_KEY}")
+        raise ValueError(f"{quote_path_or_hide(path)} {_NO_KEY}")
     return path
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from exporter.common.errors import ConfigurationError, Problem
-from exporter.common.text import shown_key
+from exporter.common.text import show_key_or_hide
 from exporter.common.yaml import Mistake, PlainLoader
 from exporter.settings.types import read_file
 
@@ -48,7 +48,10 @@ class _TextLoader(PlainLoader):
             if key.value in lines:
                 first = lines[key.value]
                 self.twice.append(
-                    Mistake(f"'{shown_key(key.value)}' is given twice, first in line {first}", key.start_mark)
+                    Mistake(
+                        f"'{show_key_or_hide(key.value)}' is given twice, first in line {first}",
+                        key.start_mark,
+                    )
                 )
             lines.setdefault(key.value, key.start_mark.line + 1)
         return node

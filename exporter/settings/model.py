@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from exporter.common.text import quoted
+from exporter.common.text import quote_or_hide
 from exporter.settings.alerts import Alerts
 from exporter.settings.base import Listed, Section
 from exporter.settings.project import Project  # noqa: TC001  (pydantic reads the annotations)
@@ -98,7 +98,9 @@ def _each_once(addresses: tuple[ListenAddress, ...]) -> tuple[ListenAddress, ...
 
 def _path(path: str) -> str:
     if not _PATH.fullmatch(path):
-        raise ValueError(f"{quoted(path)} is no path; write it like /metrics, of letters, digits and ._~-")
+        raise ValueError(
+            f"{quote_or_hide(path)} is no path; write it like /metrics, of letters, digits and ._~-"
+        )
     if path in _OWN_PATHS:
         raise ValueError(f"'{path}' is taken by the exporter itself; write it like /metrics")
     return path

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from exporter.common.errors import Problem
-from exporter.common.text import quoted, shown_key
+from exporter.common.text import quote_or_hide, show_key_or_hide
 from exporter.settings.base import Section, SiblingError, items_of, keys_of, sections_in
 from exporter.settings.model import Settings
 
@@ -76,7 +76,7 @@ def path_of(location: Location) -> str:
     """A location as operators write it: `projects[0].pools[1]`."""
     text = ""
     for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{shown_key(part)}"
+        text += f"[{part}]" if isinstance(part, int) else f".{show_key_or_hide(part)}"
     return text.removeprefix(".")
 
 
@@ -139,7 +139,7 @@ def duplicates(projects: Any) -> Iterator[tuple[Location, str]]:
                     location: Location = ("projects", index, "pools", number)
                     earlier = first.setdefault((region, project_id, str(pool)), location)
                     if earlier != location:
-                        yield location, f"{quoted(pool)} is already at {path_of(earlier)}"
+                        yield location, f"{quote_or_hide(pool)} is already at {path_of(earlier)}"
 
 
 def _pools(project: dict[str, Any]) -> list[Any]:

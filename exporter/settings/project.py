@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, field_validator
 
-from exporter.common.text import quoted
+from exporter.common.text import quote_or_hide
 from exporter.settings.base import Listed, Section, SiblingError, Text
 from exporter.settings.credentials import Credentials, PasswordForm
 from exporter.settings.regions import REGIONS, check_known
@@ -25,7 +25,8 @@ _POOL_ID = re.compile(r"[a-z0-9][a-z0-9-]{34,61}[a-z0-9]")
 def _project_id(text: str) -> str:
     if not _PROJECT_ID.fullmatch(text):
         raise ValueError(
-            f"{quoted(text)} is no project ID: 32 to 36 of 0-9, a-f and -; see My Credentials in the console"
+            f"{quote_or_hide(text)} is no project ID: 32 to 36 of 0-9, a-f and -; "
+            "see My Credentials in the console"
         )
     return text
 
@@ -34,8 +35,8 @@ def _pool_id(text: str) -> str:
     """The API's documentation gives a pool's ID 36 to 63 characters."""
     if not _POOL_ID.fullmatch(text):
         raise ValueError(
-            f"{quoted(text)} is no pool ID; wanted is the pool's ID (metadata.name: 36 to 63 lower-case "
-            "letters, digits and hyphens), not its display name"
+            f"{quote_or_hide(text)} is no pool ID; wanted is the pool's ID (metadata.name: 36 to 63 "
+            "lower-case letters, digits and hyphens), not its display name"
         )
     return text
 
@@ -50,7 +51,7 @@ def _pattern(value: Any) -> re.Pattern[str]:
         with warnings.catch_warnings(action="error", category=FutureWarning):  # [[:alpha:]] is no class here
             return re.compile(value)
     except (re.error, OverflowError, RecursionError, FutureWarning) as error:
-        raise ValueError(f"{quoted(value)} is no regular expression: {error}") from None
+        raise ValueError(f"{quote_or_hide(value)} is no regular expression: {error}") from None
 
 
 Pattern = Annotated[re.Pattern[str], PlainValidator(_pattern)]
@@ -119,7 +120,7 @@ class Project(Section):
         ):
             raise SiblingError(
                 "iam_endpoint",
-                f"is missing; a password needs it, and none is known for region {quoted(region)}",
+                f"is missing; a password needs it, and none is known for region {quote_or_hide(region)}",
             )
         return url
 

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.common.text import quoted
+from exporter.common.text import quote_or_hide
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,4 +75,6 @@ def check_known(region: str) -> None:
     if region not in REGIONS:
         close = get_close_matches(region, REGIONS, n=1)
         guess = f" (did you mean {close[0]}?)" if close else ""
-        raise ValueError(f"unknown region {quoted(region)}{guess}; for a private cloud set endpoint too")
+        raise ValueError(
+            f"unknown region {quote_or_hide(region)}{guess}; for a private cloud set endpoint too"
+        )

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 
-from exporter.common.text import quoted, quoted_path
+from exporter.common.text import quote_or_hide, quote_path_or_hide
 
 _LISTEN = re.compile(r"(?P<host>[A-Za-z0-9._-]*|\[(?P<ipv6>[^\[\]]*)\]):(?P<port>[0-9]{1,9})")
 _LAST_PORT = 65_535
@@ -54,14 +54,14 @@ def parse_listen_address(text: Any) -> ListenAddress:
     match = _LISTEN.fullmatch(text) if isinstance(text, str) else None
     if not match:
         raise ValueError(
-            f"{quoted(text)} is no address; write it like :10310, 127.0.0.1:10310 or [::1]:10310"
+            f"{quote_or_hide(text)} is no address; write it like :10310, 127.0.0.1:10310 or [::1]:10310"
         )
     ipv6, port = match["ipv6"], int(match["port"])
     if ipv6 is not None:
         try:
             IPv6Address(ipv6)
         except ValueError:
-            raise ValueError(f"{quoted(ipv6)} is no IPv6 address") from None
+            raise ValueError(f"{quote_or_hide(ipv6)} is no IPv6 address") from None
     if port > _LAST_PORT:
         raise ValueError(f"the port must be 0 to {_LAST_PORT}, not {port}")
     return ListenAddress(ipv6 or match["host"] or None, port)
@@ -132,10 +132,10 @@ def parse_duration(text: str) -> float:
         ValueError: it is none; a number needs a unit, also 0.
     """
     if _NUMBER.fullmatch(text):
-        raise ValueError(f"{quoted(text)} has no unit; {_EXAMPLES}")
+        raise ValueError(f"{quote_or_hide(text)} has no unit; {_EXAMPLES}")
     match = _DURATION.fullmatch(text)
     if not text or not match:
-        raise ValueError(f"{quoted(text)} is no duration; {_EXAMPLES}")
+        raise ValueError(f"{quote_or_hide(text)} is no duration; {_EXAMPLES}")
     parts = zip(match.groups("0"), _MILLISECONDS.values(), strict=True)
     return sum(int(count) * factor for count, factor in parts) / 1_000
 
@@ -176,7 +176,7 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL
         reason = getattr(error, "strerror", None) or "no such path"
-        raise ValueError(f"{quoted_path(path)} cannot be read: {reason}") from None
+        raise ValueError(f"{quote_path_or_hide(path)} cannot be read: {reason}") from None
 
 
 def _secret(path: Path) -> Path:
@@ -185,20 +185,20 @@ def _secret(path: Path) -> Path:
         text = read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         # From None: what a decoding error carries along is the file's content.
-        raise ValueError(f"{quoted_path(path)} is not text in UTF-8") from None
+        raise ValueError(f"{quote_path_or_hide(path)} is not text in UTF-8") from None
     if not text.strip():
-        raise ValueError(f"{quoted_path(path)} is empty")
+        raise ValueError(f"{quote_path_or_hide(path)} is empty")
     return path
 
 
 def _authorities(path: Path) -> Path:
     """A file with certificates of authorities."""
     if not read_file(path).strip():
-        raise ValueError(f"{quoted_path(path)} is empty")
+        raise ValueError(f"{quote_path_or_hide(path)} is empty")
     try:
         ssl.create_default_context(cafile=path)
     except ssl.SSLError:
-        raise ValueError(f"{quoted_path(path)} holds no usable certificates in PEM form") from None
+        raise ValueError(f"{quote_path_or_hide(path)} holds no usable certificates in PEM form") from None
     return path
 
 
@@ -216,11 +216,11 @@ def _kept(path: Path) -> Path:
         raise ValueError("':memory:' is no file and keeps nothing; name a file")  # as SQLite calls it
     try:
         if path.is_dir():
-            raise ValueError(f"{quoted_path(path)} is a directory; name a file in it")
+            raise ValueError(f"{quote_path_or_hide(path)} is a directory; name a file in it")
         if not path.parent.is_dir():
-            raise ValueError(f"{quoted_path(path.parent)} is no directory; make it, or name another")
+            raise ValueError(f"{quote_path_or_hide(path.parent)} is no directory; make it, or name another")
     except OSError as error:
-        raise ValueError(f"{quoted_path(path)} cannot be used: {error.strerror}") from None
+        raise ValueError(f"{quote_path_or_hide(path)} cannot be used: {error.strerror}") from None
     return path
 
 

@@ -14,7 +14,7 @@ from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
 from exporter.common.errors import BadResponse, ConnectionFailed, RequestTimeout, TlsFailed
-from exporter.common.secrets import Headers, Sealed
+from exporter.common.secrets import Headers, Unpicklable
 from exporter.transport.ca_bundle import CaBundle
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _NO_TIMEOUT = aiohttp.ClientTimeout()
 
 
 @dataclass(frozen=True, slots=True)
-class Request(Sealed):
+class Request(Unpicklable):
     """What to send.
 
     Attributes:
@@ -59,7 +59,7 @@ class Request(Sealed):
 
 
 @dataclass(frozen=True, slots=True)
-class Response(Sealed):
+class Response(Unpicklable):
     """A whole answer.
 
     Attributes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from exporter.common.errors import TooManyChecks
+from exporter.common.errors import TooManyPasswordChecks
 from exporter.web.basic_auth import PasswordCheck
 from exporter.web.tls import names_in
 
@@ -58,7 +58,7 @@ async def _unknown(
     try:
         if await passwords.admits(users, request.headers.get("Authorization", "")):
             return None
-    except TooManyChecks as error:
+    except TooManyPasswordChecks as error:
         return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
     return web.Response(
         status=401,

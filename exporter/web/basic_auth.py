@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import bcrypt
 
-from exporter.common.errors import TooManyChecks
+from exporter.common.errors import TooManyPasswordChecks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ class PasswordCheck:
             authorization: the header's value, empty where there is none.
 
         Raises:
-            TooManyChecks: it would have to wait behind too many others.
+            TooManyPasswordChecks: it would have to wait behind too many others.
         """
         credentials = _credentials(authorization)
         if credentials is None:
@@ -67,7 +67,7 @@ class PasswordCheck:
 
     async def _checked(self, password: bytes, known: bytes, by_cost: Mapping[bytes, bytes]) -> bool:
         if self._under_way > _WAITING:
-            raise TooManyChecks
+            raise TooManyPasswordChecks
         self._under_way += 1
         try:
             async with self._one_at_a_time:

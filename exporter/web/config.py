@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from exporter.common.errors import ConfigurationError, Problem
-from exporter.common.text import quoted, shown_key
+from exporter.common.text import quote_or_hide, show_key_or_hide
 from exporter.web.config_file import parsed, seconds, truth, whole
 from exporter.web.tls import CIPHERS, TLS13_CIPHERS
 
@@ -69,7 +69,7 @@ def _client_auth(value: object) -> object:
 
 
 def _cipher(value: str) -> str:
-    shown = f"'{value}'" if _SUITE.fullmatch(value) else quoted(value)
+    shown = f"'{value}'" if _SUITE.fullmatch(value) else quote_or_hide(value)
     if value.startswith("TLS_RSA_") and _SUITE.fullmatch(value):
         raise ValueError(f"{value} has no forward secrecy, and Go has dropped it; name a TLS_ECDHE_ suite")
     if value not in CIPHERS and value not in TLS13_CIPHERS:
@@ -256,7 +256,7 @@ def _problem(path: Path, detail: ErrorDetails) -> Problem:
 
 
 def _keys(detail: ErrorDetails) -> Iterator[str]:
-    return (shown_key(str(part)) for part in detail["loc"] if part != "[key]")
+    return (show_key_or_hide(str(part)) for part in detail["loc"] if part != "[key]")
 
 
 def _sentence(detail: ErrorDetails) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.common.errors import ConfigurationError, Problem
-from exporter.common.file_version import file_version
+from exporter.common.files import file_version
 from exporter.web import config as webconfig
 from exporter.web.config import WebConfig
 from exporter.web.tls import server_context

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.common.errors import ConfigurationError, Problem
-from exporter.common.text import shown_beside
+from exporter.common.text import show_path_or_hide
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -106,7 +106,7 @@ def _unreadable(settings: TlsServerConfig, where: str) -> Iterator[Problem]:
         try:
             file.read_bytes()
         except OSError as error:
-            yield Problem(f"{where}.{key}", f"{shown_beside(file)} cannot be read: {error.strerror}")
+            yield Problem(f"{where}.{key}", f"{show_path_or_hide(file)} cannot be read: {error.strerror}")
 
 
 def _load_certificate(context: ssl.SSLContext, settings: TlsServerConfig, where: str) -> None:

@@ -9,7 +9,7 @@ import bcrypt
 import pytest
 from pydantic import SecretStr
 
-from exporter.common.errors import TooManyChecks
+from exporter.common.errors import TooManyPasswordChecks
 from exporter.web.basic_auth import PasswordCheck
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ async def test_only_so_many_checks_wait(monkeypatch: pytest.MonkeyPatch) -> None
     guesses = [asyncio.create_task(check.admits(USERS, basic("alice", str(n)))) for n in range(17)]
     await asyncio.sleep(0)  # each begins
     try:
-        with pytest.raises(TooManyChecks, match="too many passwords wait to be checked; try again"):
+        with pytest.raises(TooManyPasswordChecks, match="too many passwords wait to be checked; try again"):
             await check.admits(USERS, basic("alice", "s3cret:with colon"))
         assert await check.admits(USERS, known)
     finally:
