@@ -1,12 +1,11 @@
-"""The regions that have ModelArts, and where their services are."""
+"""The regions that have ModelArts, and the URLs of their services."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.common.text import quote_or_hide
+from exporter.common.text import closest, quote_or_hide
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +14,8 @@ _USUAL_DOMAIN = "myhuaweicloud.com"
 _EUROPE = "eu-west-101"
 _HONG_KONG = "ap-southeast-1"
 
-# Source: huaweicloudsdkmodelarts/v1/region/modelarts_region.py. It does not know
-# eu-west-101, a cloud of its own.
+# Source: huaweicloudsdkmodelarts/v1/region/modelarts_region.py. It does not have
+# eu-west-101, which is a separate cloud.
 _NAMES = (
     "af-north-1",
     "af-south-1",
@@ -49,7 +48,7 @@ _IAM_DOMAINS = {_EUROPE: "myhuaweicloud.eu"}
 
 
 class Endpoints(NamedTuple):
-    """The addresses of a region's services, without a trailing slash."""
+    """The URLs of a region's services, without a trailing slash."""
 
     modelarts: str
     iam: str
@@ -67,14 +66,14 @@ REGIONS: Mapping[str, Endpoints] = MappingProxyType(
 
 
 def check_known(region: str) -> None:
-    """Make sure that a region's endpoints are known.
+    """Check that the endpoints of a region are known.
 
     Raises:
-        ValueError: they are not; says which region is like it.
+        ValueError: they are not; with the known region that is most like it.
     """
     if region not in REGIONS:
-        close = get_close_matches(region, REGIONS, n=1)
-        guess = f" (did you mean {close[0]}?)" if close else ""
+        close = closest(region, REGIONS)
+        guess = f" (did you mean {close}?)" if close else ""
         raise ValueError(
             f"unknown region {quote_or_hide(region)}{guess}; for a private cloud set endpoint too"
         )

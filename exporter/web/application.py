@@ -82,7 +82,7 @@ def application(
 
     async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(ALWAYS)
-        response.headers.update(config.settings.http_server_config.headers.by_name())
+        response.headers.update(config.settings.http_server_config.headers.as_dict())
 
     # A signal rather than a middleware: it also reaches the answers that aiohttp makes itself.
     app.on_response_prepare.append(add_headers)

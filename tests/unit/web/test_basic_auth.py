@@ -127,7 +127,7 @@ async def test_changed_hash_is_not_answered_from_memory(checks: list[bytes]) -> 
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, checks: list[bytes]) -> None:
     """At the bound the longest unused is forgotten, and simply checked again."""
-    monkeypatch.setattr("exporter.web.basic_auth._REMEMBERED", 1)
+    monkeypatch.setattr("exporter.web.basic_auth._MAX_REMEMBERED", 1)
     check = PasswordCheck()
     for user, password in (("alice", "s3cret:with colon"), ("bob", "密码"), ("alice", "s3cret:with colon")):
         assert await check.admits(USERS, basic(user, password))
