@@ -14,7 +14,7 @@ from exporter.app.status import share_view
 from exporter.app.wiring import Fetching
 from exporter.common.text import escape_unprintable
 from exporter.metrics.summary import Choice, summarise
-from exporter.web.status import span
+from exporter.web.status import format_duration
 
 if TYPE_CHECKING:
     from exporter.app.context import Surroundings
@@ -94,7 +94,7 @@ def _row(state: PoolState) -> _Row:
     if state.listing is None:
         return _Row(pool, outcome, advice=state.explanation)
     summary = summarise(state.listing, Choice("none", 0))
-    longest = "-" if summary.longest_pending is None else span(summary.longest_pending)
+    longest = "-" if summary.longest_pending is None else format_duration(summary.longest_pending)
     counts = str(len(state.listing.workloads)), str(summary.waiting)
     return _Row(pool, outcome, *counts, longest, state.explanation)
 

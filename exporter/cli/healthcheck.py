@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import ssl
 import sys
+from http import HTTPStatus
 from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 HEALTHY = "http://127.0.0.1:10310/-/healthy"
 _SECONDS = 3
-_PASSWORD_NEEDED = 401
 
 
 def probe(url: str = HEALTHY) -> int:
@@ -32,7 +32,7 @@ def probe(url: str = HEALTHY) -> int:
         with opener.open(url, timeout=_SECONDS):
             return 0
     except (OSError, HTTPException, ValueError) as error:
-        if isinstance(error, HTTPError) and error.code == _PASSWORD_NEEDED:
+        if isinstance(error, HTTPError) and error.code == HTTPStatus.UNAUTHORIZED:
             return 0
         print(f"{url}: {error}", file=sys.stderr)  # noqa: T201  (what the container's inspection shows)
         return 1

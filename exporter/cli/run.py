@@ -11,7 +11,7 @@ from exporter import __version__
 from exporter.app.daemon import Daemon, heed_signals, run_until
 from exporter.app.secret_files import secret_files
 from exporter.app.status import pool_views, share_view
-from exporter.web.application import Services, application
+from exporter.web.application import Backend, application
 from exporter.web.config_watch import WebConfigWatcher
 from exporter.web.listener.server import Server
 
@@ -70,7 +70,7 @@ async def run(
     )
     server = Server(
         application(
-            Services(
+            Backend(
                 exposition=daemon.exposition,
                 alive=daemon.alive,
                 ready=daemon.ready,

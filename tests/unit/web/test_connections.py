@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from structlog.testing import capture_logs
 from support.web.certificates import Site
-from support.web.serving import FakeExposition, services, serving
+from support.web.serving import FakeExposition, backend, serving
 from support.web.wire import HEALTHY, HeldClock, connected, everything, told
 
 from exporter.web.config_watch import WebConfigWatcher
@@ -91,7 +91,7 @@ async def test_rest_of_a_head_has_its_time_after_an_answer() -> None:
     """A next request that begins while the one before is answered has 10 s from that answer."""
     clock, exposition = HeldClock(), Held()
     async with (
-        serving(services(exposition=exposition), pace=clock) as server,
+        serving(backend(exposition=exposition), pace=clock) as server,
         connected(server) as (reader, writer),
     ):
         writer.write(SCRAPE)
@@ -142,7 +142,7 @@ async def test_idle_connection_is_kept_five_minutes_and_no_longer() -> None:
 async def test_slow_reader_is_cut_off() -> None:
     """Whoever takes an answer a byte at a time has a minute; others are served meanwhile."""
     clock = HeldClock()
-    async with serving(services(exposition=Large()), pace=clock) as server:
+    async with serving(backend(exposition=Large()), pace=clock) as server:
         with socket.create_connection(server.addresses[0]) as slow:
             slow.setblocking(False)
             slow.send(SCRAPE)
@@ -165,7 +165,7 @@ async def test_answer_that_is_made_and_not_taken_has_a_minute() -> None:
     """Where the handler is done and the client reads nothing, what it leaves here is not kept for long."""
     clock = HeldClock()
     async with (
-        serving(services(exposition=Large()), pace=clock) as server,
+        serving(backend(exposition=Large()), pace=clock) as server,
         connected(server) as (reader, writer),
     ):
         await until_accepted(reader, writer)
@@ -219,7 +219,7 @@ async def test_busy_connections_are_not_given_up() -> None:
     """Where all are being answered, the newcomer is closed, and they get their answers."""
     exposition = Held()
     async with (
-        serving(services(exposition=exposition), limits=Limits(connections=2)) as server,
+        serving(backend(exposition=exposition), limits=Limits(connections=2)) as server,
         connected(server) as first,
         connected(server) as second,
     ):

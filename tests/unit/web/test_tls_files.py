@@ -67,5 +67,6 @@ def test_authorities_without_a_certificate_are_a_problem(site: Site) -> None:
     with pytest.raises(ConfigurationError) as caught:
         WebConfigWatcher(site.config)
     assert str(caught.value) == (
-        f"{site.config}: tls_server_config.client_ca_file: '{site.ca}' contains no usable certificate in PEM format"
+        f"{site.config}: tls_server_config.client_ca_file: '{site.ca}' contains no usable certificate"
+        " in PEM format"
     )
