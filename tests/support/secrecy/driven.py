@@ -1,4 +1,4 @@
-"""`modelarts-exporter`, changed for a test: `python driven.py CHANGES FLAG...`, changes separated by commas.
+"""`modelarts-exporter`, changed for a test: `python -m support.secrecy.driven CHANGE,CHANGE FLAG...`.
 
 `slow`: asyncio counts every callback as too slow, and tells of it as its debug mode does.
 `agency=URL`: the machine's metadata service is there.

@@ -31,6 +31,8 @@ from support.secrecy.canaries import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+_TESTS = Path(__file__).parents[2]
+
 PROJECT = "0123456789abcdef0123456789abcdef"
 POOL = "pool-a-0123456789abcdef0123456789abcdef"
 SERVE = ("--web.listen-address=127.0.0.1:0", "--web.enable-lifecycle", "--log.level=debug")
@@ -125,11 +127,11 @@ class Command:
 
     @asynccontextmanager
     async def started(self, *flags: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        driven = str(Path(__file__).with_name("driven.py"))
-        arguments = (driven, self.changes, f"--config.file={self.folder / 'c.yml'}", *flags)
+        driven = ("-m", "support.secrecy.driven")
+        arguments = (*driven, self.changes, f"--config.file={self.folder / 'c.yml'}", *flags)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, *arguments),
-            env=self.variables,
+            env={**self.variables, "PYTHONPATH": str(_TESTS)},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )

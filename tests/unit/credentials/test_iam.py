@@ -35,7 +35,7 @@ def iam(
         password=password,
         domain="acme",
         project_id=PROJECT,
-        lockout=other.get("guard") or Lockout(clock),
+        lockout=other.get("lockout") or Lockout(clock),
         transport=service.transport,
     )
 

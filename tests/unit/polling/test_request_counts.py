@@ -46,7 +46,7 @@ async def project_of(
             "stale_after": 300.0,
             "worker": NoThread(),
             "clock": clock,
-            "telemetry": cloud.self_metrics,
+            "self_metrics": cloud.self_metrics,
         }
         ids = tuple(pool.profile.id for pool in cloud.simulator.projects[PROJECT])
         yield (
