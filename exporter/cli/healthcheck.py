@@ -1,6 +1,6 @@
 """`python -m exporter.cli.healthcheck [URL]`: exit 0 if the exporter is healthy. The image's HEALTHCHECK.
 
-Python, because a slim image has no curl; and nothing heavy, because it is started every half minute.
+In Python, because a slim image has no curl. It imports little, because it starts every 30 seconds.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _SECONDS = 3
 def probe(url: str = HEALTHY) -> int:
     """0 when the exporter behind the URL is healthy, else 1 with the reason on stderr.
 
-    401 is healthy: with `basic_auth_users` every path asks for a password, which a container's check should
-    not carry; and an exporter whose polling has died does not answer at all, for its process ends.
+    401 counts as healthy: with `basic_auth_users` every path needs a password, which the check of a container
+    should not have. An exporter whose polling has died does not respond at all, because its process ends.
 
     Args:
         url: where to look; other than the default when the exporter listens elsewhere, or with TLS.
@@ -39,7 +39,7 @@ def probe(url: str = HEALTHY) -> int:
 
 
 def _any_certificate() -> ssl.SSLContext:
-    """Trusts whoever answers: the exporter's certificate is not for 127.0.0.1, and nothing secret is sent."""
+    """A context without verification: the certificate is not for 127.0.0.1, and nothing secret is sent."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -174,8 +174,10 @@ async def test_bad_new_file_keeps_the_old_and_is_said_once(site: Site) -> None:
             (
                 "warning",
                 [
-                    f"{site.config}: tls_server_config.key_file: '{site.key}' does not belong to the "
-                    f"certificate in '{site.cert}'"
+                    (
+                        f"{site.config}: tls_server_config.key_file: '{site.key}' does not belong to the "
+                        f"certificate in '{site.cert}'"
+                    )
                 ],
             )
         ]

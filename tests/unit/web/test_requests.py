@@ -13,7 +13,7 @@ from exporter.web.listener.connections import Limits
 HOST = b" HTTP/1.1\r\nHost: x\r\n"
 GET = b"GET /metrics" + HOST
 POST = b"POST /-/reload" + HOST
-NO_REQUEST = b"this is no HTTP request, or one that is too large\n"
+NO_REQUEST = b"not an HTTP request, or too large\n"
 NO_BODY = b"no path accepts a request with a body\n"
 
 REFUSED = {
