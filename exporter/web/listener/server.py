@@ -113,8 +113,8 @@ class Server:
             bound.close()
         self._sockets.clear()
         await self._runner.cleanup()
-        # Aiohttp has closed every connection by now, but a closed transport still sends its buffer: the end of
-        # a response to a slow client, which should arrive, or to a client that never reads.
+        # Aiohttp has closed every connection by now, but a closed transport still sends its buffer: the end
+        # of a response to a slow client, which should arrive, or to a client that never reads.
         try:
             async with asyncio.timeout_at(end):
                 while len(self._connections):  # noqa: ASYNC110  (there is no event for it)

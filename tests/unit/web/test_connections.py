@@ -248,7 +248,7 @@ def test_polls_keep_half_of_the_descriptors(monkeypatch: pytest.MonkeyPatch) -> 
     """Connections are fewer where the process may open few files, and never more than 512."""
     for soft, affordable in ((100, 50), (1024, 512), (10**6, 512), (resource.RLIM_INFINITY, 512)):
         monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
-        assert connections._affordable() == affordable
+        assert connections._max_connections() == affordable
 
 
 async def test_short_descriptors_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
