@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.common.text import printable
+from exporter.common.text import escape_unprintable
 from exporter.web.status import PoolView, ShareView
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _view(pool: RenderedPool, now: float) -> PoolView:
         region=state.key.region,
         project_id=state.key.project_id,
         pool=state.key.pool,
-        name=None if state.name is None else printable(state.name),
+        name=None if state.name is None else escape_unprintable(state.name),
         outcome=state.outcome,
         explanation=state.explanation,
         attempted_ago=_ago(now, state.attempted_at),

@@ -235,6 +235,8 @@ def build_detail(workloads: Workloads) -> Detail:
 
 def build_thresholds(alerts: Alerts) -> Thresholds:
     """How long workloads may wait: rules for some pools, then rules for every pool, then the defaults."""
-    exceptions = [Rule(pools.match, pools.pending_after.named()) for pools in alerts.pools]
-    everywhere = [Rule(None, pending_after.named()) for pending_after in (alerts.pending_after, DEFAULTS)]
+    exceptions = [Rule(pools.match, pools.pending_after.by_type_and_priority()) for pools in alerts.pools]
+    everywhere = [
+        Rule(None, pending_after.by_type_and_priority()) for pending_after in (alerts.pending_after, DEFAULTS)
+    ]
     return Thresholds((*exceptions, *everywhere))

@@ -1,4 +1,4 @@
-"""The command line, parsed; what its values mean is for the settings to say."""
+"""The command line. The values of flags are checked with the settings, by `exporter.settings.load`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, get_args
 
 from exporter import __version__
+from exporter.settings.names import FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,25 +48,25 @@ environment:
     MODELARTS_EXPORTER_POLL__INTERVAL=30s
   Flags beat the environment, the environment beats the file.
 
-A bad configuration exits with 2 and one line per problem. The file, every
-setting and every metric are described in README.md and in docs/.
+A bad configuration exits with 2 and one line per problem. The settings are
+described in docs/configuration.md, the metrics in docs/metrics.md.
 """
 
 
-_UNKNOWN = "unrecognized arguments: "  # argparse's sentences
+_UNKNOWN = "unrecognized arguments: "  # from argparse's messages, like the next one
 _QUOTED = re.compile(r"(?<=argument )'.*'(?= \()|(?<=choice: )'.*'(?= \()|(?<=argument )'.*'$")
 _FLAG = re.compile("--?[a-z]{1,12}([._-][a-z]{1,12}){0,3}")
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What was asked for on the command line.
+    """The parsed command line.
 
     Attributes:
         command: None for the daemon.
-        config_file: where the configuration is; None where not given.
+        config_file: the path of the configuration; None if not given.
         config_check: only check the configuration.
-        flags: the settings that were given, by their path: `web.listen_address`.
+        flags: the settings that were given, by path: `web.listen_address`.
     """
 
     command: Command | None = None
@@ -91,16 +92,16 @@ def parse(argv: Sequence[str]) -> Invocation:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line like those of the configuration's problems, without values: one may be a secret."""
-        told = _QUOTED.sub("'...'", message)
-        if told.startswith(_UNKNOWN):
-            given = told.removeprefix(_UNKNOWN).split()
-            told = _UNKNOWN + " ".join(_name(argument) for argument in given)
-        self.exit(2, f"{self.prog}: {told}; see {self.prog} --help\n")
+        """Print one line, like a problem of the configuration, without values: one may be a secret."""
+        text = _QUOTED.sub("'...'", message)
+        if text.startswith(_UNKNOWN):
+            given = text.removeprefix(_UNKNOWN).split()
+            text = _UNKNOWN + " ".join(_name(argument) for argument in given)
+        self.exit(2, f"{self.prog}: {text}; see {self.prog} --help\n")
 
 
 def _name(argument: str) -> str:
-    """A flag without its value; of anything else, nothing."""
+    """The name of a flag without its value; `...` for anything else."""
     name, equals, _ = argument.partition("=")
     return f"{name}=..." if equals and _FLAG.fullmatch(name) else name if _FLAG.fullmatch(name) else "..."
 
@@ -112,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=32),
-        # What is not given is not there: a default here would beat environment and file.
+        # A flag that is not given is absent: a default here would override environment and file.
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
         add_help=False,
@@ -137,56 +138,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_settings(flags: argparse._ArgumentGroup) -> None:
-    """Flags that stand for settings: `dest` is the setting's path."""
-    flags.add_argument(
-        "--web.listen-address",
-        dest="web.listen_address",
-        action="append",
-        metavar="ADDRESS",
-        help="where to serve (:10310); may be repeated",
-    )
-    flags.add_argument(
-        "--web.telemetry-path",
-        dest="web.telemetry_path",
-        metavar="PATH",
-        help="where the metrics are (/metrics)",
-    )
-    flags.add_argument(
-        "--web.config.file",
-        dest="web.config_file",
-        metavar="FILE",
-        help="TLS and users, in the format of the Prometheus exporter-toolkit",
-    )
-    flags.add_argument(
-        "--web.enable-lifecycle",
-        dest="web.enable_lifecycle",
-        action="store_true",
-        help="let POST /-/reload read the configuration again",
-    )
-    flags.add_argument(
-        "--web.max-requests",
-        dest="web.max_requests",
-        metavar="NUMBER",
-        help="scrapes answered at once (40); 0 for any number",
-    )
-    flags.add_argument(
-        "--shard.total",
-        dest="shard.total",
-        metavar="N",
-        help="so many exporters share the pools (1: this one has all)",
-    )
-    flags.add_argument(
-        "--shard.index",
-        dest="shard.index",
-        metavar="I",
-        help="which of them this is, from 0 on (the ordinal of the StatefulSet's pod)",
-    )
-    flags.add_argument(
-        "--log.level", dest="log.level", metavar="LEVEL", help="debug, info, warn or error (info)"
-    )
-    flags.add_argument(
-        "--log.format",
-        dest="log.format",
-        metavar="FORMAT",
-        help="logfmt, json or console (console on a terminal, else logfmt)",
-    )
+    """The flags that stand for settings: `dest` is the setting's path."""
+    for path, flag in FLAGS.items():
+        if flag.metavar is None:
+            flags.add_argument(flag.name, dest=path, action="store_true", help=flag.help)
+        else:
+            action = "append" if flag.repeatable else "store"
+            flags.add_argument(flag.name, dest=path, action=action, metavar=flag.metavar, help=flag.help)

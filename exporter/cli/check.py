@@ -12,9 +12,9 @@ from rich.text import Text
 
 from exporter.app.status import share_view
 from exporter.app.wiring import Pollers
-from exporter.common.text import printable
+from exporter.common.text import escape_unprintable
 from exporter.metrics.summary import Detail, summarise
-from exporter.web.status import span
+from exporter.web.status import format_duration
 
 if TYPE_CHECKING:
     from exporter.app.process import Process
@@ -87,13 +87,13 @@ def _rows(project: ProjectPoller, result: ProjectResult) -> list[_Row]:
 
 
 def _row(state: PoolState) -> _Row:
-    name = printable(state.name or state.key.pool)
+    name = escape_unprintable(state.name or state.key.pool)
     pool = state.key.pool if name == state.key.pool else f"{state.key.pool} ({name})"
     outcome = state.outcome or "-"
     if state.listing is None:
         return _Row(pool, outcome, advice=state.explanation)
     summary = summarise(state.listing, Detail("none", 0))
-    longest = "-" if summary.longest_pending is None else span(summary.longest_pending)
+    longest = "-" if summary.longest_pending is None else format_duration(summary.longest_pending)
     counts = str(len(state.listing.workloads)), str(summary.waiting)
     return _Row(pool, outcome, *counts, longest, state.explanation)
 

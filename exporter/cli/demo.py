@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.cli.run import run
-from exporter.common.logging import set_up_logs
+from exporter.common.logging import set_up_logging
 from exporter.settings.load import load
 from exporter.simulator.demo import demo_cloud
 from exporter.simulator.server import serve
@@ -55,7 +55,9 @@ async def demo(flags: Mapping[str, object], process: Process) -> int:
         }
         reread = partial(load, None, {}, {**settings, **flags})
         loaded = reread()
-        set_up_logs(loaded.log.level, loaded.log.format or ("console" if sys.stderr.isatty() else "logfmt"))
+        set_up_logging(
+            loaded.log.level, loaded.log.format or ("console" if sys.stderr.isatty() else "logfmt")
+        )
         return await run(loaded, reread, process, started=_welcome)
 
 

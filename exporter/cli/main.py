@@ -15,7 +15,7 @@ from exporter.app.secret_files import insecure_files, secret_files
 from exporter.cli.args import parse
 from exporter.common.clock import SystemClock
 from exporter.common.errors import ConfigurationError
-from exporter.common.logging import set_up_logs
+from exporter.common.logging import set_up_logging
 from exporter.context import Context
 from exporter.credentials.lockout import Lockout
 from exporter.lifecycle.tracker import Tracker
@@ -105,7 +105,7 @@ def _run(invocation: Invocation) -> int:
 
 def _start_logging(settings: Settings, *, quiet: bool = False) -> None:
     form = settings.log.format or ("console" if sys.stderr.isatty() else "logfmt")
-    set_up_logs("critical" if quiet else settings.log.level, form)
+    set_up_logging("critical" if quiet else settings.log.level, form)
 
 
 def _warn_of_insecure_files(

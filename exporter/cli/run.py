@@ -11,7 +11,7 @@ from exporter import __version__
 from exporter.app.daemon import Daemon, handle_signals, run_until_stopped
 from exporter.app.secret_files import secret_files
 from exporter.app.status import pool_views, share_view
-from exporter.web.application import Services, application
+from exporter.web.application import Backend, application
 from exporter.web.config_watch import WebConfigWatcher
 from exporter.web.listener.server import Server
 
@@ -72,7 +72,7 @@ async def run(
     )
     server = Server(
         application(
-            Services(
+            Backend(
                 exposition=daemon.exposition,
                 alive=daemon.alive,
                 ready=daemon.ready,

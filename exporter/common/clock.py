@@ -1,4 +1,4 @@
-"""The one place that reads clocks and waits. Everything else gets a `Clock` passed in: tests never sleep."""
+"""The only module that reads clocks and sleeps. Everything else gets a `Clock`, so tests never sleep."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import time
 from functools import partial
 from typing import Protocol
 
-# Linux' own monotonic clock stands still while a machine is suspended, and what was read before that would
-# still pass for fresh when it wakes up. This one goes on; where there is none, the other has to do.
+# Linux' CLOCK_MONOTONIC stops while the machine is suspended, so old data would still look fresh after it
+# wakes up. CLOCK_BOOTTIME continues; elsewhere the monotonic clock has to do.
 _monotonic = (
     partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
 )
@@ -27,9 +27,9 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds since an arbitrary moment, those included for which the machine slept; nobody sets it.
+        """Seconds since an arbitrary moment, including suspended time; never set.
 
-        For every interval and deadline.
+        For all intervals and deadlines.
         """
         ...
 

@@ -1,12 +1,12 @@
-"""The one tree of errors.
+"""All errors of the exporter.
 
     ExporterError
     ├── ConfigurationError      the operator's settings; carries every problem found    exit 2
-    ├── TooManyChecks           so many passwords wait to be checked that one is not    503
+    ├── TooManyPasswordChecks   too many passwords wait to be checked                   503
     └── PollError               a pool could not be read; carries its outcome
         ├── CredentialsError    no usable credentials                                   unauthorized
-        │   └── LockedOut       refused lately; nothing is sent, so that no key is locked
-        ├── RequestTimeout      no whole answer in time                                 timeout
+        │   └── LockedOut       refused recently; nothing is sent, to avoid a lockout
+        ├── RequestTimeout      no complete answer in time                                timeout
         ├── ConnectionFailed    no connection, or it broke                              connection
         ├── TlsFailed           no trusted connection                                   tls
         └── AnswerError         the cloud answered, but not with what was asked
@@ -18,7 +18,7 @@
             └── BadResponse     anything else that is not the documented answer         bad_response
 
 Every error says what happened (`what`), where (`where`) and what to do about it (`advice`). None of them
-ever holds a secret.
+contains a secret.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from exporter.common.text import printable
+from exporter.common.text import escape_unprintable
 
 Outcome = Literal[
     "ok",
@@ -44,13 +44,13 @@ Outcome = Literal[
 """How a poll ended: the closed set behind the labels `outcome` and `reason`."""
 
 LONGEST = 1000
-"""Characters of what happened: some of it is said by whoever answers."""
+"""Characters of `what`: part of it can come from a server."""
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 class ExporterError(Exception):
-    """Whatever this program expects to go wrong."""
+    """Base of all errors that the exporter expects."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return printable(f"{self.where}: {self.what}")
+        return escape_unprintable(f"{self.where}: {self.what}")
 
 
 class ConfigurationError(ExporterError):
@@ -72,29 +72,29 @@ class ConfigurationError(ExporterError):
         self.problems = problems
 
 
-class TooManyChecks(ExporterError):
-    """So many passwords wait to be checked that this one is not; whether it is right, nobody knows."""
+class TooManyPasswordChecks(ExporterError):
+    """Too many passwords wait to be checked, so this one was not checked."""
 
     def __init__(self) -> None:
         super().__init__("too many passwords wait to be checked; try again")
 
 
 class PollError(ExporterError):
-    """Something a poll can run into.
+    """A reason for which a poll fails.
 
     Args:
-        what: what happened, one clause, no secret; what others said in it is made printable, and cut.
+        what: what happened, one clause, no secret. It is escaped and truncated.
         where: what was asked, e.g. `GET https://modelarts.../v2/.../workloads`; a file; a source's name.
-        advice: what the operator can do; empty where nobody knows.
+        advice: what the operator can do; empty if unknown.
     """
 
     outcome: ClassVar[Outcome]
 
     def __init__(self, what: str, *, where: str, advice: str = "") -> None:
-        what = printable(what[:LONGEST])
+        what = escape_unprintable(what[:LONGEST])
         super().__init__(what, where, advice)
         self.what = what
-        self.where = printable(where)
+        self.where = escape_unprintable(where)
         self.advice = advice
 
     def __str__(self) -> str:
@@ -102,7 +102,7 @@ class PollError(ExporterError):
 
     @property
     def explanation(self) -> str:
-        """What happened and what to do, for a place that already tells which pool was asked."""
+        """What happened and what to do, for a place that already names the pool."""
         return f"{self.what}; {self.advice}" if self.advice else self.what
 
 
@@ -113,7 +113,7 @@ class CredentialsError(PollError):
 
     @property
     def explanation(self) -> str:
-        """Where the credentials come from belongs to it: no pool tells."""
+        """Includes the source of the credentials, which the pool does not tell."""
         return f"{self.where}: {super().explanation}"
 
     def __str__(self) -> str:
@@ -121,29 +121,29 @@ class CredentialsError(PollError):
 
 
 class LockedOut(CredentialsError):
-    """The cloud refused the credentials lately, and nothing was sent: to go on would lock them."""
+    """The cloud refused the credentials recently. Nothing was sent: more attempts could lock them."""
 
 
 class RequestTimeout(PollError):
-    """The whole answer did not arrive in time."""
+    """The complete answer did not arrive in time."""
 
     outcome = "timeout"
 
 
 class ConnectionFailed(PollError):
-    """No connection came about, or it broke before the answer was whole."""
+    """No connection was made, or it broke before the answer was complete."""
 
     outcome = "connection"
 
 
 class TlsFailed(PollError):
-    """The other end could not be trusted."""
+    """The TLS connection could not be trusted."""
 
     outcome = "tls"
 
 
 class AnswerError(PollError):
-    """The cloud answered with something else than what was asked.
+    """The cloud answered, but not with what was requested.
 
     Args:
         what: what happened.
@@ -170,7 +170,7 @@ class Unauthorized(AnswerError):
 
 
 class Forbidden(AnswerError):
-    """403: the credentials are good, the permission is missing."""
+    """403: the credentials are valid, but a permission is missing."""
 
     outcome = "forbidden"
 
@@ -185,7 +185,7 @@ class Throttled(AnswerError):
     """429, or the gateway's APIGW.0308.
 
     Args:
-        retry_after: seconds to leave the project alone, from `Retry-After`; None where not given.
+        retry_after: seconds to pause the project, from `Retry-After`; None if not given.
         limit: (requests, seconds) of the limit, from the gateway's message; None where not given.
     """
 

@@ -1,4 +1,4 @@
-"""Log lines: structlog for our own, the same shape for those of libraries; always on stderr."""
+"""Logging to stderr: structlog for our own lines, and the same format for those of libraries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 
-from exporter.common.text import printable
+from exporter.common.text import escape_unprintable
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 Format = Literal["logfmt", "json", "console"]
 
 
-def set_up_logs(level: str, form: Format) -> None:
-    """Log in this form from now on.
+def set_up_logging(level: str, form: Format) -> None:
+    """Configure logging.
 
     Args:
-        level: debug, info, warning or error; what is less important is left out.
-        form: how a line looks.
+        level: debug, info, warning or error; lines below it are dropped.
+        form: the format of a line.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
         structlog.processors.StackInfoRenderer(),
-        _made_printable,
+        _escape_values,
     ]
     render: list[Processor]
     match form:
@@ -45,7 +45,7 @@ def set_up_logs(level: str, form: Format) -> None:
                 structlog.processors.LogfmtRenderer(key_order=order, drop_missing=True),
             ]
         case "console":
-            # Plain tracebacks: the others show local variables, and some of those are secrets.
+            # Plain tracebacks: the other kinds show local variables, which can be secrets.
             console = structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
                 timestamp_key="ts",
@@ -64,18 +64,20 @@ def set_up_logs(level: str, form: Format) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
         )
     )
-    handler.addFilter(_speaks_for_us)
+    handler.addFilter(_is_relevant)
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
 
 
-def _speaks_for_us(record: logging.LogRecord) -> bool:
-    """Not what aiohttp says of a client's broken request: it quotes the line, which may hold a password.
+def _is_relevant(record: logging.LogRecord) -> bool:
+    """Drop aiohttp's errors about invalid requests: they quote the line, which can contain a password.
 
-    The client is answered with 400, and nothing is wrong here.
+    The client gets 400; nothing is wrong with the exporter.
     """
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
-def _made_printable(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Names and messages of the cloud's neither end a line nor tell a terminal what to do."""
-    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
+def _escape_values(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Escape line feeds and control characters in names and messages of the cloud."""
+    return {
+        key: escape_unprintable(value) if isinstance(value, str) else value for key, value in event.items()
+    }

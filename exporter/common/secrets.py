@@ -1,6 +1,6 @@
-"""Values that hold a secret keep it: nothing that prints or stores a value shows it.
+"""Secrets: values that are not shown when printed or stored, and redaction in text from others.
 
-Secrets taken out of texts that others wrote: a gateway's refusal may quote the request that it refuses.
+Redaction is needed because the error message of a gateway can quote the request that it refuses.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-class Sealed:
-    """Immutable values that hold a secret: a copy is the value itself, and none can be pickled."""
+class Unpicklable:
+    """Base of immutable values that hold a secret: a copy is the value itself, and pickling raises."""
 
     __slots__ = ()
 
@@ -26,13 +26,13 @@ class Sealed:
         return self
 
     def __reduce_ex__(self, _protocol: Any) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} holds a secret and is not to be stored")
+        raise TypeError(f"{type(self).__name__} holds a secret and cannot be pickled")
 
 
-class Secret(Sealed, str):
-    """A text that prints as dots; equal to the same text, and given by `reveal` alone.
+class Secret(Unpicklable, str):
+    """Text that prints as dots. It equals the same text; only `secret_value` returns it.
 
-    Own code: pydantic's SecretStr can be pickled, and the credentials do without pydantic.
+    Own code: pydantic's SecretStr can be pickled, and `exporter.credentials` does not use pydantic.
     """
 
     __slots__ = ()
@@ -47,13 +47,13 @@ class Secret(Sealed, str):
         return format("...", spec)
 
 
-def reveal(text: str) -> str:
-    """The text of a secret, to be sent or signed with: the one way to it, so that every use can be found."""
+def secret_value(text: str) -> str:
+    """The text of a secret, to send it or sign with it. The only way to get it, so every use can be found."""
     return str.__str__(text)
 
 
-class Headers(Sealed, dict[str, str]):
-    """Headers of a request or an answer, of which only the names are shown."""
+class Headers(Unpicklable, dict[str, str]):
+    """Headers of a request or response; only the names are shown."""
 
     __slots__ = ()
 
@@ -62,25 +62,26 @@ class Headers(Sealed, dict[str, str]):
 
 
 MARK = "..."
-"""What stands in the text instead."""
+"""Replaces a secret in a text."""
 
 _PIECE, _STEP = 8, 4
-"""Every fourth piece of eight characters is looked for: eleven in a row are found wherever they begin. A
-token of 3 KB in all its forms takes 1.3 ms so, at every refused poll; piece by piece, four times that.
+"""Characters of a piece, and between the starts of two pieces. Any eleven characters in a row contain one
+of these pieces. A token of 3 KB in all forms takes 1.3 ms per refused poll; with a step of 1, four times as
+long.
 """
 
 _LONGEST = 1024
-"""Characters of a text that are looked at; the rest is dropped, for no sentence of a refusal is longer."""
+"""Characters of a text that are kept; error messages are shorter."""
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets, whole or in pieces, plain or encoded (URL, JSON, hexadecimal, base64).
+    """The text without the secrets, in full or in part, plain or encoded (URL, JSON, hexadecimal, base64).
 
-    Upper and lower case count as the same.
+    Case is ignored.
 
     Args:
-        text: what somebody else wrote.
-        secrets: what must not be in it; empty ones are passed over.
+        text: text from others.
+        secrets: what must not be shown; empty ones are ignored.
     """
     text = text[:_LONGEST]
     lowered = _lowered(text)
@@ -93,12 +94,12 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 
 def _lowered(text: str) -> str:
-    """In lower case, and of the same length: a few letters would become two."""
+    """In lower case, with the same length: letters that would become two stay as they are."""
     return "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
 
 
 def _common(text: str, form: str) -> Iterator[tuple[int, int]]:
-    """Where the text has a piece of the form, as far as they go on alike."""
+    """The longest matches around each piece of the form in the text, as start and end."""
     size = min(_PIECE, len(form))
     for start in range(0, len(form) - size + 1, _STEP):
         place = text.find(form[start : start + size])
@@ -111,7 +112,7 @@ def _common(text: str, form: str) -> Iterator[tuple[int, int]]:
 
 
 def _alike(one: str, other: str) -> int:
-    """How many characters both begin with."""
+    """The length of the common prefix."""
     return next(
         (at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
     )
@@ -128,16 +129,16 @@ def _joined(text: str, hidden: list[bool]) -> Iterator[str]:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """How the secret may stand in a text."""
+    """The forms that the secret can have in a text."""
     raw = secret.encode()
     yield secret
     yield quote(secret, safe="")
     yield json.dumps(secret)[1:-1]
     yield raw.hex()
-    for shift in range(3):  # in base64 it depends on what stands before, as the user before a password
-        skipped = (shift * 8 + 5) // 6  # digits that tell of what stands before
+    for shift in range(3):  # base64 depends on the bytes before, such as the user before a password
+        skipped = (shift * 8 + 5) // 6  # digits that also encode the bytes before
         encoded = base64.b64encode(bytes(shift) + raw).rstrip(b"=").decode()[skipped:]
-        # The last digit tells of what follows.
+        # The last digit also encodes the bytes that follow.
         whole = encoded if (shift + len(raw)) % 3 == 0 else encoded[:-1]
         if len(whole) >= _PIECE:
             yield whole

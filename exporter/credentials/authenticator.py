@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from exporter.common.errors import CredentialsError
-from exporter.common.secrets import Headers, reveal
+from exporter.common.secrets import Headers, secret_value
 from exporter.credentials.credential import KeyPair, Token
 from exporter.credentials.signing import signed_headers
 
@@ -112,7 +112,7 @@ class _AuthenticatingTransport:
     def _added(self, request: Request) -> dict[str, str]:
         match self._credential:
             case Token(value=value):
-                return {"X-Auth-Token": reveal(value)}
+                return {"X-Auth-Token": secret_value(value)}
             case KeyPair() as pair:
                 now = self._clock.wall()
                 return signed_headers(request, pair, project_id=self._project_id, now=now)

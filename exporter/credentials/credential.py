@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from exporter.common.errors import CredentialsError
-from exporter.common.secrets import Sealed, Secret, reveal
+from exporter.common.secrets import Secret, Unpicklable, secret_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyPair(Sealed):
+class KeyPair(Unpicklable):
     """An access key with its secret (AK/SK), permanent or temporary.
 
     Attributes:
@@ -57,7 +57,7 @@ class KeyPair(Sealed):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must be in no text."""
-        return tuple(map(reveal, (self.access_key, self.secret_key, self.security_token or "")))
+        return tuple(map(secret_value, (self.access_key, self.secret_key, self.security_token or "")))
 
     @property
     def identity(self) -> Identity:
@@ -74,7 +74,7 @@ class KeyPair(Sealed):
 
 
 @dataclass(frozen=True, slots=True)
-class Token(Sealed):
+class Token(Unpicklable):
     """A token of IAM for one project.
 
     Attributes:
@@ -93,7 +93,7 @@ class Token(Sealed):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must be in no text."""
-        return (reveal(self.value),)
+        return (secret_value(self.value),)
 
     @property
     def identity(self) -> Identity:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.common.errors import CredentialsError
-from exporter.common.file_version import file_version
+from exporter.common.files import file_version
 from exporter.credentials.credential import key_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.common.file_version import FileVersion
+    from exporter.common.files import FileVersion
     from exporter.credentials.credential import Credential, KeyPair
 
     _Versions = tuple[FileVersion | None, ...]

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
-from exporter.common.secrets import reveal
+from exporter.common.secrets import secret_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,13 +58,13 @@ def signed_headers(request: Request, pair: KeyPair, *, project_id: str, now: flo
         "X-Sdk-Date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)),
     }
     if pair.security_token:
-        headers["X-Security-Token"] = reveal(pair.security_token)
+        headers["X-Security-Token"] = secret_value(pair.security_token)
     signed = {name.lower(): value for name, value in headers.items()}
     text = _canonical_request(request.method, address.path, address.query, signed, request.body)
     signature = _signature(text, signed["x-sdk-date"], pair.secret_key)
     names = ";".join(sorted(signed))
     headers["Authorization"] = (
-        f"{_ALGORITHM} Access={reveal(pair.access_key)}, SignedHeaders={names}, Signature={signature}"
+        f"{_ALGORITHM} Access={secret_value(pair.access_key)}, SignedHeaders={names}, Signature={signature}"
     )
     return headers
 

@@ -10,7 +10,7 @@ import structlog
 
 from exporter.common.errors import NotFound, PollError
 from exporter.common.suggest import similar
-from exporter.common.text import printable
+from exporter.common.text import escape_unprintable
 from exporter.polling.publish import publish
 from exporter.snapshot.pool import PoolState
 
@@ -176,5 +176,5 @@ def similar_pools(pool: str, names: Mapping[str, str]) -> str:
     matches = similar(pool.casefold(), ids, limit=_SUGGESTIONS, cutoff=0.7)
     close = dict.fromkeys(ids[match] for match in matches)
     return " or ".join(
-        f"{other} ({printable(names[other])})" if names[other] != other else other for other in close
+        f"{other} ({escape_unprintable(names[other])})" if names[other] != other else other for other in close
     )

@@ -1,6 +1,6 @@
-"""The forms of credentials that a project may have in the configuration; it has exactly one, or none.
+"""The forms of credentials that a project may have in the configuration: exactly one, or none.
 
-Without any, credentials are looked for in the usual places, which is not for the settings to know.
+Without one, the credential chain looks in the usual places (see `exporter.app.credential_sources`).
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from pydantic import (
     field_validator,
 )
 
-from exporter.common.text import quoted_path
-from exporter.settings.base import Section, SiblingError, Text, keys_of
-from exporter.settings.types import SecretFile, read_file
+from exporter.common.files import read_file
+from exporter.common.text import quote_path_or_hide
+from exporter.common.validation import Section, field_types, text_or_file
+from exporter.settings.types import NonEmptyText, SecretFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _Secret = Annotated[SecretStr, Field(min_length=1)]
 
-_NO_KEY = "holds a space or a character that no key has; was it cut or quoted wrongly?"
+_NO_KEY = "contains a space or a character that no key has; was it cut or quoted wrongly?"
 
 
 def _is_key(text: str) -> bool:
-    """Whether it can go into a header; white space around it does not count."""
+    """Whether it can be sent in a header, apart from white space around it."""
     text = text.strip()
     return text.isascii() and text.isprintable() and " " not in text
 
@@ -47,63 +48,54 @@ def _key(secret: SecretStr) -> SecretStr:
 
 def _key_file(path: Path) -> Path:
     if not _is_key(read_file(path).decode("utf-8-sig", errors="replace")):
-        raise ValueError(f"{quoted_path(path)} {_NO_KEY}")
+        raise ValueError(f"{quote_path_or_hide(path)} {_NO_KEY}")
     return path
 
 
 _Key = Annotated[_Secret, AfterValidator(_key)]
-"""An access key, secret key or security token. A password may be anything."""
+"""An access key, secret key or security token. A password may contain any character."""
 
 _KeyFile = Annotated[SecretFile, AfterValidator(_key_file)]
 
 
-def _one_of_two(file: Path | None, info: ValidationInfo, *, required: bool = True) -> Path | None:
-    """A secret is given in the configuration (`sk`) or in a file (`sk_file`), not both."""
-    name = (info.field_name or "").removesuffix("_file")
-    if name not in info.data:  # wrong by itself, which is a problem of its own
-        return file
-    if file and info.data[name]:
-        raise ValueError(f"{name} is given too; keep one of them")
-    if required and not file and not info.data[name]:
-        raise SiblingError(name, f"is missing; give {name} or {name}_file")
-    return file
-
-
 def _either(secret: SecretStr | None, file: Path | None) -> SecretStr | Path:
     either = file or secret
-    if either is None:  # `_one_of_two` saw to it
+    if either is None:  # `text_or_file` has refused this
         raise AssertionError
     return either
 
 
 class KeysForm(Section):
-    """An access key and its secret key; with a security token when they are temporary.
+    """An access key and its secret key, with a security token if they are temporary."""
 
-    Attributes:
-        ak: access key.
-        ak_file: file that holds the access key. Either this or `ak`.
-        sk: secret key.
-        sk_file: file that holds the secret key. Either this or `sk`.
-        security_token: security token of a temporary key.
-        security_token_file: file that holds the security token. Either this or `security_token`.
-    """
-
-    ak: _Key | None = None
-    ak_file: _KeyFile | None = Field(default=None, validate_default=True)
-    sk: _Key | None = None
-    sk_file: _KeyFile | None = Field(default=None, validate_default=True)
-    security_token: _Key | None = None
-    security_token_file: _KeyFile | None = Field(default=None, validate_default=True)
+    ak: _Key | None = Field(default=None, description="Access key.")
+    ak_file: _KeyFile | None = Field(
+        default=None,
+        validate_default=True,
+        description="File that holds the access key. Either this or `ak`.",
+    )
+    sk: _Key | None = Field(default=None, description="Secret key.")
+    sk_file: _KeyFile | None = Field(
+        default=None,
+        validate_default=True,
+        description="File that holds the secret key. Either this or `sk`.",
+    )
+    security_token: _Key | None = Field(default=None, description="Security token of a temporary key.")
+    security_token_file: _KeyFile | None = Field(
+        default=None,
+        validate_default=True,
+        description="File that holds the security token. Either this or `security_token`.",
+    )
 
     @field_validator("ak_file", "sk_file")
     @classmethod
     def _one_key(cls, file: Path | None, info: ValidationInfo) -> Path | None:
-        return _one_of_two(file, info)
+        return text_or_file(file, info)
 
     @field_validator("security_token_file")
     @classmethod
     def _at_most_one_token(cls, file: Path | None, info: ValidationInfo) -> Path | None:
-        return _one_of_two(file, info, required=False)
+        return text_or_file(file, info, required=False)
 
     @property
     def access_key(self) -> SecretStr | Path:
@@ -131,15 +123,19 @@ class PasswordForm(Section):
         domain: name of the account that the user belongs to.
     """
 
-    username: Text
-    password: _Secret | None = None
-    password_file: SecretFile | None = Field(default=None, validate_default=True)
-    domain: Text
+    username: NonEmptyText = Field(description="Name of the IAM user.")
+    password: _Secret | None = Field(default=None, description="The user's password.")
+    password_file: SecretFile | None = Field(
+        default=None,
+        validate_default=True,
+        description="File that holds the password. Either this or `password`.",
+    )
+    domain: NonEmptyText = Field(description="Name of the account that the user belongs to.")
 
     @field_validator("password_file")
     @classmethod
     def _one_password(cls, file: Path | None, info: ValidationInfo) -> Path | None:
-        return _one_of_two(file, info)
+        return text_or_file(file, info)
 
     @property
     def secret(self) -> SecretStr | Path:
@@ -147,7 +143,7 @@ class PasswordForm(Section):
         return _either(self.password, self.password_file)
 
 
-def _chosen(agency: bool) -> bool:
+def _only_true(agency: bool) -> bool:
     if not agency:
         raise ValueError("must be true, or left out")
     return agency
@@ -160,20 +156,22 @@ class AgencyForm(Section):
         agency: use the agency of the ECS on which the exporter runs. Only `true`.
     """
 
-    agency: Annotated[bool, AfterValidator(_chosen)]
+    agency: Annotated[bool, AfterValidator(_only_true)] = Field(
+        description="Use the agency of the ECS on which the exporter runs. Only `true`."
+    )
 
 
 _FORMS: Mapping[str, type[Section]] = {"<keys>": KeysForm, "<password>": PasswordForm, "<agency>": AgencyForm}
-"""By tag. The brackets keep the tags, which pydantic puts into locations, apart from keys."""
+"""By tag. Pydantic adds the tags to locations; the angle brackets tell them from keys."""
 
 
 def _forms_in(given: dict[Any, Any]) -> list[str]:
     present = {key for key, value in given.items() if value is not None}
-    return [tag for tag, form in _FORMS.items() if present & keys_of(form).keys()]
+    return [tag for tag, form in _FORMS.items() if present & field_types(form).keys()]
 
 
-def _single(given: Any) -> Any:
-    """Refuse what belongs to two forms."""
+def _one_form(given: Any) -> Any:
+    """Refuse an empty mapping, and keys of two forms."""
     if isinstance(given, dict):
         if not given:
             raise ValueError(
@@ -181,13 +179,13 @@ def _single(given: Any) -> Any:
             )
         forms = _forms_in(given)
         if len(forms) > 1:
-            mixed = [next(key for key in given if key in keys_of(_FORMS[tag])) for tag in forms]
+            mixed = [next(key for key in given if key in field_types(_FORMS[tag])) for tag in forms]
             raise ValueError(f"{', '.join(mixed)} belong to different forms of credentials; keep one form")
     return given
 
 
 def _tag(given: Any) -> str:
-    """Which form is meant; keys where it is not to be seen, for those are the usual ones."""
+    """The form that is meant; `KeysForm`, the usual one, if no key tells."""
     forms = _forms_in(given) if isinstance(given, dict) else []
     return forms[0] if forms else "<keys>"
 
@@ -197,5 +195,5 @@ Credentials = Annotated[
     | Annotated[PasswordForm, Tag("<password>")]
     | Annotated[AgencyForm, Tag("<agency>")],
     Discriminator(_tag),
-    BeforeValidator(_single),
+    BeforeValidator(_one_form),
 ]

@@ -1,13 +1,12 @@
 """The reference of all settings in docs/configuration.md, made from the model: `make docs`.
 
-A setting's meaning is its entry under `Attributes` in the docstring of its section.
+What a setting means is the description of its field.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from inspect import getdoc
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -16,9 +15,8 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, SecretStr
 
 from exporter.settings.alerts import DEFAULTS, ByPriority, PendingAfter
-from exporter.settings.environment import PROJECT_VARIABLES, SETTING_VARIABLES
-from exporter.settings.load import FLAGS
 from exporter.settings.model import Settings
+from exporter.settings.names import FLAGS, PROJECT_VARIABLES, SETTING_VARIABLES
 from exporter.settings.types import ListenAddress, PositiveDuration
 
 if TYPE_CHECKING:
@@ -49,14 +47,12 @@ _VARIABLES = {
     **{f"projects[].{key}": name for name, key in PROJECT_VARIABLES.items()},
 }
 
-_MEANING = re.compile(r"^    (\w+): (.*(?:\n        .*)*)", re.MULTILINE)
-
 
 def reference() -> str:
     """A table for each section, in Markdown.
 
     Raises:
-        KeyError: a setting has no meaning.
+        ValueError: a setting has no description.
         StopIteration: a setting has a type that has no words here.
     """
     sections = (_section(name, field.annotation) for name, field in Settings.model_fields.items())
@@ -81,16 +77,18 @@ def _section(name: str, annotation: Any) -> Iterator[str]:
 
 
 def _rows(model: type[BaseModel], above: str) -> Iterator[str]:
-    meanings = {name: " ".join(text.split()) for name, text in _MEANING.findall(getdoc(model) or "")}
     # What must be given comes first; the model has its own order, for its validators.
     for name, field in sorted(model.model_fields.items(), key=lambda item: not item[1].is_required()):
         path = f"{above}.{field.alias or name}"
-        spellings = (path, _VARIABLES.get(path), FLAGS.get(path))
+        if not field.description:
+            raise ValueError(f"{path} has no description")
+        flag = FLAGS.get(path)
+        spellings = (path, _VARIABLES.get(path), flag and flag.name)
         cells = (
             "<br>".join(f"`{spelling}`" for spelling in spellings if spelling),
             _kind(field.annotation, field.metadata),
             _default(path, field),
-            f"{meanings[name][0].upper()}{meanings[name][1:]}",
+            field.description,
         )
         yield f"| {' | '.join(cells)} |"
         for inner in _models(field.annotation):
@@ -154,7 +152,11 @@ def _default(path: str, field: FieldInfo) -> str:
 
 
 def _by_priority(kind: str) -> str:
-    waits = {priority: _duration(wait) for (key, priority), wait in DEFAULTS.named().items() if key == kind}
+    waits = {
+        priority: _duration(wait)
+        for (key, priority), wait in DEFAULTS.by_type_and_priority().items()
+        if key == kind
+    }
     return f"`{{default: {waits.pop('default')}, {', '.join(map(': '.join, waits.items()))}}}`"
 
 

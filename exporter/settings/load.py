@@ -1,4 +1,4 @@
-"""From what the operator wrote to `Settings`: flags over environment over file, all problems at once."""
+"""Load the settings: flags over environment over file, with all problems at once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from exporter.common.errors import ConfigurationError, CredentialsError, Problem
+from exporter.common.validation import problems_of
+from exporter.common.yaml import Document, read_yaml
 from exporter.credentials.key_files import environment_keys
-from exporter.settings.base import is_text
 from exporter.settings.environment import read_environment
-from exporter.settings.file import Document, read_document
 from exporter.settings.model import Settings
-from exporter.settings.problems import duplicates, name_of, problems_of
+from exporter.settings.names import FLAGS, name_of
+from exporter.settings.project import duplicates
+from exporter.settings.types import is_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,41 +23,30 @@ if TYPE_CHECKING:
 
     from exporter.settings.environment import Environment
 
-FLAGS = {
-    "web.listen_address": "--web.listen-address",
-    "web.telemetry_path": "--web.telemetry-path",
-    "web.config_file": "--web.config.file",
-    "web.enable_lifecycle": "--web.enable-lifecycle",
-    "web.max_requests": "--web.max-requests",
-    "shard.index": "--shard.index",
-    "shard.total": "--shard.total",
-    "log.level": "--log.level",
-    "log.format": "--log.format",
-}
-"""What the settings that have a flag are called on the command line."""
-
 
 def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
-    """The settings.
+    """Load and validate the settings.
 
     Args:
-        config_file: YAML; None for none.
+        config_file: the YAML file; None if there is none.
         environ: the process's environment.
-        flags: values by path (`web.listen_address`); they beat everything else. A caller that brings its own
-            `projects`, as the demo does, puts them here.
+        flags: values by path (`web.listen_address`); they override everything else. A caller that brings its
+            own `projects`, as the demo does, puts them here.
 
     Raises:
-        ConfigurationError: with every problem in file, environment and flags. Only when the file is no YAML,
-            or a flag is no text, nothing is said of values, which would all be missing.
+        ConfigurationError: with every problem in file, environment and flags. If the file is not YAML, or a
+            flag is not UTF-8, the values are not checked: too many would be missing.
     """
     environment = read_environment(environ)
-    garbled = tuple(
-        Problem(FLAGS[path], "is not text in UTF-8") for path in FLAGS if not _is_text(flags.get(path))
+    not_text = tuple(
+        Problem(flag.name, "is not text in UTF-8")
+        for path, flag in FLAGS.items()
+        if not _is_text(flags.get(path))
     )
     try:
-        document = read_document(config_file) if config_file else Document({}, ())
+        document = read_yaml(config_file, setting="--config.file") if config_file else Document({})
     except ConfigurationError as error:
-        raise ConfigurationError(*error.problems, *environment.problems, *garbled) from None
+        raise ConfigurationError(*error.problems, *environment.problems, *not_text) from None
     file = document.content
     contradictions = _contradictions(file, environment)
     if environment.project and not contradictions:
@@ -63,14 +54,14 @@ def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[st
     names = {
         **({} if contradictions else environment.project_names),
         **environment.names,
-        **{path: FLAGS[path] for path in flags if path in FLAGS},
+        **{path: FLAGS[path].name for path in flags if path in FLAGS},
     }
-    if garbled:
-        raise ConfigurationError(*garbled, *document.problems, *environment.problems)
-    content = reduce(_over, (environment.content, _nested(flags)), file)
-    settings, wrong = _validated(content, names, environ)
+    if not_text:
+        raise ConfigurationError(*not_text, *document.problems, *environment.problems)
+    content = reduce(_override, (environment.content, _nested(flags)), file)
+    settings, invalid = _validate(content, names, environ)
     keys = _unusable_keys(content, environ)
-    problems = (*document.problems, *environment.problems, *contradictions, *wrong, *keys)
+    problems = (*document.problems, *environment.problems, *contradictions, *invalid, *keys)
     if problems or not settings:
         raise ConfigurationError(*problems)
     return settings
@@ -80,23 +71,24 @@ def _contradictions(file: Mapping[str, Any], environment: Environment) -> tuple[
     if not environment.project or not file.get("projects"):
         return ()
     variables = " and ".join(environment.project_variables)
-    return (Problem("projects", f"exclude the project that {variables} describe; keep one of them"),)
+    return (Problem("projects", f"cannot be combined with {variables}; keep one of them"),)
 
 
-def _validated(
+def _validate(
     content: Mapping[str, Any], names: Mapping[str, str], environ: Mapping[str, str]
 ) -> tuple[Settings | None, list[Problem]]:
-    twice = [
+    repeated = [
         Problem(name_of(location, names), what) for location, what in duplicates(content.get("projects"))
     ]
     try:
-        return Settings.model_validate(content, context=environ), twice
+        return Settings.model_validate(content, context=environ), repeated
     except ValidationError as error:
-        return None, [*problems_of(error, names), *twice]
+        invalid = problems_of(error, Settings, lambda location: name_of(location, names))
+        return None, [*invalid, *repeated]
 
 
 def _unusable_keys(content: Mapping[str, Any], environ: Mapping[str, str]) -> list[Problem]:
-    """Half a key pair in the environment, or what can be no key, where a project would use it."""
+    """Keys in the environment that some project would use and cannot: half a pair, or no valid key."""
     projects = content.get("projects")
     given = projects if isinstance(projects, list) else []
     if any(isinstance(project, dict) and project.get("credentials") is None for project in given):
@@ -108,7 +100,7 @@ def _unusable_keys(content: Mapping[str, Any], environ: Mapping[str, str]) -> li
 
 
 def _is_text(flag: object) -> bool:
-    return all(map(is_text, flag if isinstance(flag, list) else [flag]))
+    return all(map(is_utf8, flag if isinstance(flag, list) else [flag]))
 
 
 def _nested(flags: Mapping[str, object]) -> dict[str, Any]:
@@ -123,10 +115,13 @@ def _nested(flags: Mapping[str, object]) -> dict[str, Any]:
     return content
 
 
-def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
-    """The upper layer over the lower one, leaf by leaf; pydantic-settings keeps its own to itself."""
+def _override(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """The lower layer with the values of the upper one. Pydantic-settings does not export its own merge."""
     merged = dict(lower)
     for key, value in upper.items():
         below = merged.get(key)
-        merged[key] = _over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        if isinstance(below, dict) and isinstance(value, dict):
+            merged[key] = _override(below, value)
+        else:
+            merged[key] = value
     return merged

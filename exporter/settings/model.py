@@ -1,6 +1,6 @@
-"""The settings as a whole, in the shape of the configuration file; every default is here.
+"""The settings as a whole, in the shape of the configuration file.
 
-The meaning of a field, under `Attributes`, is what docs/configuration.md says of it: `make docs`.
+A setting is one field: its type, default, flag, and a description, from which docs/configuration.md is made.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from exporter.common.text import quoted
+from exporter.common.text import quote_or_hide
+from exporter.common.validation import Section
 from exporter.settings.alerts import Alerts
-from exporter.settings.base import Listed, Section
 from exporter.settings.project import Project  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.shard import Shard
 from exporter.settings.types import (
-    KeptFile,
+    DatabaseFile,
+    Flag,
     ListenAddress,
     Listening,
+    OneOrMore,
     PositiveDuration,
     ReadableFile,
     WholeNumber,
@@ -29,33 +31,41 @@ _OWN_PATHS = ("/", "/-/healthy", "/-/ready", "/-/reload")
 
 
 class Poll(Section):
-    """How often and how hard the cloud is asked.
+    """How often the cloud is asked, and how many requests that may take."""
 
-    Attributes:
-        interval: how often each pool is listed. The polls of a project are spread over the interval.
-        timeout: longest time for one request, body included.
-        stale_after: a pool that was not read for this long loses the series of its listing. At least twice
-            `poll.interval`.
-        requests_per_second: requests per project, evenly spaced. 10 are enough for 600 pools a minute; with
-            more, each pool is read less often, and the log says so. A limit that the cloud names is kept.
-        concurrency: requests in flight per project.
-        cross_check: which listings are compared with the cloud's own count of the pool's workloads, at one
-            more request each. `paged`: listings of more than one page.
-    """
-
-    interval: PositiveDuration = 60.0
-    timeout: PositiveDuration = 10.0
-    stale_after: PositiveDuration = Field(default=300.0, validate_default=True)
-    requests_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
-    concurrency: Annotated[WholeNumber, Field(ge=1)] = 8
-    cross_check: Literal["off", "paged", "always"] = "paged"
+    interval: PositiveDuration = Field(
+        default=60.0,
+        description="How often each pool is listed. The polls of a project are spread over the interval.",
+    )
+    timeout: PositiveDuration = Field(
+        default=10.0, description="Longest time for one request, body included."
+    )
+    stale_after: PositiveDuration = Field(
+        default=300.0,
+        validate_default=True,
+        description="A pool that was not read for this long loses the series of its listing. At least twice "
+        "`poll.interval`.",
+    )
+    requests_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        default=10.0,
+        description="Requests per project, evenly spaced. 10 are enough for 600 pools a minute; with more, "
+        "each pool is read less often, and the log says so. A limit that the cloud names is kept.",
+    )
+    concurrency: Annotated[WholeNumber, Field(ge=1)] = Field(
+        default=8, description="Requests in flight per project."
+    )
+    cross_check: Literal["off", "paged", "always"] = Field(
+        default="paged",
+        description="Which listings are compared with the cloud's own count of the pool's workloads, at one "
+        "more request each. `paged`: listings of more than one page.",
+    )
 
     @field_validator("stale_after")
     @classmethod
     def _longer_than_interval(cls, stale_after: float, info: ValidationInfo) -> float:
-        """Otherwise the workload series would be gone before the next poll could bring new ones.
+        """With less, the workload series would disappear between two polls.
 
-        Polls of a pool are up to one and a half intervals apart, and a poll takes its time.
+        Polls of a pool are up to one and a half intervals apart, and a poll takes some time.
         """
         interval = info.data.get("interval", 0.0)
         if stale_after < 2 * interval:
@@ -64,95 +74,117 @@ class Poll(Section):
 
 
 class Workloads(Section):
-    """How much detail is shown of a pool.
+    """How much detail of a pool is exported."""
 
-    Attributes:
-        series: which workloads get series of their own. `waiting`: status Queue or Pending; `active`: every
-            status that is not final.
-        limit: how many workloads per pool get series; the longest waiting first, then the longest running.
-        user_metrics: workloads and requested cards by user.
-        user_limit: how many users per pool are shown by name: those who ask for most cards. The others are
-            added up as `other`.
-        estimates: estimate when waiting workloads start (see docs/throughput.md for the error).
-    """
-
-    series: Literal["none", "waiting", "active", "all"] = "waiting"
-    limit: Annotated[WholeNumber, Field(ge=0)] = 200
-    user_metrics: bool = False
-    user_limit: Annotated[WholeNumber, Field(ge=0)] = 20
-    estimates: bool = False
+    series: Literal["none", "waiting", "active", "all"] = Field(
+        default="waiting",
+        description="Which workloads get series of their own. `waiting`: status Queue or Pending; `active`: "
+        "every status that is not final.",
+    )
+    limit: Annotated[WholeNumber, Field(ge=0)] = Field(
+        default=200,
+        description="How many workloads per pool get series; the longest waiting first, then the longest "
+        "running.",
+    )
+    user_metrics: bool = Field(default=False, description="Workloads and requested cards by user.")
+    user_limit: Annotated[WholeNumber, Field(ge=0)] = Field(
+        default=20,
+        description="How many users per pool are shown by name: those who ask for most cards. The others "
+        "are added up as `other`.",
+    )
+    estimates: bool = Field(
+        default=False,
+        description="Estimate when waiting workloads start (see docs/throughput.md for the error).",
+    )
 
 
 class Capacity(Section):
-    """Whether and how often the cloud is asked what the pools have to give.
+    """Whether and how often the capacity of the pools is read."""
 
-    Attributes:
-        read: `pools`: one request for all pools of a project; `nodes`: also one request per pool, for its
-            free cards node by node.
-        interval: how often. The cloud averages over a minute, so shorter gains nothing.
-    """
-
-    read: Literal["none", "pools", "nodes"] = "pools"
-    interval: PositiveDuration = 60.0
+    read: Literal["none", "pools", "nodes"] = Field(
+        default="pools",
+        description="`pools`: one request for all pools of a project; `nodes`: also one request per pool, "
+        "for its free cards node by node.",
+    )
+    interval: PositiveDuration = Field(
+        default=60.0, description="How often. The cloud averages over a minute, so shorter gains nothing."
+    )
 
 
 def _each_once(addresses: tuple[ListenAddress, ...]) -> tuple[ListenAddress, ...]:
     for index, address in enumerate(addresses):
         if address in addresses[:index]:
-            raise ValueError(f"{address} is there twice")
+            raise ValueError(f"{address} is given twice")
     return addresses
 
 
-def _path(path: str) -> str:
+def _url_path(path: str) -> str:
     if not _PATH.fullmatch(path):
-        raise ValueError(f"{quoted(path)} is no path; write it like /metrics, of letters, digits and ._~-")
+        raise ValueError(
+            f"{quote_or_hide(path)} is no path; write it like /metrics, of letters, digits and ._~-"
+        )
     if path in _OWN_PATHS:
-        raise ValueError(f"'{path}' is taken by the exporter itself; write it like /metrics")
+        raise ValueError(f"'{path}' is used by the exporter itself; choose another, like /metrics")
     return path
 
 
 class State(Section):
-    """What outlives the process.
+    """What is kept over a restart."""
 
-    Attributes:
-        path: an SQLite file, on a local disk, that keeps the counters over a restart. Without it they begin
-            at 0 at every start.
-    """
-
-    path: KeptFile | None = None
+    path: DatabaseFile | None = Field(
+        default=None,
+        description="An SQLite file, on a local disk, that keeps the counters over a restart. Without it "
+        "they begin at 0 at every start.",
+    )
 
 
 class Web(Section):
-    """How the metrics are served.
+    """How the metrics are served."""
 
-    Attributes:
-        listen_address: addresses to listen on, such as `:10310`, `127.0.0.1:10310` or `[::1]:10310`.
-        telemetry_path: the path of the metrics.
-        config_file: file with TLS, users and rate limit, in the format of the Prometheus exporter-toolkit.
-        enable_lifecycle: accept `POST /-/reload`, which reads the configuration again.
-        max_requests: scrapes answered at the same time; 0 for any number.
-    """
-
-    listen_address: Annotated[Listed[Listening], AfterValidator(_each_once)] = (ListenAddress(None, 10310),)
-    telemetry_path: Annotated[str, AfterValidator(_path)] = "/metrics"
-    config_file: ReadableFile | None = None
-    enable_lifecycle: bool = False
-    max_requests: Annotated[WholeNumber, Field(ge=0)] = 40
+    listen_address: Annotated[
+        OneOrMore[Listening],
+        AfterValidator(_each_once),
+        Flag("--web.listen-address", "ADDRESS", "where to serve (:10310); may be repeated", repeatable=True),
+    ] = Field(
+        default=(ListenAddress(None, 10310),),
+        description="Addresses to listen on, such as `:10310`, `127.0.0.1:10310` or `[::1]:10310`.",
+    )
+    telemetry_path: Annotated[
+        str,
+        AfterValidator(_url_path),
+        Flag("--web.telemetry-path", "PATH", "where the metrics are (/metrics)"),
+    ] = Field(default="/metrics", description="The path of the metrics.")
+    config_file: Annotated[
+        ReadableFile | None,
+        Flag("--web.config.file", "FILE", "TLS and users, in the format of the Prometheus exporter-toolkit"),
+    ] = Field(
+        default=None,
+        description="File with TLS, users and rate limit, in the format of the Prometheus exporter-toolkit.",
+    )
+    enable_lifecycle: Annotated[
+        bool, Flag("--web.enable-lifecycle", None, "let POST /-/reload read the configuration again")
+    ] = Field(default=False, description="Accept `POST /-/reload`, which reads the configuration again.")
+    max_requests: Annotated[
+        WholeNumber,
+        Field(ge=0),
+        Flag("--web.max-requests", "NUMBER", "scrapes answered at once (40); 0 for any number"),
+    ] = Field(default=40, description="Scrapes answered at the same time; 0 for any number.")
 
 
 class Log(Section):
-    """What is logged, and how.
+    """What is logged, and in which format."""
 
-    Attributes:
-        level: the least severe level that is logged.
-        format: the default is `console` on a terminal, else `logfmt`.
-    """
+    level: Annotated[
+        Literal["debug", "info", "warn", "error"],
+        Flag("--log.level", "LEVEL", "debug, info, warn or error (info)"),
+    ] = Field(default="info", description="The least severe level that is logged.")
+    format: Annotated[
+        Literal["logfmt", "json", "console"] | None,
+        Flag("--log.format", "FORMAT", "logfmt, json or console (console on a terminal, else logfmt)"),
+    ] = Field(default=None, description="The default is `console` on a terminal, else `logfmt`.")
 
-    level: Literal["debug", "info", "warn", "error"] = "info"
-    format: Literal["logfmt", "json", "console"] | None = None
 
-
-def _some(projects: tuple[Project, ...]) -> tuple[Project, ...]:
+def _at_least_one(projects: tuple[Project, ...]) -> tuple[Project, ...]:
     if not projects:
         raise ValueError(
             "there is none; list projects in the file that --config.file names, or for one project set "
@@ -170,7 +202,9 @@ class Settings(Section):
     capacity: Capacity = Capacity()
     alerts: Alerts = Alerts()
     state: State = State()
-    shard: Shard = Shard()
-    projects: Annotated[tuple[Project, ...], AfterValidator(_some)] = Field(default=(), validate_default=True)
+    projects: Annotated[tuple[Project, ...], AfterValidator(_at_least_one)] = Field(
+        default=(), validate_default=True
+    )
     web: Web = Web()
+    shard: Shard = Shard()
     log: Log = Log()

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, field_validator
 
-from exporter.common.text import quoted
-from exporter.settings.base import Listed, Section, SiblingError, Text
+from exporter.common.text import quote_or_hide
+from exporter.common.validation import Section, SiblingError, path_of
 from exporter.settings.credentials import Credentials, PasswordForm
 from exporter.settings.regions import REGIONS, check_known
-from exporter.settings.types import (  # noqa: TC001  (pydantic reads the annotations)
+from exporter.settings.types import (
     AuthoritiesFile,
     Endpoint,
+    NonEmptyText,
+    OneOrMore,
     ServiceUrl,
+    split_list,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.common.validation import Location
 
 _PROJECT_ID = re.compile(r"[0-9a-f-]{32,36}")
 _POOL_ID = re.compile(r"[a-z0-9][a-z0-9-]{34,61}[a-z0-9]")
@@ -25,7 +33,8 @@ _POOL_ID = re.compile(r"[a-z0-9][a-z0-9-]{34,61}[a-z0-9]")
 def _project_id(text: str) -> str:
     if not _PROJECT_ID.fullmatch(text):
         raise ValueError(
-            f"{quoted(text)} is no project ID: 32 to 36 of 0-9, a-f and -; see My Credentials in the console"
+            f"{quote_or_hide(text)} is no project ID: 32 to 36 of 0-9, a-f and -; "
+            "see My Credentials in the console"
         )
     return text
 
@@ -34,82 +43,102 @@ def _pool_id(text: str) -> str:
     """The API's documentation gives a pool's ID 36 to 63 characters."""
     if not _POOL_ID.fullmatch(text):
         raise ValueError(
-            f"{quoted(text)} is no pool ID; wanted is the pool's ID (metadata.name: 36 to 63 lower-case "
-            "letters, digits and hyphens), not its display name"
+            f"{quote_or_hide(text)} is no pool ID; give the pool's ID (metadata.name: 36 to 63 "
+            "lower-case letters, digits and hyphens), not its display name"
         )
     return text
 
 
 def _pattern(value: Any) -> re.Pattern[str]:
-    """Own code, because pydantic does not say what is wrong with an expression."""
+    """Own code, because pydantic's error does not say what is wrong with an expression."""
     if isinstance(value, re.Pattern):
         return value
     if not isinstance(value, str):
         raise ValueError("must be a regular expression")  # noqa: TRY004  (pydantic collects ValueErrors)
     try:
-        with warnings.catch_warnings(action="error", category=FutureWarning):  # [[:alpha:]] is no class here
+        with warnings.catch_warnings(
+            action="error", category=FutureWarning
+        ):  # [[:alpha:]] is not a class in Python
             return re.compile(value)
     except (re.error, OverflowError, RecursionError, FutureWarning) as error:
-        raise ValueError(f"{quoted(value)} is no regular expression: {error}") from None
+        raise ValueError(f"{quote_or_hide(value)} is no regular expression: {error}") from None
 
 
 Pattern = Annotated[re.Pattern[str], PlainValidator(_pattern)]
-"""A regular expression; it is searched for, so ^ and $ are for the operator to write."""
+"""A regular expression. It is searched for, not matched in full."""
 
 
 def _pattern_or_none(value: Any) -> re.Pattern[str] | None:
-    """An empty pattern, which is found in everything, excludes nothing."""
+    """An empty pattern excludes nothing, although it is found in everything."""
     return None if value == "" else _pattern(value)
 
 
 class Discover(Section):
-    """Which of the project's pools are watched, where they are not listed by ID.
+    """Which of the project's pools are watched, if they are not listed by ID."""
 
-    Attributes:
-        include: watch the pools in whose ID or display name it is found.
-        exclude: leave out the pools in whose ID or display name it is found.
-        workspace_id: the workspace whose pools are listed; `0` is the default workspace.
-    """
-
-    include: Pattern = re.compile(".*")
-    exclude: Annotated[re.Pattern[str] | None, PlainValidator(_pattern_or_none)] = None
-    workspace_id: Text = "0"
+    include: Pattern = Field(
+        default=re.compile(".*"), description="Watch the pools in whose ID or display name it is found."
+    )
+    exclude: Annotated[re.Pattern[str] | None, PlainValidator(_pattern_or_none)] = Field(
+        default=None, description="Leave out the pools in whose ID or display name it is found."
+    )
+    workspace_id: NonEmptyText = Field(
+        default="0", description="The workspace whose pools are listed; `0` is the default workspace."
+    )
 
 
 class Project(Section):
     """One project of one region.
 
-    The order of the fields matters: where one depends on others it comes after them.
-
-    Attributes:
-        own_endpoint: URL of ModelArts, for a private cloud. The default follows from the region. https; http
-            only for this machine.
-        region: the region, such as `cn-north-4`. A region that the exporter does not know needs `endpoint`.
-        project_id: the ID of the project in this region (console: My Credentials).
-        pools: IDs of the pools to watch, not display names. Either this or `discover`.
-        discover: watch the pools that the project has, instead of a list. `{}` for all.
-        credentials: one of three forms: `ak` and `sk`; `username`, password and `domain`; or `agency`. If
-            left out, the usual places are tried.
-        own_iam_endpoint: URL of IAM. The default follows from the region; only a password needs it.
-        ca_file: PEM file with certificate authorities to trust, in addition to the system's.
-        proxy: URL of a proxy, without user and password. The default follows from `HTTPS_PROXY` and
-            `NO_PROXY`.
+    The order of the fields matters: a field comes after those that its validator looks at.
     """
 
-    own_endpoint: Endpoint | None = Field(default=None, alias="endpoint")
-    region: Text
-    project_id: Annotated[str, AfterValidator(_project_id)]
-    pools: Listed[Annotated[str, AfterValidator(_pool_id)]] = ()
-    discover: Discover | None = Field(default=None, validate_default=True)
-    credentials: Credentials | None = None
-    own_iam_endpoint: Endpoint | None = Field(default=None, alias="iam_endpoint", validate_default=True)
-    ca_file: AuthoritiesFile | None = None
-    proxy: ServiceUrl | None = None
+    own_endpoint: Endpoint | None = Field(
+        default=None,
+        alias="endpoint",
+        description="URL of ModelArts, for a private cloud. The default follows from the region. https; "
+        "http only for this machine.",
+    )
+    region: NonEmptyText = Field(
+        description="The region, such as `cn-north-4`. A region that the exporter does not know needs "
+        "`endpoint`."
+    )
+    project_id: Annotated[str, AfterValidator(_project_id)] = Field(
+        description="The ID of the project in this region (console: My Credentials)."
+    )
+    pools: OneOrMore[Annotated[str, AfterValidator(_pool_id)]] = Field(
+        default=(), description="IDs of the pools to watch, not display names. Either this or `discover`."
+    )
+    discover: Discover | None = Field(
+        default=None,
+        validate_default=True,
+        description="Watch the pools that the project has, instead of a list. `{}` for all.",
+    )
+    credentials: Credentials | None = Field(
+        default=None,
+        description="One of three forms: `ak` and `sk`; `username`, password and `domain`; or `agency`. If "
+        "left out, the usual places are tried.",
+    )
+    own_iam_endpoint: Endpoint | None = Field(
+        default=None,
+        alias="iam_endpoint",
+        validate_default=True,
+        description="URL of IAM. The default follows from the region; only a password needs it.",
+    )
+    ca_file: AuthoritiesFile | None = Field(
+        default=None,
+        description="PEM file with certificate authorities to trust, in addition to the system's.",
+    )
+    proxy: ServiceUrl | None = Field(
+        default=None,
+        description="URL of a proxy, without user and password. The default follows from `HTTPS_PROXY` and "
+        "`NO_PROXY`.",
+    )
 
     @field_validator("region")
     @classmethod
     def _known(cls, region: str, info: ValidationInfo) -> str:
-        # The key is missing here when an endpoint was given that is wrong by itself.
+        # An invalid endpoint is not in info.data; that is a problem of its own.
         if info.data.get("own_endpoint", ...) is None:
             check_known(region)
         return region
@@ -117,9 +146,9 @@ class Project(Section):
     @field_validator("discover")
     @classmethod
     def _pools_or_discover(cls, discover: Discover | None, info: ValidationInfo) -> Discover | None:
-        listed = info.data.get("pools") != ()  # None stands for pools that are wrong by themselves
+        listed = info.data.get("pools") != ()  # None: the pools are invalid, a problem of its own
         if listed and discover:
-            raise ValueError("excludes pools; keep one of them")
+            raise ValueError("pools is given too; keep one of them")
         if not listed and not discover:
             raise SiblingError(
                 "pools",
@@ -139,18 +168,41 @@ class Project(Section):
         ):
             raise SiblingError(
                 "iam_endpoint",
-                f"is missing; a password needs it, and none is known for region {quoted(region)}",
+                f"is missing; a password needs it, and none is known for region {quote_or_hide(region)}",
             )
         return url
 
     @property
     def endpoint(self) -> str:
-        """Where ModelArts is: `https://modelarts.cn-north-4.myhuaweicloud.com`."""
+        """The URL of ModelArts: `https://modelarts.cn-north-4.myhuaweicloud.com`."""
         return self.own_endpoint or REGIONS[self.region].modelarts
 
     @property
     def iam_endpoint(self) -> str:
-        """Where IAM is; empty where neither given, nor known from the region, nor needed."""
+        """The URL of IAM; empty if it is not given, not known from the region, and not needed."""
         if self.own_iam_endpoint:
             return self.own_iam_endpoint
         return REGIONS[self.region].iam if self.region in REGIONS else ""
+
+
+def duplicates(projects: Any) -> Iterator[tuple[Location, str]]:
+    """Every project or pool that is given again, with what is wrong.
+
+    A project that is given twice would be polled at twice its rate. This looks at what was written instead of
+    at validated settings, so that it is reported beside all other problems; what has the wrong shape is
+    skipped, because validation reports it.
+    """
+    first: dict[tuple[str, ...], Location] = {}
+    for index, project in enumerate(projects if isinstance(projects, list) else ()):
+        match project:
+            case {"region": str(region), "project_id": str(project_id)}:
+                earlier = first.setdefault((region, project_id), ("projects", index))
+                if earlier != ("projects", index):
+                    what = f"the project is already at {path_of(earlier)}; put all its pools there"
+                    yield ("projects", index, "project_id"), what
+                pools = split_list(project.get("pools"))
+                for number, pool in enumerate(pools if isinstance(pools, list) else ()):
+                    location: Location = ("projects", index, "pools", number)
+                    earlier = first.setdefault((region, project_id, str(pool)), location)
+                    if earlier != location:
+                        yield location, f"{quote_or_hide(pool)} is already at {path_of(earlier)}"

@@ -1,4 +1,4 @@
-"""The regions that have ModelArts, and where their services are."""
+"""The regions that have ModelArts, and the URLs of their services."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.common.suggest import did_you_mean
-from exporter.common.text import quoted
+from exporter.common.text import quote_or_hide
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +15,8 @@ _USUAL_DOMAIN = "myhuaweicloud.com"
 _EUROPE = "eu-west-101"
 _HONG_KONG = "ap-southeast-1"
 
-# Source: huaweicloudsdkmodelarts/v1/region/modelarts_region.py. It does not know
-# eu-west-101, a cloud of its own.
+# Source: huaweicloudsdkmodelarts/v1/region/modelarts_region.py. It does not have
+# eu-west-101, which is a separate cloud.
 _NAMES = (
     "af-north-1",
     "af-south-1",
@@ -49,7 +49,7 @@ _IAM_DOMAINS = {_EUROPE: "myhuaweicloud.eu"}
 
 
 class Endpoints(NamedTuple):
-    """The addresses of a region's services, without a trailing slash."""
+    """The URLs of a region's services, without a trailing slash."""
 
     modelarts: str
     iam: str
@@ -67,11 +67,14 @@ REGIONS: Mapping[str, Endpoints] = MappingProxyType(
 
 
 def check_known(region: str) -> None:
-    """Make sure that a region's endpoints are known.
+    """Check that the endpoints of a region are known.
 
     Raises:
-        ValueError: they are not; says which region is like it.
+        ValueError: they are not; with the known region that is most like it.
     """
     if region not in REGIONS:
-        guess = f" ({meant})" if (meant := did_you_mean(region, REGIONS)) else ""
-        raise ValueError(f"unknown region {quoted(region)}{guess}; for a private cloud set endpoint too")
+        meant = did_you_mean(region, REGIONS)
+        guess = f" ({meant})" if meant else ""
+        raise ValueError(
+            f"unknown region {quote_or_hide(region)}{guess}; for a private cloud set endpoint too"
+        )

@@ -1,4 +1,4 @@
-"""Which part of the pools is watched, where several exporters share them."""
+"""Which of the pools this exporter watches, if several exporters share them."""
 
 from __future__ import annotations
 
@@ -8,46 +8,55 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from exporter.settings.base import Section
-from exporter.settings.types import WholeNumber  # noqa: TC001  (pydantic reads the annotations)
+from exporter.common.validation import Section
+from exporter.settings.types import Flag, WholeNumber
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 POD_NAME = "POD_NAME"
-"""What Kubernetes' downward API is usually asked to set; no setting of ours, so without our prefix."""
+"""The variable that the downward API of Kubernetes usually sets. Not a setting, so without our prefix."""
 
 _NOT_GIVEN: Any = None
 
 _ORDINAL = re.compile(r"-(0|[1-9][0-9]{0,8})$", re.ASCII)
-"""A StatefulSet calls its pods NAME-0, NAME-1 and so on, and their hosts likewise."""
+"""A StatefulSet names its pods, and their hosts, NAME-0, NAME-1 and so on."""
 
 
 class Shard(Section):
-    """One exporter's share of the pools.
+    """One exporter's share of the pools. `total` comes first, because `index` is checked against it."""
 
-    The order of the fields matters: an index is one of so many.
-
-    Attributes:
-        total: how many exporters share the pools (see docs/scale-out.md).
-        index: which of them this is, counted from 0. By default the ordinal at the end of the pod's name
-            (`POD_NAME`, else the host name), as a StatefulSet gives it; 0 where the total is 1.
-    """
-
-    total: Annotated[WholeNumber, Field(ge=1, le=100)] = 1
-    index: Annotated[WholeNumber, Field(ge=0)] = Field(default=_NOT_GIVEN, validate_default=True)
+    total: Annotated[
+        WholeNumber,
+        Field(ge=1, le=100),
+        Flag("--shard.total", "N", "so many exporters share the pools (1: this one has all)"),
+    ] = Field(default=1, description="How many exporters share the pools (see docs/scale-out.md).")
+    index: Annotated[
+        WholeNumber,
+        Field(ge=0),
+        Flag(
+            "--shard.index",
+            "I",
+            "which of them this is, from 0 on (the ordinal of the StatefulSet's pod)",
+        ),
+    ] = Field(
+        default=_NOT_GIVEN,
+        validate_default=True,
+        description="Which of them this is, counted from 0. By default the ordinal at the end of the pod's "
+        "name (`POD_NAME`, else the host name), as a StatefulSet gives it; 0 where the total is 1.",
+    )
 
     @field_validator("index", mode="before")
     @classmethod
-    def _by_the_pods_name(cls, index: Any, info: ValidationInfo) -> Any:
-        total = info.data.get("total", 1)  # not there where it is wrong by itself
+    def _from_pod_name(cls, index: Any, info: ValidationInfo) -> Any:
+        total = info.data.get("total", 1)  # missing if it is invalid
         if index is not _NOT_GIVEN:
             return index
         return 0 if total == 1 else _ordinal(total, info.context or {})
 
     @field_validator("index")
     @classmethod
-    def _one_of_them(cls, index: int, info: ValidationInfo) -> int:
+    def _less_than_total(cls, index: int, info: ValidationInfo) -> int:
         total = info.data.get("total", index + 1)
         if index >= total:
             raise ValueError(f"must be less than shard.total ({total}), is {index}; the first one is 0")
@@ -58,20 +67,20 @@ def _ordinal(total: int, environ: Mapping[str, str]) -> int:
     """The ordinal at the end of the pod's name.
 
     Raises:
-        ValueError: the name has none, or one that is too great.
+        ValueError: the name has none, or it is not less than the total.
     """
-    name, told = environ.get(POD_NAME), POD_NAME
+    name, source = environ.get(POD_NAME), POD_NAME
     if not name:
-        name, told = socket.gethostname(), "the host name"
+        name, source = socket.gethostname(), "the host name"
     found = _ORDINAL.search(name)
     if not found:
         raise ValueError(
-            f"is missing, and {told} '{name}' ends with no number as a StatefulSet's pods do; give it, e.g. "
-            "--shard.index=0 for the first one"
+            f"is missing, and {source} '{name}' does not end with a number as a StatefulSet's pods do; "
+            "give it, e.g. --shard.index=0 for the first one"
         )
     if (index := int(found[1])) >= total:
         raise ValueError(
-            f"is {index} by {told} '{name}', and must be less than shard.total ({total}); give it, or let "
-            "the StatefulSet begin at 0 (spec.ordinals.start)"
+            f"is {index} according to {source} '{name}', and must be less than shard.total ({total}); "
+            "give it, or let the StatefulSet start at 0 (spec.ordinals.start)"
         )
     return index

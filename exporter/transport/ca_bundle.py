@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.common.file_version import file_version
+from exporter.common.files import file_version
 
 if TYPE_CHECKING:
     from pathlib import Path

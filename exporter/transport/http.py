@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
 from exporter.common.errors import BadResponse, ConnectionFailed, RequestTimeout, TlsFailed
-from exporter.common.secrets import Headers, Sealed
+from exporter.common.secrets import Headers, Unpicklable
 from exporter.transport.ca_bundle import CaBundle
 from exporter.transport.proxy import ProxyChoice
 
@@ -36,7 +36,7 @@ _NO_TIMEOUT = aiohttp.ClientTimeout()
 
 
 @dataclass(frozen=True, slots=True)
-class Request(Sealed):
+class Request(Unpicklable):
     """A request to send.
 
     Attributes:
@@ -60,7 +60,7 @@ class Request(Sealed):
 
 
 @dataclass(frozen=True, slots=True)
-class Response(Sealed):
+class Response(Unpicklable):
     """A complete answer.
 
     Attributes:

@@ -1,17 +1,14 @@
-"""The bytes, served: over HTTP or HTTPS, to Prometheus, to probes and to people.
+"""The web server: metrics, probes and the status page, over HTTP or HTTPS.
 
-server         listens, and ends in an orderly way
-connections    how many clients at once, and how long each may take
-protocol       what is no HTTP, answered
-gate           who is let in: rate limit, client certificate, user and password
-application    which path answers with what
-scrapes        the path of the metrics: so many at once, in parts
-negotiation    in which format and encoding
-status         the page at `/`
+listener       sockets, connections and their limits, HTTP errors
+access         access control: rate limit, client certificate, user and password
+basic_auth     passwords against bcrypt hashes
+application    the paths and their responses
+scrapes        the path of the metrics: concurrent scrapes, sent in parts
+negotiation    the format and encoding of a response
+status         the status page
 
-yaml_file      what the operator wrote in --web.config.file, parsed
-scalars        Go's notation of durations and the like
-webconfig      all of it, checked
-tls            that, as an SSLContext
-live           that, kept up to date while running
+config         the file behind --web.config.file, validated
+tls            its TLS section as an SSLContext
+config_watch   the configuration in use, which follows changes of its files
 """

@@ -1,18 +1,17 @@
-"""Who is let in, and with what. The outermost layer around every path, as in exporter-toolkit.
+"""Access control around every path: rate limit, client certificate, user and password.
 
-A token bucket, as Go's rate.Limiter, which exporter-toolkit puts before everything else.
-
-Own code: the libraries that offer one wait for a token, this one only says whether there is one.
+The order is exporter-toolkit's. The rate limit comes first, so that guessed passwords count.
 """
 
 from __future__ import annotations
 
 import ssl
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from exporter.common.errors import TooManyChecks
+from exporter.common.errors import TooManyPasswordChecks
 from exporter.web.basic_auth import PasswordCheck
 from exporter.web.tls import names_in
 
@@ -27,48 +26,52 @@ if TYPE_CHECKING:
     from exporter.web.config_watch import WebConfigWatcher
 
 
-def gate(config: WebConfigWatcher, clock: Clock) -> Middleware:
-    """A middleware that asks for what the web configuration asks for at this moment."""
-    passwords, rate = PasswordCheck(), _Rate(clock)
+def access_control(config: WebConfigWatcher, clock: Clock) -> Middleware:
+    """A middleware that applies the web configuration of the moment."""
+    passwords, rate = PasswordCheck(), _RateLimit(clock)
 
     @web.middleware
-    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         config.refresh()
         settings = config.settings
         if not rate.allows(settings.rate_limit):
-            return web.Response(status=429, text="too many requests; rate_limit allows no more\n")
+            return web.Response(
+                status=HTTPStatus.TOO_MANY_REQUESTS, text="too many requests; rate_limit allows no more\n"
+            )
         if request.body_exists:
-            return _without_body()
+            return _refuse_body()
         if tls := settings.tls_server_config:
-            refusal = _refusal(tls, request.get_extra_info("peercert"), clock)
-            if refusal:
-                return web.Response(status=403, text=f"{refusal}\n")
+            problem = _certificate_problem(tls, request.get_extra_info("peercert"), clock)
+            if problem:
+                return web.Response(status=HTTPStatus.FORBIDDEN, text=f"{problem}\n")
         users = settings.basic_auth_users
-        if users and (refused := await _unknown(passwords, users, request)):
+        if users and (refused := await _check_user(passwords, users, request)):
             return refused
         return await handler(request)
 
-    return admit
+    return check
 
 
-async def _unknown(
+async def _check_user(
     passwords: PasswordCheck, users: Mapping[str, SecretStr], request: web.Request
 ) -> web.Response | None:
-    """The answer to who is none of the users; None for who is."""
+    """The response to a client without a valid user and password; None for a valid one."""
     try:
         if await passwords.admits(users, request.headers.get("Authorization", "")):
             return None
-    except TooManyChecks as error:
-        return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
+    except TooManyPasswordChecks as error:
+        return web.Response(
+            status=HTTPStatus.SERVICE_UNAVAILABLE, text=f"{error}\n", headers={"Retry-After": "1"}
+        )
     return web.Response(
-        status=401,
+        status=HTTPStatus.UNAUTHORIZED,
         text="user and password are needed\n",
         headers={"WWW-Authenticate": 'Basic realm="modelarts-exporter", charset="UTF-8"'},
     )
 
 
-class _Rate:
-    """The bucket of the rate limit in use: another limit begins with a full one."""
+class _RateLimit:
+    """The token bucket of the limit in use; a changed limit starts with a full bucket."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -82,11 +85,11 @@ class _Rate:
         return self._bucket.take()
 
 
-def _refusal(tls: TlsServerConfig, certificate: Mapping[str, Any] | None, clock: Clock) -> str:
-    """What is wrong with a client certificate that its handshake let through; empty where nothing is.
+def _certificate_problem(tls: TlsServerConfig, certificate: Mapping[str, Any] | None, clock: Clock) -> str:
+    """What is wrong with a client certificate that the handshake accepted; empty if nothing is.
 
-    Asyncio can refuse a client without a trusted certificate at the handshake, but not one for the names in
-    it; and a connection that is kept, or a session that is resumed, outlives a certificate.
+    The handshake refuses untrusted certificates, but it does not check names, and a kept connection or a
+    resumed session can outlive its certificate.
     """
     if certificate and ssl.cert_time_to_seconds(certificate["notAfter"]) < clock.wall():
         return "the client certificate has expired since the connection was made; connect with a new one"
@@ -95,19 +98,23 @@ def _refusal(tls: TlsServerConfig, certificate: Mapping[str, Any] | None, clock:
     return ""
 
 
-def _without_body() -> web.Response:
-    """Answered at once, and the connection closed: nobody waits for what is not read."""
-    response = web.Response(status=413, text="no path here takes a request with a body\n")
+def _refuse_body() -> web.Response:
+    """Respond at once and close the connection, instead of reading the body."""
+    response = web.Response(
+        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text="no path accepts a request with a body\n"
+    )
     response.force_close()
     return response
 
 
 class TokenBucket:
-    """Full at first.
+    """A token bucket like Go's rate.Limiter, full at first.
+
+    Own code: the libraries wait for a token, this one only says whether there is one.
 
     Args:
-        interval: seconds until another token comes; 0 for no limit.
-        burst: tokens that it holds at most.
+        interval: seconds between two tokens; 0 for no limit.
+        burst: tokens in a full bucket.
         clock: the time.
     """
 
@@ -118,10 +125,10 @@ class TokenBucket:
         self._full_at = clock.monotonic()
 
     def take(self) -> bool:
-        """Take a token; False where there is none."""
+        """Take a token; False if there is none."""
         now = self._clock.monotonic()
         full_at = max(self._full_at, now) + self._interval
-        if full_at - now > (self._burst + 1e-6) * self._interval:  # a little more, for what floats round off
+        if full_at - now > (self._burst + 1e-6) * self._interval:  # tolerance for rounding
             return False
         self._full_at = full_at
         return True

@@ -1,10 +1,11 @@
-"""Which path answers with what."""
+"""The paths of the web server and their responses."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,7 +13,7 @@ from aiohttp import web
 
 from exporter.common.errors import ConfigurationError
 from exporter.web import status
-from exporter.web.access import gate
+from exporter.web.access import access_control
 from exporter.web.listener.protocol import ALWAYS
 from exporter.web.scrapes import Scrapes
 
@@ -30,17 +31,17 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    """What the paths answer from; the composition root hands it in.
+class Backend:
+    """The data and actions behind the paths, from the composition root.
 
     Attributes:
         exposition: the metrics.
-        alive: whether the poll loop runs; must not ask the cloud.
-        ready: whether every pool has been tried once.
+        alive: whether the poll loop runs; must not call the cloud.
+        ready: whether every pool has been polled once, successfully or not.
         pools: every pool for the status page, in any order.
-        share: which part of the pools that is; None where several exporters do not share them.
-        reload: reads the configuration again, raises ConfigurationError where that cannot be used; None while
-            --web.enable-lifecycle is not given.
+        share: this exporter's share of the pools; None if they are not shared.
+        reload: reads the configuration again and raises ConfigurationError if it cannot be used; None without
+            --web.enable-lifecycle.
     """
 
     exposition: Exposition
@@ -52,28 +53,26 @@ class Services:
 
 
 def application(
-    services: Services,
+    backend: Backend,
     *,
     config: WebConfigWatcher,
     clock: Clock,
     telemetry_path: str = "/metrics",
     max_requests: int = 40,
-    documentation: str | None = None,
 ) -> web.Application:
-    """The whole web side, but for listening (see `exporter.web.listener.server`).
+    """The web application; `exporter.web.listener.server` serves it.
 
     Args:
-        services: what to answer from.
-        config: who is let in, and which headers go out.
-        clock: for the uptime, and for what the configuration limits by time.
-        telemetry_path: where the metrics are; at `/` they take the status page's place.
-        max_requests: scrapes that are answered at once; 0 for any number.
-        documentation: address of the documentation, for a link.
+        backend: the data and actions behind the paths.
+        config: access control and extra headers.
+        clock: for the uptime and the rate limit.
+        telemetry_path: the path of the metrics; `/` replaces the status page.
+        max_requests: concurrent scrapes; 0 for any number.
     """
-    paths = _Paths(services, clock, telemetry_path, documentation)
-    app = web.Application(middlewares=[gate(config, clock), paths.explain])
+    paths = _Paths(backend, clock, telemetry_path)
+    app = web.Application(middlewares=[access_control(config, clock), paths.explain])
     add_get = partial(app.router.add_get, expect_handler=_no_continue)
-    add_get(telemetry_path, Scrapes(services.exposition, max_requests).answer)
+    add_get(telemetry_path, Scrapes(backend.exposition, max_requests).handle)
     if telemetry_path != "/":
         add_get("/", paths.page)
     add_get("/-/healthy", paths.healthy)
@@ -82,40 +81,36 @@ def application(
 
     async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(ALWAYS)
-        response.headers.update(config.settings.http_server_config.headers.by_name())
+        response.headers.update(config.settings.http_server_config.headers.as_dict())
 
-    # A signal rather than a middleware: it also reaches the answers that aiohttp makes itself.
+    # A signal, not a middleware: it also reaches the responses that aiohttp creates itself.
     app.on_response_prepare.append(add_headers)
     return app
 
 
 async def _no_continue(_request: web.Request) -> None:
-    """Expect: 100-continue asks whether to send a body; the gate's answer is no.
+    """Ignore the Expect header. Access control refuses the body that it announces.
 
-    Aiohttp's own handler would answer anything else before the gate, and quote it.
+    Aiohttp's own handler would respond to an unknown value before access control, and quote the value.
     """
 
 
 class _Paths:
-    def __init__(
-        self, services: Services, clock: Clock, telemetry_path: str, documentation: str | None
-    ) -> None:
-        self._services = services
+    def __init__(self, backend: Backend, clock: Clock, telemetry_path: str) -> None:
+        self._backend = backend
         self._clock = clock
         self._started = clock.monotonic()
         self._telemetry_path = telemetry_path
-        self._documentation = documentation
 
     async def page(self, _request: web.Request) -> web.Response:
-        view = status.view(
-            self._services.pools(),
+        view = status.page_view(
+            self._backend.pools(),
             uptime=self._clock.monotonic() - self._started,
             telemetry_path=self._telemetry_path,
-            documentation=self._documentation,
-            share=self._services.share(),
+            share=self._backend.share(),
         )
-        # In a thread: the first view imports the template engine, and 200 pools take some milliseconds.
-        html = await asyncio.to_thread(status.rendered, view)
+        # In a thread: the first call imports the template engine, and 200 pools take some milliseconds.
+        html = await asyncio.to_thread(status.render_page, view)
         return web.Response(
             text=html,
             content_type="text/html",
@@ -126,35 +121,49 @@ class _Paths:
         )
 
     async def healthy(self, _request: web.Request) -> web.Response:
-        if self._services.alive():
+        if self._backend.alive():
             return web.Response(text="healthy\n")
-        return web.Response(status=503, text="not healthy: the poll loop has ended\n")
+        return web.Response(
+            status=HTTPStatus.SERVICE_UNAVAILABLE, text="not healthy: the poll loop has ended\n"
+        )
 
     async def ready(self, _request: web.Request) -> web.Response:
-        if self._services.ready():
+        if self._backend.ready():
             return web.Response(text="ready\n")
-        return web.Response(status=503, text="not ready: not every pool has been tried yet\n")
+        return web.Response(
+            status=HTTPStatus.SERVICE_UNAVAILABLE, text="not ready: not every pool has been polled yet\n"
+        )
 
     async def reload(self, _request: web.Request) -> web.Response:
-        if self._services.reload is None:
-            return web.Response(status=403, text="reloading is off; start with --web.enable-lifecycle\n")
+        if self._backend.reload is None:
+            return web.Response(
+                status=HTTPStatus.FORBIDDEN,
+                text="reloading is disabled; start with --web.enable-lifecycle\n",
+            )
         try:
-            await self._services.reload()
+            await self._backend.reload()
         except ConfigurationError as error:
-            return web.Response(status=400, text=f"not reloaded, the old configuration holds:\n{error}\n")
+            return web.Response(
+                status=HTTPStatus.BAD_REQUEST,
+                text=f"not reloaded, the old configuration stays in use:\n{error}\n",
+            )
         return web.Response(text="reloaded\n")
 
     @web.middleware
     async def explain(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """What aiohttp would answer with a bare code gets a text that helps."""
+        """Add helpful text to responses for which aiohttp sends only a status."""
         try:
             return await handler(request)
         except web.HTTPNotFound:
             paths = dict.fromkeys((self._telemetry_path, "/", "/-/healthy", "/-/ready", "/-/reload"))
-            return web.Response(status=404, text="\n".join(("not found; there is:", *paths, "")))
+            return web.Response(
+                status=HTTPStatus.NOT_FOUND, text="\n".join(("not found; there are:", *paths, ""))
+            )
         except web.HTTPException:
             raise
         except Exception:
-            # One path's fault stays its own, and its traceback stays in the log.
+            # The error stays with this request, and its traceback stays in the log.
             log.exception("request failed", method=request.method, path=request.path)
-            return web.Response(status=500, text="internal error; the exporter's log says more\n")
+            return web.Response(
+                status=HTTPStatus.INTERNAL_SERVER_ERROR, text="internal error; see the exporter's log\n"
+            )

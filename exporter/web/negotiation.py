@@ -1,4 +1,4 @@
-"""Which format and encoding a client is served. Pure functions over its headers.
+"""The format and encoding of a response, from the Accept and Accept-Encoding headers.
 
 Own code, because prometheus_client's `choose_encoder` ignores q values and answers text 1.0.0 for some, and
 its aiohttp handler prefers deflate.
@@ -11,10 +11,10 @@ from enum import Enum
 
 
 class Format(Enum):
-    """An exposition format; the value is the content type to answer with.
+    """An exposition format; the value is the content type of the response.
 
-    Both are in the words that Prometheus 2.42 and 3 accept; Prometheus 3 refuses a scrape with any other
-    type. No `escaping` parameter: every name served is a plain one, in which nothing needs to be escaped.
+    Prometheus 2.42 and 3 accept both; Prometheus 3 refuses a scrape with any other type. There is no
+    `escaping` parameter, because no metric name needs escaping.
     """
 
     TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -36,7 +36,7 @@ class _Range:
 
     @property
     def quality(self) -> float:
-        """Its q value; 0, so not wanted, where it is none."""
+        """The q value; 0 (not acceptable) if it is invalid."""
         try:
             quality = float(self.parameters.get("q", "1"))
         except ValueError:
@@ -45,10 +45,10 @@ class _Range:
 
 
 def chosen_format(accept: str) -> Format:
-    """The format to answer with, given the Accept header (empty where there is none).
+    """The format of the response, for an Accept header (empty if there is none).
 
-    OpenMetrics where it is named, in version 1.0.0 or in none, and is wanted at least as much as text.
-    Everything else gets text, as from every exporter, also a client that accepts neither.
+    OpenMetrics if the header names it, with version 1.0.0 or without one, and prefers it or ranks it equal
+    to text. Otherwise text, also for a client that accepts neither.
     """
     ranges = _ranges(accept)
     text, _ = _wanted(Format.TEXT, ranges)
@@ -57,9 +57,9 @@ def chosen_format(accept: str) -> Format:
 
 
 def gzip_accepted(accept_encoding: str) -> bool:
-    """Whether to compress, given the Accept-Encoding header (empty where there is none).
+    """Whether to compress, for an Accept-Encoding header (empty if there is none).
 
-    Yes where gzip (or `*`) is accepted and an uncompressed answer is not wanted more.
+    True if gzip (or `*`) is accepted and an uncompressed response is not preferred.
     """
     qualities = {coding.value: coding.quality for coding in _ranges(accept_encoding)}
     gzip = qualities.get("gzip", qualities.get("x-gzip", qualities.get("*", 0.0)))
@@ -67,7 +67,7 @@ def gzip_accepted(accept_encoding: str) -> bool:
 
 
 def _wanted(format_: Format, ranges: list[_Range]) -> tuple[float, bool]:
-    """How much a format is wanted (q), and whether by its own name; the most specific range rules."""
+    """The q value of a format, from the most specific range, and whether that range names the format."""
     best, quality = -1, 0.0
     for range_ in ranges:
         specificity = _specificity(range_, *_SERVED[format_])

@@ -1,8 +1,9 @@
-"""`/metrics`: many scrapers, one exposition."""
+"""The handler of `/metrics`: a limited number of concurrent scrapes, sent in parts."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
@@ -12,22 +13,22 @@ from exporter.web.negotiation import Format, chosen_format, gzip_accepted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_AT_ONCE = 512 * 2**10
-"""Bytes given to a socket at a time; asyncio copies what the client has not taken yet again and again."""
+_MAX_PART = 512 * 2**10
+"""Bytes written to a socket at a time. Asyncio copies the unsent rest after every partial send."""
 
-_ON_THE_WAY = 4 * 2**20
-"""Bytes of all answers together that are given to sockets and not taken yet, about. More clients get smaller
-parts, so that they do not take more memory; the text itself is there once for all of them."""
+_MAX_UNSENT = 4 * 2**20
+"""Approximate bytes in the send buffers of all responses together. With more clients, parts are smaller, so
+that memory does not grow; the exposition itself is shared."""
 
-_LEAST = 16 * 2**10
-"""Bytes given to a socket at a time however many there are."""
+_MIN_PART = 16 * 2**10
+"""Bytes written to a socket at a time, however many clients there are."""
 
 
 class Exposition(Protocol):
     """The metrics, ready to be sent."""
 
     async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
-        """The exposition, in pieces to be sent one after the other.
+        """The exposition, in pieces to send one after the other.
 
         Args:
             openmetrics: OpenMetrics 1.0.0 instead of text 0.0.4.
@@ -38,11 +39,11 @@ class Exposition(Protocol):
 
 
 class Scrapes:
-    """Answers scrapes, so many at once and no more.
+    """Responds to scrapes, with a limit on concurrent ones.
 
     Args:
         exposition: the metrics.
-        limit: scrapes at once; 0 for any number.
+        limit: concurrent scrapes; 0 for any number.
     """
 
     def __init__(self, exposition: Exposition, limit: int) -> None:
@@ -50,18 +51,18 @@ class Scrapes:
         self._limit = limit
         self._running = 0
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        """The exposition in the format and encoding that the client wants."""
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """The exposition in the format and encoding that the client accepts."""
         if self._limit and self._running >= self._limit:
-            text = f"{self._running} scrapes are being answered, as many as --web.max-requests allows\n"
-            return web.Response(status=503, text=text)
+            text = f"{self._running} scrapes are running, the most that --web.max-requests allows\n"
+            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, text=text)
         self._running += 1
         try:
-            return await self._answer(request)
+            return await self._respond(request)
         finally:
             self._running -= 1
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
         format_ = chosen_format(_joined(request, "Accept"))
         gzip = gzip_accepted(_joined(request, "Accept-Encoding"))
         pieces = await self._exposition.scrape(
@@ -75,29 +76,29 @@ class Scrapes:
         if gzip:
             response.headers["Content-Encoding"] = "gzip"
         response.content_length = sum(map(len, pieces))
-        with suppress(ConnectionError):  # who hangs up has had enough, which is no fault of ours
+        with suppress(ConnectionError):  # the client closed the connection
             await response.prepare(request)
             if request.method != "HEAD":
                 await self._send(pieces, response)
         return response
 
     async def _send(self, pieces: Iterable[bytes], response: web.StreamResponse) -> None:
-        """Each part once the client has taken the one before: 24 MB at once held everybody up for 0.5 s."""
-        size = max(_LEAST, min(_AT_ONCE, _ON_THE_WAY // self._running))
-        for part in _parts(pieces, size):
+        """Send each part after the client took the one before. 24 MB at once blocked the loop for 0.5 s."""
+        size = max(_MIN_PART, min(_MAX_PART, _MAX_UNSENT // self._running))
+        for part in _split(pieces, size):
             await response.write(part)
 
 
 def _joined(request: web.Request, header: str) -> str:
-    """A header that may come in several lines."""
+    """The value of a header that may be given in several lines."""
     return ",".join(request.headers.getall(header, ()))
 
 
-def _parts(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+def _split(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
     """The same bytes in parts of about `size`.
 
-    Every time the loop sends, it gives the interpreter away and has to wait for it beside a poll; that costs
-    more than to copy.
+    Small pieces are joined: each send releases the interpreter lock, and getting it back while a poll runs
+    takes longer than copying.
     """
     waiting: list[bytes] = []
     waits = 0

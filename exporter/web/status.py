@@ -1,4 +1,4 @@
-"""The page at `/`: how every pool fares, what hurts first."""
+"""The status page at `/`: every pool, failing ones first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from exporter.common.errors import Outcome
 
 Tone = Literal["failing", "short", "new", "ok"]
-"""failing: could not be read. short: read, but known to be incomplete. new: not tried yet."""
+"""failing: could not be read. short: read, but known to be incomplete. new: not polled yet."""
 
 _RANK: dict[Tone, int] = {"failing": 0, "short": 1, "new": 2, "ok": 2}
 
@@ -28,21 +28,21 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 @dataclass(frozen=True, slots=True)
 class PoolView:
-    """What the page shows of one pool. None is what is not known.
+    """What the page shows of one pool. None means not known.
 
     Attributes:
         region, project_id, pool: which one; `pool` is the ID.
         name: display name.
         outcome: how the last poll ended; None before the first.
-        explanation: what went wrong and what to do, in full; empty when all went well.
+        explanation: what went wrong and what to do; empty after a success.
         attempted_ago: seconds since the last poll ended.
         data_age: seconds since the last successful poll ended.
         duration: seconds the last poll took.
         workloads: how many the pool has.
         waiting: how many of them wait.
-        longest_pending: seconds the longest of them has waited so far; None also when none waits.
+        longest_pending: longest wait so far, in seconds; None also if none waits.
         complete: whether every workload that exists was read.
-        stale: the data is too old to be exported any more.
+        stale: the data is too old to be exported.
     """
 
     region: str
@@ -62,7 +62,7 @@ class PoolView:
 
     @property
     def tone(self) -> Tone:
-        """How it fares, in one word."""
+        """The state of the pool, for sorting and colour."""
         match self.outcome:
             case None:
                 return "new"
@@ -76,12 +76,12 @@ class PoolView:
 
 @dataclass(frozen=True, slots=True)
 class ShareView:
-    """Which of the pools this exporter watches, where several share them.
+    """This exporter's share of the pools, if several exporters share them.
 
     Attributes:
-        index: which of the shards it is, from 0 on.
-        total: how many there are.
-        elsewhere: how many pools other shards watch, as far as is known here.
+        index: the index of this shard, from 0.
+        total: the number of shards.
+        elsewhere: how many pools the other shards watch, as far as known.
     """
 
     index: int
@@ -94,15 +94,14 @@ class PageView:
     """What the page shows.
 
     Attributes:
-        pools: what hurts first: failing ones, incomplete ones, then by the longest wait.
+        pools: failing ones, incomplete ones, then the others; each by longest wait.
         failing: pools that could not be read.
-        known: pools whose waiting workloads are known; `waiting` and `longest_pending` are theirs.
-        waiting: workloads that wait.
-        longest_pending: seconds; None where none waits.
+        known: pools whose waiting workloads are known; `waiting` and `longest_pending` cover these.
+        waiting: waiting workloads.
+        longest_pending: seconds; None if none waits.
         uptime: seconds.
         telemetry_path: for a link.
-        documentation: address, for a link.
-        share: None where the pools are not shared.
+        share: None if the pools are not shared.
     """
 
     pools: tuple[PoolView, ...]
@@ -112,23 +111,21 @@ class PageView:
     longest_pending: float | None
     uptime: float
     telemetry_path: str
-    documentation: str | None
     share: ShareView | None = None
     version: str = __version__
 
 
-def view(
+def page_view(
     pools: Sequence[PoolView],
     *,
     uptime: float,
     telemetry_path: str,
-    documentation: str | None,
     share: ShareView | None = None,
 ) -> PageView:
-    """Sorted, and summed up."""
+    """The pools sorted, with totals."""
     waiting = [pool.waiting for pool in pools if pool.waiting is not None]
     return PageView(
-        pools=tuple(sorted(pools, key=_what_hurts_first)),
+        pools=tuple(sorted(pools, key=_worst_first)),
         failing=sum(pool.tone == "failing" for pool in pools),
         known=len(waiting),
         waiting=sum(waiting),
@@ -137,18 +134,17 @@ def view(
         ),
         uptime=uptime,
         telemetry_path=telemetry_path,
-        documentation=documentation,
         share=share,
     )
 
 
-def rendered(page: PageView) -> str:
-    """The page as HTML; every text in it is escaped."""
+def render_page(page: PageView) -> str:
+    """The page as HTML. All text in it is escaped."""
     return _template().render(page=page, css=_css())
 
 
-def span(seconds: float) -> str:
-    """A length of time for people, in its two largest units: `3d 4h`, `12m 5s`, `0s`."""
+def format_duration(seconds: float) -> str:
+    """A duration in its two largest units: `3d 4h`, `12m 5s`, `0s`."""
     rest = max(0, int(seconds))
     parts: list[str] = []
     for unit, size in _UNITS:
@@ -160,7 +156,7 @@ def span(seconds: float) -> str:
 
 @cache
 def content_security_policy() -> str:
-    """Nothing but the page's own style, which its hash names, and an inline icon."""
+    """Allows only the page's own style, by its hash, and the inline icon."""
     digest = base64.b64encode(hashlib.sha256(_css().encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:;"
@@ -168,7 +164,7 @@ def content_security_policy() -> str:
     )
 
 
-def _what_hurts_first(pool: PoolView) -> tuple[int, float, str, str]:
+def _worst_first(pool: PoolView) -> tuple[int, float, str, str]:
     return _RANK[pool.tone], -(pool.longest_pending or 0.0), pool.name or "", pool.pool
 
 
@@ -179,12 +175,12 @@ def _css() -> str:
 
 @cache
 def _template() -> Template:
-    # Many an exporter's page is never looked at; its template engine then costs no memory and no start-up.
+    # If nobody opens the page, the template engine costs no memory and no start-up time.
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415  (see above)
 
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["span"] = span
+    environment.filters["span"] = format_duration
     source = resources.files("exporter.web").joinpath("status.html").read_text("utf-8")
     return environment.from_string(source)

@@ -1,4 +1,4 @@
-"""The operator's `tls_server_config` as an SSLContext; which client certificates are welcome."""
+"""`tls_server_config` of the web configuration as an SSLContext, and the names in client certificates."""
 
 from __future__ import annotations
 
@@ -10,34 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.common.errors import ConfigurationError, Problem
-from exporter.common.text import shown_beside
+from exporter.common.files import read_file
+from exporter.common.text import quote_joined_path_or_hide
+from exporter.web.config import CIPHERS, CURVES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from exporter.web.config import TlsServerConfig
-
-CIPHERS = {
-    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
-    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
-    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
-    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
-}
-"""Go's names, which the format uses, and OpenSSL's: the suites of TLS 1.2 that Go's crypto/tls lists."""
-
-TLS13_CIPHERS = frozenset(
-    {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
-)
-"""Always on and not to be chosen among, in Go as here; naming them changes nothing."""
-
-CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
-"""Go's names and OpenSSL's."""
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 
@@ -49,21 +29,20 @@ _VERIFY = {
 
 
 def server_context(settings: TlsServerConfig, *, where: str) -> ssl.SSLContext:
-    """A new context with the certificate and authorities as they are now.
+    """A new context, with certificate and authorities as the files contain them now.
 
-    A TLS session that began in another context cannot be resumed in it: each context has keys and a memory of
-    its own. A resumed session's client does not show its certificate again, so a change of authorities would
-    not reach it.
+    A TLS session of another context cannot be resumed in the new one. This matters because the client of a
+    resumed session does not send its certificate again, so new authorities would not be checked.
 
     Args:
-        settings: checked.
-        where: what the problems' `where` begins with.
+        settings: the validated section.
+        where: the start of each problem's `where`.
 
     Raises:
-        ConfigurationError: a file is missing, unreadable or not what it should be.
+        ConfigurationError: a file is missing, unreadable, or has the wrong content.
     """
     if (settings.cert or settings.key) and not hasattr(os, "memfd_create"):
-        what = "certificates and keys within the configuration need Linux; use cert_file and key_file"
+        what = "certificates and keys inside the configuration need Linux; use cert_file and key_file"
         raise ConfigurationError(Problem(where, what))
     unreadable = list(_unreadable(settings, where))
     if unreadable:
@@ -71,8 +50,8 @@ def server_context(settings: TlsServerConfig, *, where: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[settings.min_version]
     context.maximum_version = _VERSIONS[settings.max_version]
-    # No tickets, so that sessions are not resumed at all in TLS 1.3; in TLS 1.2 those that OpenSSL remembers
-    # are, for two hours, which Python cannot switch off.
+    # Without tickets, TLS 1.3 sessions are never resumed. TLS 1.2 sessions in OpenSSL's cache still are, for
+    # two hours; Python cannot switch that off.
     context.num_tickets = 0
     context.options |= ssl.OP_NO_TICKET
     chosen = [CIPHERS[name] for name in settings.cipher_suites if name in CIPHERS]
@@ -88,25 +67,25 @@ def server_context(settings: TlsServerConfig, *, where: str) -> ssl.SSLContext:
 
 
 def names_in(certificate: Mapping[str, Any] | None) -> frozenset[str]:
-    """The alternative names (DNS, IP, e-mail, URI) in a verified client certificate, from `getpeercert`."""
+    """The alternative names (DNS, IP, e-mail, URI) in a verified certificate of `getpeercert`."""
     alternatives: Collection[tuple[str, str]] = (certificate or {}).get("subjectAltName", ())
     return frozenset(
-        # OpenSSL writes ::1 in full; operators write it as Go does.
+        # OpenSSL writes ::1 in full; operators write it in short, as Go does.
         str(ipaddress.ip_address(name)) if kind == "IP Address" else name
         for kind, name in alternatives
     )
 
 
 def _unreadable(settings: TlsServerConfig, where: str) -> Iterator[Problem]:
-    """The ssl module does not say which of two files it could not open."""
+    """A problem for each unreadable file: the ssl module does not say which one it could not open."""
     for key in ("cert_file", "key_file", "client_ca_file"):
         file: Path | None = getattr(settings, key)
         if file is None:
             continue
         try:
-            file.read_bytes()
-        except OSError as error:
-            yield Problem(f"{where}.{key}", f"{shown_beside(file)} cannot be read: {error.strerror}")
+            read_file(file, quote_joined_path_or_hide)
+        except ValueError as error:
+            yield Problem(f"{where}.{key}", str(error))
 
 
 def _load_certificate(context: ssl.SSLContext, settings: TlsServerConfig, where: str) -> None:
@@ -115,15 +94,16 @@ def _load_certificate(context: ssl.SSLContext, settings: TlsServerConfig, where:
             _as_file(settings.cert_file, settings.cert) as certificate,
             _as_file(settings.key_file, settings.key.get_secret_value() if settings.key else None) as key,
         ):
-            # Without a password of its own, OpenSSL would ask on the terminal for an encrypted key's.
+            # Without this password, OpenSSL would ask for one on the terminal if the key is encrypted.
             context.load_cert_chain(certificate, key, password="")
     except ssl.SSLError as error:
-        name, shown = ("key_file", settings.key_file) if settings.key_file else ("key", "key")
+        name = "key_file" if settings.key_file else "key"
+        cert_shown, key_shown = _shown(settings.cert_file, "cert"), _shown(settings.key_file, "key")
         if error.reason == "KEY_VALUES_MISMATCH":
-            what = f"{shown} is not the key of {'cert_file' if settings.cert_file else 'cert'}"
+            what = f"{key_shown} does not belong to the certificate in {cert_shown}"
         else:
             what = (
-                f"{settings.cert_file or 'cert'} and {shown} are no usable pair:"
+                f"{cert_shown} and {key_shown} are not a usable pair:"
                 " a PEM certificate and its unencrypted PEM key are needed"
             )
         raise ConfigurationError(Problem(f"{where}.{name}", what)) from error
@@ -132,22 +112,27 @@ def _load_certificate(context: ssl.SSLContext, settings: TlsServerConfig, where:
 def _load_authorities(context: ssl.SSLContext, settings: TlsServerConfig, where: str) -> None:
     context.verify_mode = _VERIFY[settings.client_auth_type]
     if settings.client_ca_file is None and not settings.client_ca:
-        # As in Go: without authorities of one's own, the system's.
+        # As in Go: the system's authorities, if none are given.
         context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
         return
     try:
         context.load_verify_locations(settings.client_ca_file, cadata=settings.client_ca or None)
     except (ssl.SSLError, ValueError) as error:  # ValueError: the text is not ASCII
         name = "client_ca_file" if settings.client_ca_file else "client_ca"
-        what = f"{settings.client_ca_file or name} holds no PEM certificate"
+        what = f"{_shown(settings.client_ca_file, name)} contains no usable certificate in PEM format"
         raise ConfigurationError(Problem(f"{where}.{name}", what)) from error
+
+
+def _shown(file: Path | None, key: str) -> str:
+    """A file in quotes, or the key whose text takes its place."""
+    return quote_joined_path_or_hide(file) if file else key
 
 
 @contextmanager
 def _as_file(file: Path | None, text: str | None) -> Iterator[Path]:
-    """The file, or the text under a name; Python's ssl loads certificate and key from files alone.
+    """The path of the file, or of a temporary file with the text: Python's ssl loads only from files.
 
-    The text goes into a file that only this process has, in memory: no key gets onto a disk.
+    The temporary file is in memory and belongs to this process alone, so no key is written to a disk.
     """
     if file is not None:
         yield file

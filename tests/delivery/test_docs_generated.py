@@ -10,8 +10,8 @@ from tools import alerts_page
 
 from exporter.common.errors import ConfigurationError
 from exporter.settings.docs import with_reference
-from exporter.settings.environment import PROJECT_VARIABLES, SETTING_VARIABLES
 from exporter.settings.load import load
+from exporter.settings.names import PROJECT_VARIABLES, SETTING_VARIABLES
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -171,7 +171,7 @@ def check_handled(request: Request, answer: Answer, target: Target) -> None:
             assert (answer.status, POOL in answer.text) == (200, request.method == "GET")
         case "/-/reload":
             assert answer.status == 400
-            assert answer.text.startswith("not reloaded, the old configuration holds:\nprojects: ")
+            assert answer.text.startswith("not reloaded, the old configuration stays in use:\nprojects: ")
         case _:
             assert (answer.status, answer.text) == (200, f"{request.path.removeprefix('/-/')}\n")
 

@@ -15,14 +15,14 @@ import socket
 import sys
 from pathlib import Path
 
-from support.web.serving import Shared, services, serving
+from support.web.serving import Shared, backend, serving
 
 ASK = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def serve(max_requests: int) -> None:
     """Print the port, then a line each time a client has been given all that it is given for now."""
-    async with serving(services(exposition=Shared()), max_requests=max_requests) as server:
+    async with serving(backend(exposition=Shared()), max_requests=max_requests) as server:
         print(server.addresses[0][1], flush=True)  # noqa: T201  (for the other process)
         settled = -1
         while True:

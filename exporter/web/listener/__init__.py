@@ -1,1 +1,1 @@
-"""The listening sockets and their connections."""
+"""Listening sockets, their connections, and HTTP errors."""

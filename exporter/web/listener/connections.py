@@ -1,4 +1,4 @@
-"""How many clients there may be at once, and how long each may take for what."""
+"""The limits of connections: how many at once, and how long each may take."""
 
 from __future__ import annotations
 
@@ -25,44 +25,44 @@ _TOO_LARGE = (
     b"X-Content-Type-Options: nosniff\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 )
 
-_TLS_GOODBYE = 5.0
-"""Seconds that a client may take to confirm the end of a TLS connection."""
+_TLS_SHUTDOWN = 5.0
+"""Seconds in which a client must confirm the end of a TLS connection."""
 
 
-def _affordable() -> int:
-    """Connections that leave half of the process's descriptors to polls and files."""
+def _max_connections() -> int:
+    """At most half of the process's file descriptors; the rest is for polls and files."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 512 if soft == resource.RLIM_INFINITY else min(512, soft // 2)
 
 
 class Phase(Enum):
-    """What a connection is at."""
+    """What a connection is doing."""
 
-    GREETING = auto()
+    HANDSHAKE = auto()
     """Its TLS handshake."""
-    QUIET = auto()
-    """Nothing: it is new, or kept for a next request."""
-    ASKING = auto()
-    """A request has begun to arrive, its last header has not."""
-    ANSWERING = auto()
-    """The request is worked on, or the client is taking its answer."""
+    IDLE = auto()
+    """Nothing: it is new, or kept alive for another request."""
+    READING = auto()
+    """The headers of a request have arrived in part."""
+    RESPONDING = auto()
+    """The request is handled, or the client is reading the response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What clients may take.
+    """The limits of connections.
 
     Attributes:
-        connections: at once, on all addresses together.
-        handshake: seconds for TLS to be agreed on.
+        connections: open at once, on all addresses together.
+        handshake: seconds for the TLS handshake.
         head: seconds from the first byte of a request to its last header.
-        head_size: bytes of that; each line has aiohttp's limit besides, 8,190.
-        answer: seconds from there until the client has taken the whole answer; more than Prometheus gives a
-            scrape unless told otherwise.
-        idle: seconds without a request; more than the five minutes after which Prometheus hangs up by itself.
+        head_size: bytes of these; aiohttp limits each line to 8,190 bytes.
+        answer: seconds from the last header until the client has read the response; more than Prometheus'
+            default scrape timeout.
+        idle: seconds without a request; more than the five minutes after which Prometheus closes.
     """
 
-    connections: int = _affordable()
+    connections: int = _max_connections()
     handshake: float = 10.0
     head: float = 10.0
     head_size: int = 64 * 2**10
@@ -71,13 +71,13 @@ class Limits:
 
 
 class Connections:
-    """All connections, each watched.
+    """All open connections, with their limits enforced.
 
-    Where there are as many as there may be, a new one takes the place of the one that has gone longest
-    without a whole request, so that idle clients keep nobody out; where all are being answered, it is closed.
+    At the limit, a new connection replaces the one that has been longest without a complete request, so that
+    idle clients do not block others. If all are being responded to, the new one is closed.
 
     Args:
-        limits: what clients may take.
+        limits: the limits.
         clock: the time.
     """
 
@@ -86,23 +86,23 @@ class Connections:
         self._clock = clock
         self._open: set[Connection] = set()
         self._by_protocol: dict[asyncio.BaseProtocol, Connection] = {}
-        self._somebody = asyncio.Event()
+        self._occupied = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def take(
+    def serve(
         self,
         accepted: socket.socket,
         tls: Callable[[], ssl.SSLContext | None],
         protocol: Callable[[], asyncio.Protocol],
     ) -> None:
-        """Serve a client.
+        """Serve an accepted connection.
 
         Args:
             accepted: its socket.
-            tls: gives the context to greet it with; None for plain HTTP.
-            protocol: makes what understands it.
+            tls: returns the TLS context; None for plain HTTP.
+            protocol: creates the HTTP protocol.
         """
         if len(self._open) >= self._limits.connections and not self._made_room():
             accepted.close()
@@ -110,26 +110,26 @@ class Connections:
         connection = Connection(protocol(), self._limits.head_size, self._clock)
         self._open.add(connection)
         self._by_protocol[connection.inner] = connection
-        self._somebody.set()
-        connection.greeting = asyncio.create_task(self._serve(connection, accepted, tls()))
+        self._occupied.set()
+        connection.task = asyncio.create_task(self._serve(connection, accepted, tls()))
 
     @web.middleware
     async def watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Tells a connection's phases apart."""
+        """A middleware that notes when a request is handled."""
         connection = self._by_protocol[request.protocol]
-        connection.enter(Phase.ANSWERING)
+        connection.enter(Phase.RESPONDING)
         try:
             return await handler(request)
         finally:
             connection.answered()
 
     async def cut_off_the_slow(self) -> None:
-        """End whatever takes too long, for ever. Sleeps while nobody is connected."""
+        """Close connections that exceed their time, forever. Sleeps while there are none."""
         limits = self._limits
-        # What begins during a sleep has this long at least, so nobody needs to be told of it.
+        # A phase that starts during the sleep lasts at least this long, so the sleep needs no interruption.
         shortest = min(limits.handshake, limits.head, limits.answer, limits.idle)
         while True:
-            await self._somebody.wait()
+            await self._occupied.wait()
             now, wait = self._clock.monotonic(), shortest
             for connection in tuple(self._open):
                 left = connection.since + self._allowed(connection) - now
@@ -140,23 +140,23 @@ class Connections:
             await self._clock.sleep(wait)
 
     def abort(self) -> None:
-        """End all of them at once."""
+        """Abort all connections."""
         for connection in tuple(self._open):
             connection.abort()
 
     def _allowed(self, connection: Connection) -> float:
         match connection.phase:
-            case Phase.GREETING:
+            case Phase.HANDSHAKE:
                 return self._limits.handshake
-            case Phase.ASKING:
+            case Phase.READING:
                 return self._limits.head
-            case Phase.QUIET if not connection.unsent:
+            case Phase.IDLE if not connection.unsent:
                 return self._limits.idle
             case _:
                 return self._limits.answer
 
     def _made_room(self) -> bool:
-        waiting = [connection for connection in self._open if connection.phase is not Phase.ANSWERING]
+        waiting = [connection for connection in self._open if connection.phase is not Phase.RESPONDING]
         if not waiting:
             return False
         longest = min(waiting, key=lambda connection: connection.since)
@@ -168,15 +168,14 @@ class Connections:
         self, connection: Connection, accepted: socket.socket, tls: ssl.SSLContext | None
     ) -> None:
         try:
-            # A client that speaks no TLS, shows no good certificate or hangs up: its own affair, no line in
-            # the log.
+            # Clients without TLS or a valid certificate, or that disconnect, are not logged.
             with suppress(OSError):
                 await asyncio.get_running_loop().connect_accepted_socket(
                     lambda: connection,
                     accepted,
                     ssl=tls,
-                    ssl_shutdown_timeout=_TLS_GOODBYE if tls else None,
-                    # The handshake's end is ours to tell; asyncio's is only to come after it.
+                    ssl_shutdown_timeout=_TLS_SHUTDOWN if tls else None,
+                    # `Limits.handshake` applies first; asyncio's own timeout must come later.
                     ssl_handshake_timeout=10 * self._limits.handshake if tls else None,
                 )
                 await connection.lost
@@ -188,25 +187,25 @@ class Connections:
         self._open.discard(connection)
         self._by_protocol.pop(connection.inner, None)
         if not self._open:
-            self._somebody.clear()
+            self._occupied.clear()
 
 
 class Connection(asyncio.Protocol):
-    """Stands between a socket and the protocol that understands HTTP, and sees what passes.
+    """Passes everything between a socket and the HTTP protocol, and notes what the connection is doing.
 
     Args:
-        inner: to hand everything on to.
-        head_size: bytes that a request may have up to its last header.
+        inner: the HTTP protocol.
+        head_size: limit for the bytes of a request's headers.
         clock: the time.
 
     Attributes:
-        phase: what it is at.
-        since: the monotonic moment at which that began.
-        lost: done once the socket is closed.
-        greeting: the task that holds it from its first moment to its last.
+        phase: what it is doing.
+        since: the monotonic time at which the phase began.
+        lost: done when the socket is closed.
+        task: serves the connection from accept to close.
     """
 
-    greeting: asyncio.Task[None]
+    task: asyncio.Task[None]
 
     def __init__(self, inner: asyncio.Protocol, head_size: int, clock: Clock) -> None:
         self.inner = inner
@@ -215,40 +214,40 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received = 0
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.enter(Phase.GREETING)
+        self.enter(Phase.HANDSHAKE)
 
     def enter(self, phase: Phase) -> None:
-        """From now on it is at something else."""
+        """Start a phase."""
         self.phase, self.since, self._received = phase, self._clock.monotonic(), 0
 
     def answered(self) -> None:
-        """The request is done with; of a next one, part may have come in the meantime."""
-        self.enter(Phase.ASKING if self._received else Phase.QUIET)
+        """Note the end of a request. Part of the next one may have arrived already."""
+        self.enter(Phase.READING if self._received else Phase.IDLE)
 
     @property
     def unsent(self) -> int:
-        """Bytes that the client has yet to take."""
+        """Bytes that the client has not read yet."""
         return self._transport.get_write_buffer_size() if self._transport else 0
 
     def abort(self) -> None:
-        """End it at once, whatever it has yet to send."""
+        """Close at once, without sending the rest."""
         if self._transport is None:
-            self.greeting.cancel()
+            self.task.cancel()
         else:
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Greeted: HTTP begins."""
+        """The handshake is complete."""
         self._transport = cast("asyncio.Transport", transport)
-        self.enter(Phase.QUIET)
+        self.enter(Phase.IDLE)
         self.inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Part of a request, or of several."""
-        if self.phase is Phase.QUIET:
-            self.enter(Phase.ASKING)
+        """Bytes of one or several requests."""
+        if self.phase is Phase.IDLE:
+            self.enter(Phase.READING)
         self._received += len(data)
-        if self.phase is Phase.ASKING and self._received > self._head_size:
+        if self.phase is Phase.READING and self._received > self._head_size:
             self._refuse()
         else:
             self.inner.data_received(data)
@@ -263,7 +262,7 @@ class Connection(asyncio.Protocol):
         return self.inner.eof_received()
 
     def pause_writing(self) -> None:
-        """The client takes its answer slowly."""
+        """The client reads slowly."""
         self.inner.pause_writing()
 
     def resume_writing(self) -> None:

@@ -1,4 +1,4 @@
-"""Listens, and ends in an orderly way."""
+"""The listening sockets: start, accept, and an orderly stop."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _ADVICE = {
 }
 
 
-_LOOK = 0.01
-"""Seconds between two looks at the connections that have yet to close."""
+_CLOSE_CHECK = 0.01
+"""Seconds between two checks whether all connections have closed."""
 
 _LINGER = 1.0
-"""Seconds that what a client sends on is read and thrown away, so that it finds its answer first."""
+"""Seconds in which further bytes of a client are read and discarded, so that it can read its response."""
 
 _NEVER = 10.0**6
 """Seconds."""
 
-_BREATHER = 1.0
-"""Seconds to wait where no connection can be accepted: most likely descriptors are short."""
+_ACCEPT_PAUSE = 1.0
+"""Seconds until the next try after a connection could not be accepted, mostly for lack of descriptors."""
 
 
 class Server:
@@ -48,15 +48,14 @@ class Server:
 
     Args:
         application: what to serve.
-        listen: host and port of each; host None is every address of the machine, port 0 any free one.
-        clock: to tell who takes too long.
-        tls: asked for each connection: the context to greet it with; None for plain HTTP.
-        limits: what clients may take.
-        grace: seconds that requests in flight may take to end once it stops; it is over then, whatever
-            clients do.
+        listen: hosts and ports; host None is every address of the machine, port 0 any free port.
+        clock: for the time limits.
+        tls: returns the context for a new connection; None for plain HTTP.
+        limits: the limits of connections.
+        grace: seconds after a stop until requests in flight are cut off.
 
     Attributes:
-        addresses: host and port of each as really bound; empty before the start.
+        addresses: hosts and ports as bound; empty before the start.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class Server:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Where to point a browser on this machine, one for each address."""
+        """URLs for a browser on this machine, one for each address."""
         scheme = "https" if self._tls() else "http"
         return tuple(f"{scheme}://{_shown(_reachable(host), port)}" for host, port in self.addresses)
 
@@ -93,7 +92,7 @@ class Server:
         """Listen on every address.
 
         Raises:
-            ConfigurationError: with every address that is in use, not permitted or unknown; none is bound.
+            ConfigurationError: with every address that cannot be bound; then none is.
         """
         self._sockets = _bound(self._listen)
         await self._runner.setup()
@@ -103,7 +102,7 @@ class Server:
         self.addresses = tuple(bound.getsockname()[:2] for bound in self._sockets)
 
     async def stop(self) -> None:
-        """Accept no more connections, let requests in flight end within the grace, cut off the rest."""
+        """Stop accepting, give requests in flight the grace period, then cut off the rest."""
         end = asyncio.get_running_loop().time() + self._grace
         tasks = tuple(self._tasks)
         for task in tasks:
@@ -114,24 +113,24 @@ class Server:
             bound.close()
         self._sockets.clear()
         await self._runner.cleanup()
-        # By now aiohttp has closed every one, but a closed transport still sends what it holds: the end of an
-        # answer to a slow client, which is to arrive whole, or to a client that reads nothing for ever.
+        # Aiohttp has closed every connection by now, but a closed transport still sends its buffer: the end
+        # of a response to a slow client, which should arrive, or to a client that never reads.
         try:
             async with asyncio.timeout_at(end):
-                while len(self._connections):  # noqa: ASYNC110  (their ends are nobody's event)
-                    await asyncio.sleep(_LOOK)
+                while len(self._connections):  # noqa: ASYNC110  (there is no event for it)
+                    await asyncio.sleep(_CLOSE_CHECK)
         except TimeoutError:
             self._connections.abort()
 
     def _accept(self, bound: socket.socket) -> None:
-        """Take up whoever has connected.
+        """Accept one connection.
 
-        Own code: asyncio's servers accept without a bound, and keep one TLS context for good.
+        Own code: asyncio's servers accept without a limit, and keep one TLS context.
         """
         try:
             accepted, _ = bound.accept()
         except (BlockingIOError, ConnectionError):
-            return  # hung up before its turn
+            return  # the client has closed it already
         except OSError as error:
             log.warning("no connection can be accepted", reason=error.strerror)
             asyncio.get_running_loop().remove_reader(bound)
@@ -140,10 +139,10 @@ class Server:
             task.add_done_callback(self._tasks.discard)
             return
         accepted.setblocking(False)
-        self._connections.take(accepted, self._tls, self._protocol)
+        self._connections.serve(accepted, self._tls, self._protocol)
 
     async def _accept_later(self, bound: socket.socket) -> None:
-        await self._clock.sleep(_BREATHER)
+        await self._clock.sleep(_ACCEPT_PAUSE)
         self._listen_to(bound)
 
     def _listen_to(self, bound: socket.socket) -> None:
@@ -154,9 +153,9 @@ class Server:
             cast("web.Server", self._runner.server),  # there is one from start to stop
             loop=asyncio.get_running_loop(),
             access_log=None,  # type: ignore[arg-type]  # means none, as everywhere in aiohttp
-            keepalive_timeout=_NEVER,  # the connections keep their own limits
+            keepalive_timeout=_NEVER,  # Connections enforces its own limits
             lingering_time=_LINGER,
-            auto_decompress=False,  # no body is read, and none to be blown up
+            auto_decompress=False,  # no body is read, so none is decompressed
         )
 
 
@@ -179,10 +178,10 @@ def _bound(listen: Sequence[tuple[str | None, int]]) -> list[socket.socket]:
 
 
 def _bind(host: str | None, port: int) -> socket.socket:
-    """One socket per address, as Go's exporters have it.
+    """One socket for an address, as in Go's exporters.
 
-    Own code: for every address of the machine asyncio opens two, which differ when the port is 0, and before
-    Python 3.13 it fails where IPv6 is switched off.
+    Own code: for all addresses of the machine asyncio opens two sockets, with different ports if the port is
+    0, and before Python 3.13 it fails if IPv6 is disabled.
     """
     if host is None and socket.has_dualstack_ipv6():
         try:
@@ -190,7 +189,7 @@ def _bind(host: str | None, port: int) -> socket.socket:
         except OSError as error:
             if error.errno != errno.EADDRNOTAVAIL:
                 raise
-    found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)  # noqa: S104  (asked for)
+    found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)  # noqa: S104  (requested)
     family, _, _, _, address = found[0]
     return socket.create_server(address, family=family)
 

@@ -208,8 +208,8 @@ async def has_data(server: Prometheus, expression: str, over_time: bool) -> bool
         answer = await server.ask("query", query=expression)
     elif clock := await server.ask("query", query="time()"):
         now = clock["result"][1]
-        span = {"start": str(float(now) - 30), "end": now, "step": "1"}
-        answer = await server.ask("query_range", query=expression, **span)
+        format_duration = {"start": str(float(now) - 30), "end": now, "step": "1"}
+        answer = await server.ask("query_range", query=expression, **format_duration)
     else:
         answer = None
     return bool(answer and answer["result"])

@@ -112,9 +112,9 @@ def test_chart_and_image_have_the_exporters_version() -> None:
     assert images == [f"modelarts-exporter:{__version__}"]
 
 
-def test_the_readme_pushes_the_image_that_the_chart_asks_for() -> None:
+def test_the_deployment_page_pushes_the_image_that_the_chart_asks_for() -> None:
     """`docker build` without a tag makes latest, which the chart never pulls."""
-    section = (PROJECT / "README.md").read_text().partition("### Kubernetes")[2].partition("\n### ")[0]
+    section = (PROJECT / "docs/deployment.md").read_text().partition("## Kubernetes")[2].partition("\n## ")[0]
     commands = [line.strip() for line in section.splitlines() if line.startswith("    ")]
     [pushed] = {word for line in commands if "docker push" in line for word in line.split() if "/" in word}
     assert any(f"docker build -t {pushed} ." in line for line in commands)

@@ -23,7 +23,7 @@ PLACES = {
     "signing": ("exporter.credentials.authenticator", "signed_headers"),
     "poller": ("exporter.polling.pool", "PoolPoller.poll"),
     "renderer": ("exporter.metrics.renderer", "render_pool"),
-    "page": ("exporter.web.status", "rendered"),
+    "page": ("exporter.web.status", "render_page"),
     "metrics": ("exporter.metrics.exposition", "Exposition.scrape"),
     "gate": ("exporter.web.basic_auth", "PasswordCheck.admits"),
 }

@@ -1,4 +1,4 @@
-"""A running server with made-up services, and ways to ask it."""
+"""A running server with made-up backend, and ways to ask it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from exporter.common.clock import SystemClock
-from exporter.web.application import Services, application
+from exporter.web.application import Backend, application
 from exporter.web.config_watch import WebConfigWatcher
 from exporter.web.listener.connections import Limits
 from exporter.web.listener.server import Server
@@ -38,37 +38,35 @@ class FakeExposition:
         return whole[:9], whole[9:]
 
 
-def services(**given: Any) -> Services:
+def backend(**given: Any) -> Backend:
     usual: dict[str, Any] = {
         "exposition": FakeExposition(),
         "alive": lambda: True,
         "ready": lambda: True,
         "pools": list,
     }
-    return Services(**usual | given)
+    return Backend(**usual | given)
 
 
 @asynccontextmanager
 async def serving(
-    given: Services | None = None,
+    given: Backend | None = None,
     *,
     config: WebConfigWatcher | None = None,
     clock: Clock | None = None,
     telemetry_path: str = "/metrics",
     max_requests: int = 40,
-    documentation: str | None = None,
     pace: Clock | None = None,
     limits: Limits = Limits(),  # noqa: B008  (it is immutable)
 ) -> AsyncIterator[Server]:
     """A server on a free port; `pace` is the clock that slow clients are measured with."""
     config = config or WebConfigWatcher()
     app = application(
-        given or services(),
+        given or backend(),
         config=config,
         clock=clock or FakeClock(),
         telemetry_path=telemetry_path,
         max_requests=max_requests,
-        documentation=documentation,
     )
     server = Server(app, [("127.0.0.1", 0)], clock=pace or SystemClock(), tls=config.tls, limits=limits)
     await server.start()

@@ -9,7 +9,7 @@ import pytest
 from support.secrecy.canaries import AK, IAM_TOKEN, PASSWORD, SECURITY_TOKEN, SK, found_in
 
 from exporter.cli.main import main
-from exporter.common.text import quoted, shown_key
+from exporter.common.text import quote_or_hide, show_key_or_hide
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,8 +138,8 @@ def test_what_is_no_secret_is_still_quoted() -> None:
         "/etc/keys/ak",
         "1h30",
     ):
-        assert quoted(text) == f"'{text}'"
-    assert shown_key("intervall") == "intervall"
+        assert quote_or_hide(text) == f"'{text}'"
+    assert show_key_or_hide("intervall") == "intervall"
     for secret in (AK, SK, PASSWORD, "hunter2!", "S3cretWord"):
-        assert secret not in quoted(secret)
-        assert secret not in shown_key(secret)
+        assert secret not in quote_or_hide(secret)
+        assert secret not in show_key_or_hide(secret)

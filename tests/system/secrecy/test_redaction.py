@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.fakes import FakeClock
 from support.secrecy.canaries import AK, CANARIES, PASSWORD, SECURITY_TOKEN, SK, found_in
 
-from exporter.common.secrets import Headers, redacted, reveal
+from exporter.common.secrets import Headers, redacted, secret_value
 from exporter.credentials.authenticator import Authenticator
 from exporter.credentials.credential import KeyPair, Token
 from exporter.credentials.key_files import StaticKeys
@@ -87,10 +87,10 @@ def test_what_holds_a_secret_does_not_show_it(holder: object) -> None:
 
 
 def test_a_credential_as_a_dictionary_shows_no_secret_either() -> None:
-    """`dataclasses.asdict` keeps the parts covered; only `reveal` gives them."""
+    """`dataclasses.asdict` keeps the parts covered; only `secret_value` gives them."""
     pair = KeyPair(AK, SK, SECURITY_TOKEN, None, "test")
     assert found_in(f"{asdict(pair)} {pair.secret_key} {pair.secret_key!s:>9} {pair.secret_key!r}") == []
-    assert reveal(pair.secret_key) == SK
+    assert secret_value(pair.secret_key) == SK
     authenticator = Authenticator(StaticKeys(pair), Lockout(FakeClock()), "p", FakeClock())
     assert found_in(f"{authenticator!r} {vars(authenticator)}") == []
     assert found_in(f"{vars(StaticKeys(pair))}") == []

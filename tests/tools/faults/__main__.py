@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from exporter.common.logging import set_up_logs
+from exporter.common.logging import set_up_logging
 from tools.faults.catalogue import CATALOGUE
 from tools.faults.page import page, row
 from tools.faults.watching import measured
@@ -22,6 +22,6 @@ def _row(fault: Fault) -> str:
 
 
 if __name__ == "__main__":
-    set_up_logs("critical", "logfmt")
+    set_up_logging("critical", "logfmt")
     rows = {title: {fault.name: _row(fault) for fault in group} for title, group in CATALOGUE.items()}
     Path(sys.argv[1]).write_text(page(rows), encoding="utf-8")

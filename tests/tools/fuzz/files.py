@@ -24,7 +24,7 @@ from exporter.settings.load import load
 from exporter.settings.model import Settings
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.workload import Workload
-from exporter.web import config as webconfig
+from exporter.web.config import read_web_config
 from exporter.web.tls import server_context
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def web_configuration(data: bytes) -> None:
     path = _site() / "web.yml"
     path.write_bytes(data)
     try:
-        config = webconfig.read(path)
+        config = read_web_config(path)
         if config.tls_server_config:
             context = server_context(config.tls_server_config, where="web.yml")
             assert isinstance(context, ssl.SSLContext)

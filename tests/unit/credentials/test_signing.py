@@ -9,7 +9,7 @@ from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.common.secrets import reveal
+from exporter.common.secrets import secret_value
 from exporter.credentials.credential import KeyPair
 from exporter.credentials.signing import canonical_url, signed_headers
 from exporter.transport.http import Request
@@ -39,7 +39,7 @@ def signed_by_the_sdk(
         "X-Project-Id": PROJECT,
     }
     if pair.security_token:
-        headers["X-Security-Token"] = reveal(pair.security_token)
+        headers["X-Security-Token"] = secret_value(pair.security_token)
     theirs = SdkRequest(
         method=request.method,
         schema="https",
@@ -49,7 +49,7 @@ def signed_by_the_sdk(
         header_params=headers,
         body=request.body,
     )
-    Signer(SimpleNamespace(ak=reveal(pair.access_key), sk=reveal(pair.secret_key))).sign(theirs)
+    Signer(SimpleNamespace(ak=secret_value(pair.access_key), sk=secret_value(pair.secret_key))).sign(theirs)
     return theirs.header_params, theirs.uri
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.common.errors import ConfigurationError
 from exporter.settings.load import load
-from exporter.web import config as webconfig
+from exporter.web.config import read_web_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,4 +103,4 @@ def test_no_slip_of_the_finger_shows_a_hash(text: str) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder, "web.yml")
         path.write_text(text)
-        assert not shown(said(lambda: webconfig.read(path)))
+        assert not shown(said(lambda: read_web_config(path)))

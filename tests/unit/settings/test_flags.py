@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from exporter import __version__
 from exporter.cli.args import Command, Invocation, parse
-from exporter.settings.load import FLAGS
+from exporter.settings.names import FLAGS
+
+if TYPE_CHECKING:
+    from exporter.settings.types import Flag
 
 
 @pytest.mark.parametrize("command", ["demo", "check", "once"])
@@ -32,9 +36,9 @@ def test_configuration_file_and_check() -> None:
 
 
 @pytest.mark.parametrize(("path", "flag"), FLAGS.items())
-def test_flag_is_named_as_problems_name_it(path: str, flag: str) -> None:
+def test_flag_is_named_as_problems_name_it(path: str, flag: Flag) -> None:
     """The name of a flag in a problem is a flag that exists and sets that setting."""
-    argv = [flag] if path == "web.enable_lifecycle" else [flag, "x"]
+    argv = [flag.name] if path == "web.enable_lifecycle" else [flag.name, "x"]
 
     assert list(parse(argv).flags) == [path]
 
@@ -47,7 +51,7 @@ def test_every_flag_of_a_setting_has_a_name_in_problems(capsys: pytest.CaptureFi
         word for word in capsys.readouterr().out.split() if word.startswith(("--web.", "--shard.", "--log."))
     }
 
-    assert {flag.partition("=")[0] for flag in flags} == set(FLAGS.values())
+    assert {flag.partition("=")[0] for flag in flags} == {flag.name for flag in FLAGS.values()}
 
 
 def test_listen_address_is_repeatable() -> None:
@@ -86,8 +90,8 @@ def test_help_fits_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: p
         "once",
         "--config.file",
         "MODELARTS_EXPORTER_REGION",
-        "README.md",
-        *FLAGS.values(),
+        "docs/configuration.md",
+        *(flag.name for flag in FLAGS.values()),
     ):
         assert word in text
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.common.errors import ConfigurationError
-from exporter.settings.environment import PREFIX, SETTING_VARIABLES
-from exporter.settings.load import FLAGS, load
+from exporter.settings.load import load
+from exporter.settings.names import FLAGS, PREFIX, SETTING_VARIABLES
 from exporter.settings.types import ListenAddress
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def test_project_in_environment_and_file_contradict(tmp_path: Path) -> None:
     environ = {"MODELARTS_EXPORTER_REGION": "cn-north-1", "MODELARTS_EXPORTER_POOLS": "*"}
 
     variables = "MODELARTS_EXPORTER_REGION and MODELARTS_EXPORTER_POOLS"
-    told = f"projects: exclude the project that {variables} describe; keep one of them"
+    told = f"projects: cannot be combined with {variables}; keep one of them"
     assert problems(file, environ, {}) == [told]
 
 

@@ -69,7 +69,7 @@ def test_the_host_name_tells_it_too() -> None:
 def test_a_pod_without_an_ordinal_is_refused(name: str) -> None:
     """As those of a Deployment are, in one line that names what was looked at."""
     [problem] = problems({**FOUR, "POD_NAME": name})
-    looked_at = f"POD_NAME '{name}' ends with no number as a StatefulSet's pods do"
+    looked_at = f"POD_NAME '{name}' does not end with a number as a StatefulSet's pods do"
     assert (
         problem
         == f"shard.index: is missing, and {looked_at}; give it, e.g. --shard.index=0 for the first one"
@@ -81,7 +81,7 @@ def test_a_pod_without_an_ordinal_is_refused(name: str) -> None:
 def test_a_host_without_an_ordinal_is_refused() -> None:
     """Likewise, and says that it was the host's name."""
     [problem] = problems(FOUR)
-    assert "the host name 'laptop' ends with no number" in problem
+    assert "the host name 'laptop' does not end with a number" in problem
     assert "--shard.index" in problem
 
 
@@ -89,7 +89,9 @@ def test_a_host_without_an_ordinal_is_refused() -> None:
 def test_an_ordinal_beyond_the_total_is_refused(name: str) -> None:
     """Of a StatefulSet that has more pods than there are shards, or does not begin at 0."""
     [problem] = problems({**FOUR, "POD_NAME": name})
-    assert problem.startswith(f"shard.index: is {name[6:]} by POD_NAME '{name}', and must be less than shard")
+    assert problem.startswith(
+        f"shard.index: is {name[6:]} according to POD_NAME '{name}', and must be less than shard"
+    )
     assert "spec.ordinals.start" in problem
 
 

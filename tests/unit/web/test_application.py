@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
-from support.web.serving import OPENMETRICS, TEXT, FakeExposition, ask, services, serving
+from support.web.serving import OPENMETRICS, TEXT, FakeExposition, ask, backend, serving
 
 from exporter.common.errors import ConfigurationError, Problem
 from exporter.web.config_watch import WebConfigWatcher
@@ -64,7 +64,7 @@ async def test_a_scraper_that_hangs_up_is_no_fault(caplog: pytest.LogCaptureFixt
     """Whoever has read enough of a large scrape may go; nothing is logged, and others are served."""
     exposition = Large(size=20_000_000)  # more than the sockets hold
     with capture_logs() as logs:
-        async with serving(services(exposition=exposition)) as server:
+        async with serving(backend(exposition=exposition)) as server:
             reader, writer = await asyncio.open_connection(*server.addresses[0])
             writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
             await reader.readexactly(1000)
@@ -92,7 +92,7 @@ async def test_a_scraper_that_hangs_up_before_the_answer_begins_is_no_fault() ->
     """Whoever does not wait for a large scrape may go too; nothing is logged, and others are served."""
     exposition = Held()
     with capture_logs() as logs:
-        async with serving(services(exposition=exposition)) as server:
+        async with serving(backend(exposition=exposition)) as server:
             _, writer = await asyncio.open_connection(*server.addresses[0])
             writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
             await exposition.begun.wait()
@@ -106,7 +106,7 @@ async def test_a_scraper_that_hangs_up_before_the_answer_begins_is_no_fault() ->
 
 async def test_large_scrape_arrives_whole() -> None:
     """Megabytes are sent part by part; they arrive in order, with their length, and HEAD has just that."""
-    async with serving(services(exposition=Large())) as server:
+    async with serving(backend(exposition=Large())) as server:
         answer = await ask(server, "/metrics")
         head = await ask(server, "/metrics", method="HEAD")
     assert answer.body == b"".join(bytes([number]) * 700_000 for number in range(5))
@@ -134,7 +134,7 @@ async def test_head_is_the_scrape_without_its_body() -> None:
 async def test_names_are_passed_on() -> None:
     """Every `name[]` reaches the exposition; none means everything."""
     exposition = FakeExposition()
-    async with serving(services(exposition=exposition)) as server:
+    async with serving(backend(exposition=exposition)) as server:
         await ask(server, "/metrics?name[]=up&name%5B%5D=modelarts_pool_up&other=x")
         await ask(server, "/metrics")
     assert exposition.asked == [
@@ -161,13 +161,13 @@ async def test_metrics_may_take_the_root() -> None:
     ("path", "service", "good", "bad"),
     [
         ("/-/healthy", "alive", "healthy\n", "not healthy: the poll loop has ended\n"),
-        ("/-/ready", "ready", "ready\n", "not ready: not every pool has been tried yet\n"),
+        ("/-/ready", "ready", "ready\n", "not ready: not every pool has been polled yet\n"),
     ],
 )
 async def test_probes_say_how_it_is(path: str, service: str, good: str, bad: str) -> None:
     """200 while it is so, else 503 with the reason."""
     state = True
-    async with serving(services(**{service: lambda: state})) as server:
+    async with serving(backend(**{service: lambda: state})) as server:
         answer = await ask(server, path)
         assert (answer.status, answer.text) == (200, good)
         state = False
@@ -180,7 +180,7 @@ async def test_reload_needs_its_flag() -> None:
     async with serving() as server:
         answer = await ask(server, "/-/reload", method="POST")
     assert answer.status == 403
-    assert answer.text == "reloading is off; start with --web.enable-lifecycle\n"
+    assert answer.text == "reloading is disabled; start with --web.enable-lifecycle\n"
 
 
 async def test_reload_reloads() -> None:
@@ -190,7 +190,7 @@ async def test_reload_reloads() -> None:
     async def reload() -> None:
         done.append("reload")
 
-    async with serving(services(reload=reload)) as server:
+    async with serving(backend(reload=reload)) as server:
         answer = await ask(server, "/-/reload", method="POST")
         assert (answer.status, answer.text, done) == (200, "reloaded\n", ["reload"])
         answer = await ask(server, "/-/reload")
@@ -205,11 +205,12 @@ async def test_failed_reload_gives_the_reasons() -> None:
             Problem("poll.interval", "must be positive"), Problem("projects", "is missing")
         )
 
-    async with serving(services(reload=reload)) as server:
+    async with serving(backend(reload=reload)) as server:
         answer = await ask(server, "/-/reload", method="POST")
     assert answer.status == 400
     assert answer.text == (
-        "not reloaded, the old configuration holds:\npoll.interval: must be positive\nprojects: is missing\n"
+        "not reloaded, the old configuration stays in use:\npoll.interval: must be positive\n"
+        "projects: is missing\n"
     )
 
 
@@ -220,7 +221,7 @@ async def test_unknown_path_shows_the_known_ones() -> None:
     assert answer.status == 404
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.text == "not found; there is:\n/m\n/\n/-/healthy\n/-/ready\n/-/reload\n"
+    assert answer.text == "not found; there are:\n/m\n/\n/-/healthy\n/-/ready\n/-/reload\n"
 
 
 async def test_failing_page_hurts_nobody_else() -> None:
@@ -229,10 +230,10 @@ async def test_failing_page_hurts_nobody_else() -> None:
     def pools() -> list[PoolView]:
         raise RuntimeError("inner secret")
 
-    async with serving(services(pools=pools)) as server:
+    async with serving(backend(pools=pools)) as server:
         with capture_logs() as logs:
             answer = await ask(server, "/")
-        assert (answer.status, answer.text) == (500, "internal error; the exporter's log says more\n")
+        assert (answer.status, answer.text) == (500, "internal error; see the exporter's log\n")
         assert [(entry["event"], entry["path"]) for entry in logs] == [("request failed", "/")]
         assert (await ask(server, "/metrics")).status == 200
 
@@ -240,15 +241,13 @@ async def test_failing_page_hurts_nobody_else() -> None:
 async def test_page_shows_pools_and_uptime(clock: FakeClock) -> None:
     """The page shows what the pools' service gives at that moment, and how long the exporter has run."""
     pools: list[PoolView] = []
-    documentation = "https://example.com/docs"
-    async with serving(services(pools=lambda: pools), clock=clock, documentation=documentation) as server:
+    async with serving(backend(pools=lambda: pools), clock=clock) as server:
         assert "No pool is known yet" in (await ask(server, "/")).text
         pools.append(PoolView("cn-north-4", "p", "pool-1"))
         clock.advance(7_500)
         answer = await ask(server, "/")
     assert "pool-1" in answer.text
     assert "up 2h 5m" in answer.text
-    assert f'href="{documentation}"' in answer.text
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
@@ -299,7 +298,7 @@ async def test_scrapes_do_not_wait_for_each_other() -> None:
                 await release.wait()
             return await super().scrape(openmetrics=openmetrics, gzip=gzip, names=names)
 
-    async with serving(services(exposition=Slow())) as server, asyncio.TaskGroup() as group:
+    async with serving(backend(exposition=Slow())) as server, asyncio.TaskGroup() as group:
         slow = group.create_task(ask(server, "/metrics?name[]=a"))
         await held.wait()
         assert (await ask(server, "/metrics")).status == 200

@@ -9,7 +9,7 @@ import bcrypt
 import pytest
 from pydantic import SecretStr
 
-from exporter.common.errors import TooManyChecks
+from exporter.common.errors import TooManyPasswordChecks
 from exporter.web.basic_auth import PasswordCheck
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ async def test_changed_hash_is_not_answered_from_memory(checks: list[bytes]) -> 
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, checks: list[bytes]) -> None:
     """At the bound the longest unused is forgotten, and simply checked again."""
-    monkeypatch.setattr("exporter.web.basic_auth._REMEMBERED", 1)
+    monkeypatch.setattr("exporter.web.basic_auth._MAX_REMEMBERED", 1)
     check = PasswordCheck()
     for user, password in (("alice", "s3cret:with colon"), ("bob", "密码"), ("alice", "s3cret:with colon")):
         assert await check.admits(USERS, basic(user, password))
@@ -143,7 +143,7 @@ async def test_only_so_many_checks_wait(monkeypatch: pytest.MonkeyPatch) -> None
     guesses = [asyncio.create_task(check.admits(USERS, basic("alice", str(n)))) for n in range(17)]
     await asyncio.sleep(0)  # each begins
     try:
-        with pytest.raises(TooManyChecks, match="too many passwords wait to be checked; try again"):
+        with pytest.raises(TooManyPasswordChecks, match="too many passwords wait to be checked; try again"):
             await check.admits(USERS, basic("alice", "s3cret:with colon"))
         assert await check.admits(USERS, known)
     finally:

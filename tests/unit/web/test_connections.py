@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from structlog.testing import capture_logs
 from support.web.certificates import Site
-from support.web.serving import FakeExposition, services, serving
+from support.web.serving import FakeExposition, backend, serving
 from support.web.wire import HEALTHY, HeldClock, connected, everything, told
 
 from exporter.web.config_watch import WebConfigWatcher
@@ -77,10 +77,10 @@ async def test_slow_head_is_cut_off() -> None:
         await clock.pass_by(7)  # it begins in the middle of the watcher's sleep
         for byte in HEALTHY[:9]:
             writer.write(bytes([byte]))
-            await until(server, Phase.ASKING)
+            await until(server, Phase.READING)
             await clock.pass_by(1)
         await clock.pass_by(0.9)
-        assert phases(server) == [Phase.ASKING]
+        assert phases(server) == [Phase.READING]
         await clock.pass_by(0.2)
         assert await everything(reader) == b""
         async with connected(server) as other:
@@ -91,11 +91,11 @@ async def test_rest_of_a_head_has_its_time_after_an_answer() -> None:
     """A next request that begins while the one before is answered has 10 s from that answer."""
     clock, exposition = HeldClock(), Held()
     async with (
-        serving(services(exposition=exposition), pace=clock) as server,
+        serving(backend(exposition=exposition), pace=clock) as server,
         connected(server) as (reader, writer),
     ):
         writer.write(SCRAPE)
-        await until(server, Phase.ANSWERING)
+        await until(server, Phase.RESPONDING)
         writer.write(HEALTHY[:9])
         while not next(iter(server._connections._open))._received:
             await asyncio.sleep(0)
@@ -103,7 +103,7 @@ async def test_rest_of_a_head_has_its_time_after_an_answer() -> None:
         exposition.release.set()
         assert (await told(reader))[0] == 200
         await clock.pass_by(9.9)
-        assert phases(server) == [Phase.ASKING]
+        assert phases(server) == [Phase.READING]
         await clock.pass_by(0.2)
         assert await everything(reader) == b""
 
@@ -142,7 +142,7 @@ async def test_idle_connection_is_kept_five_minutes_and_no_longer() -> None:
 async def test_slow_reader_is_cut_off() -> None:
     """Whoever takes an answer a byte at a time has a minute; others are served meanwhile."""
     clock = HeldClock()
-    async with serving(services(exposition=Large()), pace=clock) as server:
+    async with serving(backend(exposition=Large()), pace=clock) as server:
         with socket.create_connection(server.addresses[0]) as slow:
             slow.setblocking(False)
             slow.send(SCRAPE)
@@ -152,7 +152,7 @@ async def test_slow_reader_is_cut_off() -> None:
                 await clock.pass_by(1)
                 async with connected(server) as other:
                     await until_accepted(*other)
-                assert Phase.ANSWERING in phases(server)
+                assert Phase.RESPONDING in phases(server)
             await clock.pass_by(1.1)
             await until(server)
             with suppress(ConnectionResetError):
@@ -165,7 +165,7 @@ async def test_answer_that_is_made_and_not_taken_has_a_minute() -> None:
     """Where the handler is done and the client reads nothing, what it leaves here is not kept for long."""
     clock = HeldClock()
     async with (
-        serving(services(exposition=Large()), pace=clock) as server,
+        serving(backend(exposition=Large()), pace=clock) as server,
         connected(server) as (reader, writer),
     ):
         await until_accepted(reader, writer)
@@ -173,10 +173,10 @@ async def test_answer_that_is_made_and_not_taken_has_a_minute() -> None:
         assert connection._transport is not None
         connection._transport.set_write_buffer_limits(high=2**30)
         writer.write(SCRAPE)
-        while not connection.unsent or connection.phase is not Phase.QUIET:
+        while not connection.unsent or connection.phase is not Phase.IDLE:
             await asyncio.sleep(0)
         await clock.pass_by(59.9)
-        assert phases(server) == [Phase.QUIET]
+        assert phases(server) == [Phase.IDLE]
         await clock.pass_by(0.2)
         await until(server)
 
@@ -189,9 +189,9 @@ async def test_handshake_has_its_end(tmp_path: Path) -> None:
         connected(server) as (reader, writer),
     ):
         writer.write(b"\x16\x03\x01")
-        await until(server, Phase.GREETING)
+        await until(server, Phase.HANDSHAKE)
         await clock.pass_by(9.9)
-        assert phases(server) == [Phase.GREETING]
+        assert phases(server) == [Phase.HANDSHAKE]
         await clock.pass_by(0.2)
         assert await everything(reader) == b""
 
@@ -219,7 +219,7 @@ async def test_busy_connections_are_not_given_up() -> None:
     """Where all are being answered, the newcomer is closed, and they get their answers."""
     exposition = Held()
     async with (
-        serving(services(exposition=exposition), limits=Limits(connections=2)) as server,
+        serving(backend(exposition=exposition), limits=Limits(connections=2)) as server,
         connected(server) as first,
         connected(server) as second,
     ):
@@ -248,7 +248,7 @@ def test_polls_keep_half_of_the_descriptors(monkeypatch: pytest.MonkeyPatch) -> 
     """Connections are fewer where the process may open few files, and never more than 512."""
     for soft, affordable in ((100, 50), (1024, 512), (10**6, 512), (resource.RLIM_INFINITY, 512)):
         monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
-        assert connections._affordable() == affordable
+        assert connections._max_connections() == affordable
 
 
 async def test_short_descriptors_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
-from support.web.serving import TEXT, FakeExposition, services, serving
+from support.web.serving import TEXT, FakeExposition, backend, serving
 from support.web.wire import HEALTHY, connected, everything, told
 
 from exporter.web.listener.connections import Limits
@@ -13,8 +13,8 @@ from exporter.web.listener.connections import Limits
 HOST = b" HTTP/1.1\r\nHost: x\r\n"
 GET = b"GET /metrics" + HOST
 POST = b"POST /-/reload" + HOST
-NO_REQUEST = b"this is no HTTP request, or one that is too large\n"
-NO_BODY = b"no path here takes a request with a body\n"
+NO_REQUEST = b"not an HTTP request, or too large\n"
+NO_BODY = b"no path accepts a request with a body\n"
 
 REFUSED = {
     "request line too long": (b"GET /" + b"a" * 9_000 + HOST + b"\r\n", 400),
@@ -138,7 +138,7 @@ async def test_body_is_refused_before_it_comes(body: bytes) -> None:
     async def reload() -> None:
         done.append("reload")
 
-    async with serving(services(reload=reload)) as server, connected(server) as (reader, writer):
+    async with serving(backend(reload=reload)) as server, connected(server) as (reader, writer):
         writer.write(POST + body)
         status, headers, text = await told(reader)
         assert (status, headers["Connection"], text) == (413, "close", NO_BODY)
@@ -166,7 +166,7 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
 async def test_names_reach_the_exposition_once_each() -> None:
     """A name that is repeated as often as a request line can hold is one name."""
     exposition = FakeExposition()
-    async with serving(services(exposition=exposition)) as server, connected(server) as (reader, writer):
+    async with serving(backend(exposition=exposition)) as server, connected(server) as (reader, writer):
         writer.write(b"GET /metrics?" + b"name[]=up&" * 800 + HOST + b"\r\n")
         assert (await told(reader))[0] == 200
     assert [names for _, _, names in exposition.asked] == [frozenset({"up"})]

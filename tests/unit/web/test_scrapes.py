@@ -7,9 +7,9 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from support.web.serving import TEXT, FakeExposition, Shared, ask, services, serving
+from support.web.serving import TEXT, FakeExposition, Shared, ask, backend, serving
 
-from exporter.web.scrapes import _parts
+from exporter.web.scrapes import _split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,14 +31,14 @@ class Held(FakeExposition):
 async def test_scrapes_at_once_are_bounded() -> None:
     """One more than --web.max-requests is 503 with the reason; other paths go on; afterwards all is well."""
     exposition = Held()
-    async with serving(services(exposition=exposition), max_requests=2) as server:
+    async with serving(backend(exposition=exposition), max_requests=2) as server:
         scrapes = [asyncio.create_task(ask(server, "/metrics")) for _ in range(2)]
         while len(exposition.asked) < 2:
             await asyncio.sleep(0)
         answer = await ask(server, "/metrics")
         assert (answer.status, answer.text) == (
             503,
-            "2 scrapes are being answered, as many as --web.max-requests allows\n",
+            "2 scrapes are running, the most that --web.max-requests allows\n",
         )
         assert (await ask(server, "/-/healthy")).status == 200
         exposition.release.set()
@@ -49,7 +49,7 @@ async def test_scrapes_at_once_are_bounded() -> None:
 async def test_scrapes_may_be_unbounded() -> None:
     """0 is no bound, as in node_exporter."""
     exposition = Held()
-    async with serving(services(exposition=exposition), max_requests=0) as server:
+    async with serving(backend(exposition=exposition), max_requests=0) as server:
         scrapes = [asyncio.create_task(ask(server, "/metrics")) for _ in range(60)]
         while len(exposition.asked) < 60:
             await asyncio.sleep(0)
@@ -60,7 +60,7 @@ async def test_scrapes_may_be_unbounded() -> None:
 async def test_memory_does_not_grow_with_clients() -> None:
     """Of 24 MB for each of 200 clients that take nothing, only some parts are held for them, not 4.8 GB."""
     exposition = Shared()
-    async with serving(services(exposition=exposition), max_requests=0) as server:
+    async with serving(backend(exposition=exposition), max_requests=0) as server:
         clients: list[socket.socket] = []
         for _ in range(200):
             clients.append(socket.create_connection(server.addresses[0]))
@@ -77,6 +77,6 @@ async def test_memory_does_not_grow_with_clients() -> None:
 @pytest.mark.parametrize("pieces", [[], [b""], [b"abc", b"", b"defghij", b"k"], [b"a"] * 9])
 def test_parts_are_the_pieces(pieces: Sequence[bytes], size: int) -> None:
     """Cut and joined, in order, nothing lost; no part is more than twice the size."""
-    parts = list(_parts(pieces, size))
+    parts = list(_split(pieces, size))
     assert b"".join(parts) == b"".join(pieces)
     assert max(map(len, parts)) < 2 * size

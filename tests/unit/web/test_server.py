@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from aiohttp import web
-from support.web.serving import TEXT, FakeExposition, ask, services, serving
+from support.web.serving import TEXT, FakeExposition, ask, backend, serving
 
 from exporter.common.clock import SystemClock
 from exporter.common.errors import ConfigurationError
@@ -140,7 +140,7 @@ async def test_machine_without_ipv6_is_served_over_ipv4(monkeypatch: pytest.Monk
 async def test_scrape_in_flight_ends_whole() -> None:
     """At the stop no new connection is taken, and the scrape under way is answered before it is over."""
     exposition = HeldExposition()
-    async with serving(services(exposition=exposition)) as server, asyncio.TaskGroup() as group:
+    async with serving(backend(exposition=exposition)) as server, asyncio.TaskGroup() as group:
         scrape = group.create_task(ask(server, "/metrics"))
         await exposition.held.wait()
         stop = group.create_task(server.stop())

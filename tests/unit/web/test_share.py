@@ -7,12 +7,12 @@ from html import unescape
 
 import pytest
 
-from exporter.web.status import PoolView, ShareView, rendered, view
+from exporter.web.status import PoolView, ShareView, page_view, render_page
 
 
 def text_of(pools: int, share: ShareView | None) -> str:
     views = [PoolView("cn-north-4", "0123", f"pool-{index}") for index in range(pools)]
-    html = rendered(view(views, uptime=0.0, telemetry_path="/metrics", documentation=None, share=share))
+    html = render_page(page_view(views, uptime=0.0, telemetry_path="/metrics", share=share))
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", html.partition("<body>")[2])))
 
 

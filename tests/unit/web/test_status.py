@@ -7,7 +7,7 @@ import pytest
 
 from exporter import __version__
 from exporter.common.errors import OUTCOMES
-from exporter.web.status import PageView, PoolView, rendered, span, view
+from exporter.web.status import PageView, PoolView, format_duration, page_view, render_page
 
 
 def pool(pool_id: str = "pool-1", **given: object) -> PoolView:
@@ -15,7 +15,7 @@ def pool(pool_id: str = "pool-1", **given: object) -> PoolView:
 
 
 def page(*pools: PoolView, telemetry_path: str = "/metrics") -> PageView:
-    return view(pools, uptime=0.0, telemetry_path=telemetry_path, documentation=None)
+    return page_view(pools, uptime=0.0, telemetry_path=telemetry_path)
 
 
 def text_of(html: str) -> str:
@@ -40,7 +40,7 @@ def text_of(html: str) -> str:
 )
 def test_length_of_time_is_shown_in_two_units(seconds: float, shown: str) -> None:
     """The two largest units, without those that are zero; never negative, should a clock be set back."""
-    assert span(seconds) == shown
+    assert format_duration(seconds) == shown
 
 
 def test_what_hurts_comes_first() -> None:
@@ -74,16 +74,16 @@ def test_totals_are_of_what_is_known() -> None:
         pool("d", outcome="timeout", waiting=0),
     )
     assert (some.failing, some.known, some.waiting, some.longest_pending) == (2, 3, 1_234, 90.0)
-    assert "Pools 4 Failing 2 Waiting 1,234 Longest wait 1m 30s" in text_of(rendered(some))
-    assert "are those of the 3 pools with data" in text_of(rendered(some))
-    none = text_of(rendered(page(pool(outcome="timeout"))))
+    assert "Pools 4 Failing 2 Waiting 1,234 Longest wait 1m 30s" in text_of(render_page(some))
+    assert "are those of the 3 pools with data" in text_of(render_page(some))
+    none = text_of(render_page(page(pool(outcome="timeout"))))
     assert "Pools 1 Failing 1 Waiting – Longest wait –" in none
 
 
 def test_every_figure_of_a_pool_is_shown() -> None:
     """Name and ID, project, outcome, times, counts, the longest wait and the listing."""
     shown = text_of(
-        rendered(
+        render_page(
             page(
                 pool(
                     name="training",
@@ -108,9 +108,9 @@ def test_every_figure_of_a_pool_is_shown() -> None:
 
 
 def test_unknown_is_shown_as_unknown() -> None:
-    """A pool that was not tried yet has dashes, no zeros; one whose data is too old says so."""
-    assert "pool-1 cn-north-4 · 0123 not tried yet – – – – –" in text_of(rendered(page(pool())))
-    old = text_of(rendered(page(pool(outcome="timeout", data_age=3_600.0, stale=True))))
+    """A pool that was not polled yet has dashes, no zeros; one whose data is too old says so."""
+    assert "pool-1 cn-north-4 · 0123 not polled yet – – – – –" in text_of(render_page(page(pool())))
+    old = text_of(render_page(page(pool(outcome="timeout", data_age=3_600.0, stale=True))))
     assert "1h too old to export" in old
 
 
@@ -119,7 +119,7 @@ def test_every_outcome_has_a_tone(outcome: str) -> None:
     """Only ok and incomplete are readings, all else is a failure, and the page is styled for each."""
     view_ = pool(outcome=outcome)
     assert view_.tone == {"ok": "ok", "incomplete": "short"}.get(outcome, "failing")
-    assert f'<tbody class="{view_.tone}"' in rendered(page(view_))
+    assert f'<tbody class="{view_.tone}"' in render_page(page(view_))
 
 
 def test_listing_known_to_be_short_is_not_ok() -> None:
@@ -133,7 +133,7 @@ def test_listing_known_to_be_short_is_not_ok() -> None:
 )
 def test_whatever_comes_from_outside_is_only_text(hostile: str) -> None:
     """Names, IDs, explanations and paths are escaped everywhere, and still read as they were."""
-    html = rendered(
+    html = render_page(
         page(
             PoolView(hostile, hostile, hostile, name=hostile, outcome="ok", explanation=hostile),
             telemetry_path="/" + hostile,
@@ -145,5 +145,7 @@ def test_whatever_comes_from_outside_is_only_text(hostile: str) -> None:
 
 def test_failing_pools_are_in_the_title() -> None:
     """A tab in the background tells that something fails, and is quiet when nothing does."""
-    assert "<title>(1 failing) ModelArts exporter</title>" in rendered(page(pool(outcome="tls"), pool("b")))
-    assert "<title>ModelArts exporter</title>" in rendered(page(pool(outcome="ok")))
+    assert "<title>(1 failing) ModelArts exporter</title>" in render_page(
+        page(pool(outcome="tls"), pool("b"))
+    )
+    assert "<title>ModelArts exporter</title>" in render_page(page(pool(outcome="ok")))

@@ -37,7 +37,7 @@ def test_unreadable_files_are_all_named(site: Site) -> None:
     with pytest.raises(ConfigurationError) as caught:
         WebConfigWatcher(site.config)
     assert [str(problem) for problem in caught.value.problems] == [
-        f"{site.config}: tls_server_config.{key}: {file} cannot be read: No such file or directory"
+        f"{site.config}: tls_server_config.{key}: '{file}' cannot be read: No such file or directory"
         for key, file in (("cert_file", site.cert), ("key_file", site.key), ("client_ca_file", site.ca))
     ]
 
@@ -55,7 +55,7 @@ def test_unusable_pair_is_a_problem(site: Site, spoilt: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         WebConfigWatcher(site.config)
     assert str(caught.value) == (
-        f"{site.config}: tls_server_config.key_file: {site.cert} and {site.key} are no usable pair:"
+        f"{site.config}: tls_server_config.key_file: '{site.cert}' and '{site.key}' are not a usable pair:"
         " a PEM certificate and its unencrypted PEM key are needed"
     )
 
@@ -67,5 +67,6 @@ def test_authorities_without_a_certificate_are_a_problem(site: Site) -> None:
     with pytest.raises(ConfigurationError) as caught:
         WebConfigWatcher(site.config)
     assert str(caught.value) == (
-        f"{site.config}: tls_server_config.client_ca_file: {site.ca} holds no PEM certificate"
+        f"{site.config}: tls_server_config.client_ca_file: '{site.ca}' contains no usable certificate"
+        " in PEM format"
     )

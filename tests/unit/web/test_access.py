@@ -119,7 +119,7 @@ async def test_guessers_beyond_the_queue_are_told_to_come_again(
     stored = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
     async with serving(config=written(tmp_path, f"basic_auth_users: {{a: {stored}}}")) as server:
         assert (await ask(server, "/metrics", headers=bearing("a", "right"))).status == 200
-        monkeypatch.setattr("exporter.web.basic_auth._WAITING", -1)
+        monkeypatch.setattr("exporter.web.basic_auth._MAX_WAITING", -1)
         answer = await ask(server, "/metrics", headers=bearing("a", "wrong"))
         assert (await ask(server, "/metrics", headers=bearing("a", "right"))).status == 200
     assert (answer.status, answer.text) == (503, "too many passwords wait to be checked; try again\n")

@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families as parsed
 
 from exporter.app.status import pool_views
 from exporter.cli.check import _row
-from exporter.common.logging import set_up_logs
-from exporter.common.text import printable
+from exporter.common.logging import set_up_logging
+from exporter.common.text import escape_unprintable
 from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Detail
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
@@ -42,9 +42,9 @@ def _quiet() -> Iterator[None]:
 @given(st.text())
 def test_whatever_is_made_printable_is_printable(text: str) -> None:
     """Also half characters; and what was printable stays as it is."""
-    assert printable(text).isprintable()
+    assert escape_unprintable(text).isprintable()
     if text.isprintable():
-        assert printable(text) == text
+        assert escape_unprintable(text) == text
 
 
 @pytest.mark.usefixtures("_quiet")
@@ -53,7 +53,7 @@ def test_a_name_is_one_line_of_the_log(form: Format, monkeypatch: pytest.MonkeyP
     """It cannot forge a second one, nor tell a terminal what to do."""
     stderr = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stderr)
-    set_up_logs("info", form)
+    set_up_logging("info", form)
     structlog.get_logger("test").warning("pool is discovered", name=EVIL)
     line = stderr.getvalue()
     assert line.count("\n") == 1

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.common.errors import ConfigurationError
-from exporter.web import config as webconfig
+from exporter.web.config import WebConfig, read_web_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,26 +24,29 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
     """Three mistakes in three sections are three problems of one error."""
     text = "basic_auth_users: {a: b}\nhttp_server_config: {http3: true}\ntls_server_config: {cert_file: c}\n"
     with pytest.raises(ConfigurationError) as caught:
-        webconfig.read(written(tmp_path, text))
+        read_web_config(written(tmp_path, text))
     assert len(caught.value.problems) == 3
 
 
 def test_missing_file_is_a_problem(tmp_path: Path) -> None:
     """A path that leads nowhere is named, with the system's reason."""
     with pytest.raises(ConfigurationError) as caught:
-        webconfig.read(tmp_path / "none.yml")
-    assert str(caught.value) == f"{tmp_path}/none.yml: cannot be read: No such file or directory"
+        read_web_config(tmp_path / "none.yml")
+    assert (
+        str(caught.value)
+        == f"web.config_file: '{tmp_path}/none.yml' cannot be read: No such file or directory"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "tls_server_config: {}", "tls_server_config:\nbasic_auth_users:\n"])
 def test_nothing_written_means_nothing_asked_for(tmp_path: Path, text: str) -> None:
     """Empty file, empty sections: plain HTTP for everybody, as in exporter-toolkit."""
-    assert webconfig.read(written(tmp_path, text)) == webconfig.WebConfig()
+    assert read_web_config(written(tmp_path, text)) == WebConfig()
 
 
 def test_full_file_is_understood(tmp_path: Path) -> None:
     """Every supported key; files are relative to the configuration; hashes are not shown."""
-    config = webconfig.read(
+    config = read_web_config(
         written(
             tmp_path,
             TLS % "client_auth_type: RequireAndVerifyClientCert, client_ca_file: /ca.pem,"
@@ -60,7 +63,7 @@ basic_auth_users: {{alice: {HASH}}}
     tls = config.tls_server_config
     assert tls is not None
     assert [str(file) for file in tls.files] == [f"{tmp_path}/a.pem", f"{tmp_path}/b.pem", "/ca.pem"]
-    assert config.http_server_config.headers.by_name() == {
+    assert config.http_server_config.headers.as_dict() == {
         "X-Frame-Options": "deny",
         "Strict-Transport-Security": "max-age=1",
         "X-Content-Type-Options": "nosniff",

@@ -173,7 +173,12 @@ async def test_bad_new_file_keeps_the_old_and_is_said_once(site: Site) -> None:
         assert [(entry["log_level"], entry["problems"]) for entry in logs] == [
             (
                 "warning",
-                [f"{site.config}: tls_server_config.key_file: {site.key} is not the key of cert_file"],
+                [
+                    (
+                        f"{site.config}: tls_server_config.key_file: '{site.key}' does not belong to the "
+                        f"certificate in '{site.cert}'"
+                    )
+                ],
             )
         ]
         issued.private_key_pem.write_to_path(str(site.key))
@@ -225,7 +230,7 @@ async def test_tls_settings_follow_the_file(site: Site) -> None:
         ("tls_server_config: {cert_file: cert.pem, key_file: key.pem, %s}", "basic_auth_users"),
         (
             "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\nbasic_auth_users: {a: %s}",
-            "the need of a client certificate",
+            "the requirement of a client certificate",
         ),
     ],
 )
@@ -242,7 +247,7 @@ def test_door_is_not_opened_by_half_a_file(site: Site, less: str, taken: str) ->
     assert [(entry["log_level"], entry["problems"]) for entry in logs] == [
         (
             "warning",
-            [f"{site.config}: takes away {taken}; if that is meant, reload (SIGHUP) or restart"],
+            [f"{site.config}: removes {taken}; if this is intended, reload (SIGHUP) or restart"],
         )
     ]
     config.reload()
