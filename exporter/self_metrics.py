@@ -234,7 +234,7 @@ class SelfMetrics:
     @classmethod
     def declared(cls) -> tuple[SelfMetric[Any], ...]:
         """All declarations, in the order of the exposition."""
-        return tuple(one for one in vars(cls).values() if isinstance(one, SelfMetric))
+        return tuple(value for value in vars(cls).values() if isinstance(value, SelfMetric))
 
     def set_shard(self, index: int, total: int) -> None:
         """Set which shard this exporter is, and of how many."""
@@ -288,7 +288,7 @@ class SelfMetrics:
             discovered: of those whose pools are discovered.
             measured: of those whose capacities are read.
         """
-        for kept, metrics in (
+        for projects_to_keep, metrics in (
             (
                 watched,
                 (self.credentials_expiry, self.pools, self.poll_interval, self.poll_interval_target),
@@ -299,7 +299,7 @@ class SelfMetrics:
             for metric in metrics:
                 samples = [sample for family in metric.collect() for sample in family.samples]
                 projects = {(sample.labels["region"], sample.labels["project_id"]) for sample in samples}
-                for project in projects - kept:
+                for project in projects - projects_to_keep:
                     metric.remove(*project)
 
 

@@ -43,6 +43,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,6 @@ _OVERLAP = 16
 
 _STEP_BACK = 16
 _STEP_FACTOR = 4
-_BAD_REQUEST = 400
 
 _UNSORTED = "the API does not list by creation time"
 _UNDATED = "nobody knows when some of them were created"
@@ -95,7 +95,7 @@ async def read_listing(fetch: Callable[[int], Awaitable[Page]], *, limit: int = 
         try:
             page = await fetch(reading.offset)
         except AnswerError as error:
-            if error.status != _BAD_REQUEST or reading.offset == 0:
+            if error.status != HTTPStatus.BAD_REQUEST or reading.offset == 0:
                 raise
             reading.stop("the API refuses an offset, which may not be an item index")
         else:
@@ -203,7 +203,7 @@ class _Reading:
             raise BadResponse(
                 f"the answer is empty though {page.total} workloads are said to exist",
                 where="the listing",
-                status=200,
+                status=HTTPStatus.OK,
                 advice="the cloud contradicts itself; what was read before is kept for a while",
             )
         self.stop(f"the page at offset {offset} is empty though {page.total} are said to exist")

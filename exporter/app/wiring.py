@@ -182,7 +182,7 @@ class Pollers:
                 project.project_id,
                 requests_per_second=poll.requests_per_second,
                 concurrency=poll.concurrency,
-                patience=self._max_pause,
+                max_pause=self._max_pause,
                 clock=process.context.clock,
             ),
             context=process.context,

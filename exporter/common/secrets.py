@@ -111,10 +111,11 @@ def _common(text: str, form: str) -> Iterator[tuple[int, int]]:
             place = text.find(form[start : start + size], place + 1)
 
 
-def _alike(one: str, other: str) -> int:
+def _alike(first: str, second: str) -> int:
     """The length of the common prefix."""
     return next(
-        (at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+        (at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b),
+        min(len(first), len(second)),
     )
 
 

@@ -18,7 +18,10 @@ def escape_unprintable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
 
 
 _SHOWN = re.compile(r"[A-Za-z0-9 ._~/:{}()\[\]*^|,-]{0,200}")

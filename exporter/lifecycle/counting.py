@@ -89,7 +89,7 @@ class _Counts:
 def _bounded(value: str, known: set[str], documented: Container[str]) -> str:
     """The value, or `other` if too many undocumented values are counted by name already."""
     if value not in known:
-        if sum(one not in documented for one in known) >= MAX_UNDOCUMENTED:
+        if sum(name not in documented for name in known) >= MAX_UNDOCUMENTED:
             return OTHER
         known.add(value)
     return value

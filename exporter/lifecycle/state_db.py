@@ -185,7 +185,7 @@ class StateDb:
         return inserted.lastrowid
 
     def _write(self, number: int, workloads: Mapping[str, WorkloadRecord]) -> None:
-        rows = ((number, uid, *msgspec.structs.astuple(one)) for uid, one in workloads.items())
+        rows = ((number, uid, *msgspec.structs.astuple(record)) for uid, record in workloads.items())
         self._connection.executemany("INSERT OR REPLACE INTO workloads VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 

@@ -141,13 +141,13 @@ class Retention:
 
     Args:
         tracker: remembers the pools.
-        patience: seconds of absence after which a pool is forgotten; 0 for at once.
+        absence_limit: seconds of absence after which a pool is forgotten; 0 for at once.
         clock: its monotonic time is used, so setting the date changes nothing.
     """
 
-    def __init__(self, tracker: Tracker, patience: float, clock: Clock) -> None:
+    def __init__(self, tracker: Tracker, absence_limit: float, clock: Clock) -> None:
         self._tracker = tracker
-        self._patience = patience
+        self._absence_limit = absence_limit
         self._clock = clock
         self._absent_since: dict[PoolKey, float] = {}
 
@@ -160,7 +160,7 @@ class Retention:
         now = self._clock.monotonic()
         self._absent_since = {key: self._absent_since.get(key, now) for key in absent}
         for key, since in self._absent_since.items():
-            if now - since >= self._patience:
+            if now - since >= self._absence_limit:
                 self._tracker.forget(key)
                 log.info("the pool's counters are forgotten", **key._asdict())
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from exporter.common.clock import Clock
     from exporter.metrics.pool_text import RenderedPool
     from exporter.metrics.renderer import Renderer
-    from exporter.metrics.sections import Chunk, Section
+    from exporter.metrics.sections import Chunk, FamilySection
     from exporter.snapshot.pool import PoolKey
 
 _SUFFIXES = ("_total", "_bucket", "_count", "_sum")
@@ -113,7 +113,7 @@ class Exposition:
 
 def _join(
     pools: Mapping[PoolKey, RenderedPool],
-    sections: Iterable[Section],
+    sections: Iterable[FamilySection],
     now: float,
     *,
     gzip: bool,

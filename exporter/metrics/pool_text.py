@@ -110,13 +110,13 @@ def render_pool(
         blocks = render_blocks(labels, summary.selected, previous.blocks if previous else ())
         workload_chunks = _joined(blocks)
     data = PoolData(state, thresholds.of(state.key.pool, state.name), summary)
-    kept = previous.parts if previous else {}
+    old_parts = previous.parts if previous else {}
     return RenderedPool(
         state=state,
         detail=detail,
         thresholds=thresholds,
         summary=summary,
-        parts={group.name: _part(group, labels, data, kept.get(group.name)) for group in POOL_GROUPS},
+        parts={group.name: _part(group, labels, data, old_parts.get(group.name)) for group in POOL_GROUPS},
         workload_part=Part(blocks, state.fresh_until, workload_chunks, {}) if summary else _NOTHING,
         blocks=blocks,
     )

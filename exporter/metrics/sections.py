@@ -50,7 +50,7 @@ def deflated(plain: bytes, *, last: bool = False) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class FamilySection:
     """A header, and the samples below it.
 
     Attributes:
@@ -64,25 +64,27 @@ class Section:
     names: frozenset[str]
 
 
-def _sections(family: PoolFamily[Any], *, openmetrics: bool) -> list[Section]:
+def _sections(family: PoolFamily[Any], *, openmetrics: bool) -> list[FamilySection]:
     name = family.name
     suffixes = family.suffixes if isinstance(family, HistogramFamily) else ()
     names = frozenset({name, name.removesuffix("_total"), *(f"{name}{suffix}" for suffix in suffixes)})
     if openmetrics or family.kind != "gaugehistogram":
         head = header(name, family.kind, family.help, openmetrics=openmetrics)
-        return [Section(name, Chunk.of(head), names)]
+        return [FamilySection(name, Chunk.of(head), names)]
     as_text = {
         "_bucket": (name, "histogram"),
         "_gcount": (f"{name}_gcount", "gauge"),
         "_gsum": (f"{name}_gsum", "gauge"),
     }
     return [
-        Section(f"{name}{suffix}", Chunk.of(header(as_name, kind, family.help, openmetrics=False)), names)
+        FamilySection(
+            f"{name}{suffix}", Chunk.of(header(as_name, kind, family.help, openmetrics=False)), names
+        )
         for suffix, (as_name, kind) in as_text.items()
     ]
 
 
-SECTIONS: dict[bool, tuple[Section, ...]] = {
+SECTIONS: dict[bool, tuple[FamilySection, ...]] = {
     openmetrics: tuple(
         section for family in FAMILIES for section in _sections(family, openmetrics=openmetrics)
     )

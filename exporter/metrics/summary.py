@@ -213,8 +213,8 @@ def _select(workloads: Iterable[Workload], detail: Detail) -> tuple[tuple[Worklo
     qualified = tuple(filter(_QUALIFIES[detail.series], workloads))
     omitted = max(0, len(qualified) - detail.limit)
     if omitted:
-        kept = {workload.uid for workload in nsmallest(detail.limit, qualified, key=_importance)}
-        qualified = tuple(workload for workload in qualified if workload.uid in kept)
+        shown = {workload.uid for workload in nsmallest(detail.limit, qualified, key=_importance)}
+        qualified = tuple(workload for workload in qualified if workload.uid in shown)
     return qualified, omitted
 
 

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class _Reading:
+class _Reader:
     """One kind of answer, polled in a loop of its own.
 
     Attributes:
@@ -66,37 +66,37 @@ class CapacityPoller:
     stale_after: float
     _runtime: OptionalEndpoint = field(init=False)
     _nodes: OptionalEndpoint = field(init=False)
-    _readings: tuple[_Reading, ...] = field(init=False)
+    _readers: tuple[_Reader, ...] = field(init=False)
     _slow: PoolKey | None = None
-    """The pool at which the last reading of nodes was broken off."""
+    """The pool at which the last reader of nodes was broken off."""
 
     def __post_init__(self) -> None:
         self._runtime = OptionalEndpoint(self.context.clock)
         self._nodes = OptionalEndpoint(self.context.clock)
-        self._readings = (_Reading("capacities", self._read_capacities),)
+        self._readers = (_Reader("capacities", self._read_capacities),)
         if self.nodes:
-            self._readings += (_Reading("nodes", self._read_nodes),)
+            self._readers += (_Reader("nodes", self._read_nodes),)
 
     async def run(self) -> None:
         """Poll for ever."""
         async with asyncio.TaskGroup() as group:
-            for reading in self._readings:
-                group.create_task(self._run(reading))
+            for reader in self._readers:
+                group.create_task(self._run(reader))
 
     async def poll(self) -> None:
         """Poll once, if any pool is watched."""
-        for reading in self._readings:
-            await self._poll(reading)
+        for reader in self._readers:
+            await self._poll(reader)
 
-    async def _run(self, reading: _Reading) -> None:
+    async def _run(self, reader: _Reader) -> None:
         schedule = Schedule(self.context.clock.monotonic(), self.interval, 0.0, self.context.rng)
         while True:
-            await self._poll(reading)
+            await self._poll(reader)
             await self.context.clock.sleep(schedule.wait(self.context.clock.monotonic()))
 
-    async def _poll(self, reading: _Reading) -> None:
+    async def _poll(self, reader: _Reader) -> None:
         if self._watched():
-            self._report(reading, await reading.read())
+            self._report(reader, await reader.read())
         else:
             self.context.self_metrics.set_capacity_up(self.region, self.project_id, up=None)
 
@@ -151,22 +151,22 @@ class CapacityPoller:
     def _fresh_until(self) -> float:
         return self.context.clock.monotonic() + lifetime(self.stale_after, self.interval)
 
-    def _report(self, reading: _Reading, error: PollError | None) -> None:
+    def _report(self, reader: _Reader, error: PollError | None) -> None:
         """Log once when something cannot be read any more, and once when it can again."""
-        before, reading.outcome = reading.outcome, error.outcome if error else "ok"
-        up = all(other.outcome == "ok" for other in self._readings)
+        before, reader.outcome = reader.outcome, error.outcome if error else "ok"
+        up = all(other.outcome == "ok" for other in self._readers)
         self.context.self_metrics.set_capacity_up(self.region, self.project_id, up=up)
-        if reading.outcome == before:
+        if reader.outcome == before:
             return
-        report = log.bind(region=self.region, project_id=self.project_id, outcome=reading.outcome)
+        report = log.bind(region=self.region, project_id=self.project_id, outcome=reader.outcome)
         match error:
             case None:
-                report.info(f"the pools' {reading.name} are read again")
+                report.info(f"the pools' {reader.name} are read again")
             case NotFound():
                 report.warning(
-                    f"the pools' {reading.name} are not all available here; what is missing is asked for "
+                    f"the pools' {reader.name} are not all available here; what is missing is asked for "
                     "again once an hour; capacity.read chooses what is read",
                     reason=str(error),
                 )
             case _:
-                report.warning(f"the pools' {reading.name} cannot all be read", reason=str(error))
+                report.warning(f"the pools' {reader.name} cannot all be read", reason=str(error))

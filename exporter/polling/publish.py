@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from exporter.context import Context
     from exporter.snapshot.pool import PoolKey
-    from exporter.snapshot.resources import Capacity
+    from exporter.snapshot.resources import PoolCapacity
     from exporter.snapshot.workload import Workload
 
 
@@ -78,7 +78,7 @@ def with_fitting(state: PoolState, now: float) -> PoolState:
 _request = attrgetter("cpu_cores", "memory_bytes", "accelerators")
 
 
-def _fitting(workloads: Iterable[Workload], capacity: Capacity) -> list[Workload] | None:
+def _fitting(workloads: Iterable[Workload], capacity: PoolCapacity) -> list[Workload] | None:
     """The waiting workloads that fit; None where that is not known for some.
 
     Thousands of workloads make only a handful of different requests: each request is checked once.

@@ -123,8 +123,8 @@ def _kind(annotation: Any, metadata: Sequence[Any] = ()) -> str:
 
 def _bounds(metadata: Sequence[Any]) -> str:
     words = {Ge: "at least {0.ge}", Gt: "more than {0.gt}", Le: "at most {0.le}"}
-    told = [words[type(bound)].format(bound) for bound in metadata if type(bound) in words]
-    return "".join(f", {bound}" for bound in told)
+    limits = [words[type(bound)].format(bound) for bound in metadata if type(bound) in words]
+    return "".join(f", {bound}" for bound in limits)
 
 
 def _default(path: str, field: FieldInfo) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from exporter.common.errors import Outcome
     from exporter.snapshot.counters import Throughput
-    from exporter.snapshot.resources import Capacity, FreeCards
+    from exporter.snapshot.resources import FreeCards, PoolCapacity
     from exporter.snapshot.workload import Workload
 
 
@@ -154,7 +154,7 @@ class PoolState:
     fresh_until: float = 0.0
     polls: Mapping[Outcome, int] = field(default_factory=dict)
     description: Expiring[PoolDescription] | None = None
-    capacity: Expiring[Capacity] | None = None
+    capacity: Expiring[PoolCapacity] | None = None
     free_cards: Expiring[FreeCards] | None = None
     fitting: Expiring[Fitting] | None = None
     throughput: Throughput | None = None

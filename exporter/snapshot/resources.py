@@ -32,7 +32,7 @@ class Amounts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Capacity:
+class PoolCapacity:
     """A pool's resources from the runtime metrics, which the cloud averages over a minute.
 
     Attributes:

@@ -27,7 +27,7 @@ WORKLOAD_LABELS = ("uid", "job_name", "type")
 """On every series of a single workload; added likewise."""
 
 Source = TypeVar("Source")
-"""What the samples of a family are read from, such as a `Capacity` or a `Workload`."""
+"""What the samples of a family are read from, such as a `PoolCapacity` or a `Workload`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from exporter.metrics.families.base import Family, Group, LabelledFamily
 from exporter.snapshot.pool import PHASES, Fitting, PoolDescription
 
 if TYPE_CHECKING:
-    from exporter.snapshot.resources import Capacity, FreeCards
+    from exporter.snapshot.resources import FreeCards, PoolCapacity
 
 DESCRIPTION: Group[PoolDescription] = Group(
     name="description",
@@ -41,7 +41,7 @@ From the project's list of pools, which is read every five poll intervals.""",
     ),
 )
 
-CAPACITY: Group[Capacity] = Group(
+CAPACITY: Group[PoolCapacity] = Group(
     name="capacity",
     title="Capacity and allocation",
     text="""\

@@ -35,7 +35,7 @@ def _max_connections() -> int:
     return 512 if soft == resource.RLIM_INFINITY else min(512, soft // 2)
 
 
-class Phase(Enum):
+class ConnectionPhase(Enum):
     """What a connection is doing."""
 
     HANDSHAKE = auto()
@@ -117,7 +117,7 @@ class Connections:
     async def watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """A middleware that notes when a request is handled."""
         connection = self._by_protocol[request.protocol]
-        connection.enter(Phase.RESPONDING)
+        connection.enter(ConnectionPhase.RESPONDING)
         try:
             return await handler(request)
         finally:
@@ -146,17 +146,19 @@ class Connections:
 
     def _allowed(self, connection: Connection) -> float:
         match connection.phase:
-            case Phase.HANDSHAKE:
+            case ConnectionPhase.HANDSHAKE:
                 return self._limits.handshake
-            case Phase.READING:
+            case ConnectionPhase.READING:
                 return self._limits.head
-            case Phase.IDLE if not connection.unsent:
+            case ConnectionPhase.IDLE if not connection.unsent:
                 return self._limits.idle
             case _:
                 return self._limits.answer
 
     def _made_room(self) -> bool:
-        waiting = [connection for connection in self._open if connection.phase is not Phase.RESPONDING]
+        waiting = [
+            connection for connection in self._open if connection.phase is not ConnectionPhase.RESPONDING
+        ]
         if not waiting:
             return False
         longest = min(waiting, key=lambda connection: connection.since)
@@ -214,15 +216,15 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received = 0
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.enter(Phase.HANDSHAKE)
+        self.enter(ConnectionPhase.HANDSHAKE)
 
-    def enter(self, phase: Phase) -> None:
+    def enter(self, phase: ConnectionPhase) -> None:
         """Start a phase."""
         self.phase, self.since, self._received = phase, self._clock.monotonic(), 0
 
     def answered(self) -> None:
         """Note the end of a request. Part of the next one may have arrived already."""
-        self.enter(Phase.READING if self._received else Phase.IDLE)
+        self.enter(ConnectionPhase.READING if self._received else ConnectionPhase.IDLE)
 
     @property
     def unsent(self) -> int:
@@ -239,15 +241,15 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The handshake is complete."""
         self._transport = cast("asyncio.Transport", transport)
-        self.enter(Phase.IDLE)
+        self.enter(ConnectionPhase.IDLE)
         self.inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of one or several requests."""
-        if self.phase is Phase.IDLE:
-            self.enter(Phase.READING)
+        if self.phase is ConnectionPhase.IDLE:
+            self.enter(ConnectionPhase.READING)
         self._received += len(data)
-        if self.phase is Phase.READING and self._received > self._head_size:
+        if self.phase is ConnectionPhase.READING and self._received > self._head_size:
             self._refuse()
         else:
             self.inner.data_received(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -30,12 +31,12 @@ class HttpProtocol(web.RequestHandler):
     def handle_error(
         self,
         request: BaseRequest,
-        status: int = 500,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
         """A response to an invalid or failed request; the connection is closed after it."""
-        if status != web.HTTPBadRequest.status_code:
+        if status != HTTPStatus.BAD_REQUEST:
             response = super().handle_error(request, status, exc, message)
         else:
             response = web.Response(status=status, text="not an HTTP request, or too large\n")
