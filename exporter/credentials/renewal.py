@@ -21,7 +21,7 @@ PAUSE = 60.0
 """Seconds between two attempts to renew early."""
 
 FIRST_RETRY = 10.0
-"""Seconds without a request after a failure, if there is no valid credential. Each further one doubles them."""
+"""Seconds without a request after a failure, if no credential is valid. Each further one doubles them."""
 
 LAST_RETRY = 60.0
 """Seconds; the limit for the doubling, so that a recovery is noticed soon."""
