@@ -1,4 +1,4 @@
-"""The capacities of the pools of one project: polled beside their listings, at an interval of their own."""
+"""Polls the capacities of a project's pools, at an interval of their own."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Reader:
-    """One kind of answer, polled in a loop of its own.
+    """Reads one kind of answer, in a polling loop of its own.
 
     Attributes:
-        name: of what is read, for the log.
+        name: what is read, for the log.
         read: reads it and updates every watched pool; returns the error if that failed.
-        outcome: how it ended the last time.
+        outcome: how the last read ended.
     """
 
     name: str
@@ -42,10 +42,10 @@ class _Reader:
 
 @dataclass(slots=True, kw_only=True)
 class CapacityPoller:
-    """Reads how much the watched pools of one project have, and how much of it is allocated.
+    """Reads the total and allocated resources of a project's watched pools.
 
-    An error here costs a pool its capacity and nothing else: it is still up. An error or slow answer of the
-    nodes endpoint does not even cost it its capacity.
+    After an error here, a pool only loses its capacity; it is still up. After an error or a slow answer of
+    the nodes endpoint, it only loses its free cards.
 
     Attributes:
         region: where the project is.
@@ -68,7 +68,7 @@ class CapacityPoller:
     _nodes: OptionalEndpoint = field(init=False)
     _readers: tuple[_Reader, ...] = field(init=False)
     _slow: PoolKey | None = None
-    """The pool at which the last reader of nodes was broken off."""
+    """The pool at which the last read of nodes was stopped, because there was no answer."""
 
     def __post_init__(self) -> None:
         self._runtime = OptionalEndpoint(self.context.clock)
@@ -116,10 +116,10 @@ class CapacityPoller:
         return None
 
     async def _read_nodes(self) -> PollError | None:
-        """One pool after the other: a listing that is due meanwhile waits for one request, not for all.
+        """Read one pool after the other, so that a listing that is due waits for one request, not for all.
 
-        If one gets no answer the rest are left out, as each would wait as long; the next time begins with the
-        pool after it, for it may be the only slow one.
+        If a pool gets no answer, the rest are skipped: each could take as long. The next read begins with the
+        pool after it, because it may be the only slow one.
         """
         keys = self._watched()
         begin = keys.index(self._slow) + 1 if self._slow in keys else 0
@@ -135,7 +135,7 @@ class CapacityPoller:
     async def _read_free_cards(self, key: PoolKey) -> PollError | None:
         """Read a pool's free cards; returns the error if that failed.
 
-        A pool whose listing fails already reports that, and is not asked for its nodes.
+        A pool whose listing fails is skipped: it already reports an error.
         """
         state = self.context.store.states.get(key)
         if state is None or (state.outcome is not None and not state.up):
@@ -161,12 +161,12 @@ class CapacityPoller:
         report = log.bind(region=self.region, project_id=self.project_id, outcome=reader.outcome)
         match error:
             case None:
-                report.info(f"the pools' {reader.name} are read again")
+                report.info(f"the {reader.name} of the pools can be read again")
             case NotFound():
                 report.warning(
-                    f"the pools' {reader.name} are not all available here; what is missing is asked for "
-                    "again once an hour; capacity.read chooses what is read",
+                    f"some {reader.name} of the pools are not available here; what is missing is requested "
+                    "again once an hour; capacity.read sets what is read",
                     reason=str(error),
                 )
             case _:
-                report.warning(f"the pools' {reader.name} cannot all be read", reason=str(error))
+                report.warning(f"some {reader.name} of the pools cannot be read", reason=str(error))
