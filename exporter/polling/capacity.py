@@ -161,12 +161,12 @@ class CapacityPoller:
         report = log.bind(region=self.region, project_id=self.project_id, outcome=reader.outcome)
         match error:
             case None:
-                report.info(f"the {reader.name} of the pools can be read again")
+                report.info(f"the pools' {reader.name} can be read again")
             case NotFound():
                 report.warning(
-                    f"some {reader.name} of the pools are not available here; what is missing is requested "
+                    f"some of the pools' {reader.name} are not available here; what is missing is requested "
                     "again once an hour; capacity.read sets what is read",
                     reason=str(error),
                 )
             case _:
-                report.warning(f"some {reader.name} of the pools cannot be read", reason=str(error))
+                report.warning(f"some of the pools' {reader.name} cannot be read", reason=str(error))

@@ -92,7 +92,7 @@ async def test_refused_login_holds_for_every_project_of_the_user(clock: FakeCloc
         lockout = Lockout(clock)
         with pytest.raises(CredentialsError):
             await iam(service, clock, lockout=lockout).issue()
-        with pytest.raises(CredentialsError, match="asked again"):
+        with pytest.raises(CredentialsError, match="the next try is in"):
             await iam(service, clock, lockout=lockout).issue()
     assert len(service.asked) == 1
 

@@ -268,7 +268,7 @@ async def test_late_acceptance_does_not_free_a_refused_key(
     await lockout.send(GOOD, request(cloud, 401), cloud.transport)
     gate.open.set()
     await late
-    with pytest.raises(CredentialsError, match="again in 60 s"):
+    with pytest.raises(CredentialsError, match="next try is in 60 s"):
         await lockout.send(GOOD, request(cloud, 200), cloud.transport)
     clock.advance(60)
     assert (await lockout.send(GOOD, request(cloud, 200), cloud.transport)).status == 200
@@ -289,7 +289,7 @@ async def test_key_revoked_under_way_is_not_locked(cloud: StubService) -> None:
     clock.advance(60)
     assert (await lockout.send(GOOD, request(cloud, 401), cloud.transport)).status == 401
     clock.advance(239)
-    with pytest.raises(CredentialsError, match="again in 1 s"):
+    with pytest.raises(CredentialsError, match="next try is in 1 s"):
         await lockout.send(GOOD, request(cloud, 401), cloud.transport)
     assert len(cloud.asked) == 1 + 5
     clock.advance(1)
@@ -382,7 +382,7 @@ async def test_more_than_five_shards_keep_to_the_limit_on_average(
     lockout.shared_by = 10
     await lockout.send(WRONG, request(cloud, 401), cloud.transport)
     clock.advance(599)
-    with pytest.raises(CredentialsError, match="again in 1 s"):
+    with pytest.raises(CredentialsError, match="next try is in 1 s"):
         await lockout.send(WRONG, request(cloud, 401), cloud.transport)
 
 
@@ -427,7 +427,7 @@ async def test_renewed_tokens_share_their_count_of_refusals(
     await lockout.send(first, request(cloud, 401), cloud.transport)
     assert (await lockout.send(second, request(cloud, 401), cloud.transport)).status == 401
     clock.advance(119)
-    with pytest.raises(CredentialsError, match="again in 1 s"):
+    with pytest.raises(CredentialsError, match="next try is in 1 s"):
         await lockout.send(second, request(cloud, 401), cloud.transport)
 
 

@@ -263,8 +263,8 @@ async def test_a_round_of_nodes_ends_where_no_answer_comes(clock: FakeClock) -> 
             await capacities.poll()
         assert capacity_up(cloud) == 1.0
         assert [line["event"] for line in logs] == [
-            "some nodes of the pools cannot be read",
-            "the nodes of the pools can be read again",
+            "some of the pools' nodes cannot be read",
+            "the pools' nodes can be read again",
         ]
 
 
