@@ -103,7 +103,7 @@ class ListingLabels:
 
     Attributes:
         types, statuses, priorities, accelerators: limited in number.
-        texts: flavor, user and gvk, whose number `workloads.limit` and `workloads.user_limit` limit.
+        texts: flavor, user and gvk. Their number is limited by `workloads.limit` and `workloads.user_limit`.
         cut: how many names and IDs of workloads were too long.
     """
 

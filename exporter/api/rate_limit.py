@@ -40,8 +40,8 @@ class RateLimiter:
         requests_per_second: the configured rate; a limit that the cloud names lowers it for an hour.
         concurrency: requests in flight, at most.
         clock: for waiting.
-        max_pause: seconds. A request that would have to wait longer for the end of a pause fails instead; a
-            low rate fails none.
+        max_pause: seconds. A request fails if a pause that the cloud asked for lasts longer. A low rate alone
+            fails no request.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class RateLimiter:
         """Wait until a request may be sent; it is in flight until the block ends.
 
         Raises:
-            Throttled: the pause that the cloud asked for is longer than `max_pause`.
+            Throttled: the pause that the cloud asked for lasts longer than `max_pause`.
         """
         async with self._in_flight:
             async with self._order:

@@ -42,7 +42,7 @@ def quote_or_hide(text: object) -> str:
 
 
 def quote_path_or_hide(path: Path) -> str:
-    """The path in quotes if `quote_or_hide` shows it or its directory exists, as no key's would."""
+    """The path in quotes, if `quote_or_hide` shows it or its directory exists; a key has no directory."""
     try:
         in_directory = len(path.parts) > 1 and path.parent != Path("/") and path.parent.is_dir()
     except (OSError, ValueError):

@@ -24,10 +24,10 @@ def add(before: Throughput, events: Iterable[Event], types: Iterable[str]) -> Th
     Args:
         before: the counts and durations so far.
         events: what happened.
-        types: of the workloads that are new or changed; their distributions begin at 0.
+        types: the types of new or changed workloads; their distributions start at 0.
 
     Returns:
-        `before` itself where nothing is new.
+        `before` itself if nothing is new.
     """
     events = tuple(events)
     types = set(types) - {kind for kind, _ in before.runs}

@@ -28,7 +28,7 @@ _format_labels = label_formatter(POOL_LABELS)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The text of one group of families, kept for as long as its source is the same.
+    """The text of one group of families. It is reused as long as its source is the same.
 
     Attributes:
         source: what the text was made from; None if that is not known.
@@ -57,7 +57,7 @@ class RenderedPool:
         summary: the figures of the listing; None if the pool was never listed.
         parts: the text, by group; each part gets stale at its own time.
         workload_part: the series of single workloads.
-        blocks: from which `workload_part` was put together.
+        blocks: the blocks that `workload_part` was made from.
     """
 
     state: PoolState

@@ -1,6 +1,6 @@
 """The sections of an exposition: each has a header, and chunks of sample lines from every pool.
 
-Both formats require that all samples of a family stand together, so the text of a pool is kept in chunks, by
+Both formats require that all samples of a family are together, so the text of a pool is stored in chunks, by
 section. The formats differ for gauge histograms: OpenMetrics has one family, the text format has a histogram
 and two gauges.
 """
@@ -54,7 +54,7 @@ class FamilySection:
     """A header, and the samples below it.
 
     Attributes:
-        key: under which the chunks of a pool for this section are kept.
+        key: the key of this section in the chunks of a pool.
         header: the HELP and TYPE lines.
         names: the values of `name[]` that select this section.
     """

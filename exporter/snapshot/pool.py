@@ -90,11 +90,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """The waiting workloads that fit into the free capacity, each considered as if it were the next to start.
+    """The waiting workloads that fit into the free capacity, each on its own.
 
     Attributes:
         workloads: how many, by type; documented types are there with 0 too.
-        since: by uid, the monotonic moment of the first of the snapshots in a row in which it has fitted.
+        since: by uid, the monotonic moment since which the workload has fitted in every snapshot.
         longest: the longest of these times so far, in seconds; 0 if none fits.
     """
 

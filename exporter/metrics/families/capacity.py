@@ -19,8 +19,8 @@ From the project's list of pools, which is read every five poll intervals.""",
     families=(
         LabelledFamily(
             "modelarts_pool_phase",
-            # 0 besides, unlike a workload's status: there are few pools, and the average over a day of
-            # phase="Running" is the pool's availability.
+            # Other phases have a 0, unlike the other statuses of a workload: there are few pools, and the
+            # average of phase="Running" over a day is the pool's availability.
             "1 for the pool's current phase; the other documented phases are there with 0.",
             ("phase",),
             lambda description: (
