@@ -1,7 +1,7 @@
 """Reads the pages of a pool's workload list and joins them into one `Listing`.
 
 The API has no cursor and no snapshot. A workload that vanishes between two requests moves every later one to
-the left, so plain offsets would skip one at a page boundary. A listing is called complete only where one of
+the left, so plain offsets would skip one at a page boundary. A listing is called complete only if one of
 three proofs holds. Complete means: every workload that existed during the whole reading is in the listing.
 
 What all proofs assume: an answer shows the list as it is at one moment, and a uid that has gone stays gone.
@@ -302,7 +302,7 @@ class _Reading:
         return max(self._rejected, self._most_rejected, key=Counter.total)
 
     def _missed(self) -> str:
-        """Why workloads may be missing though the list was read to its end; empty where none are.
+        """Why workloads may be missing although the list was read to its end; empty if none are.
 
         Workloads that have gone were found, or are not in the last total; those that came are at the end. So
         a complete listing never has fewer workloads than the last total says.
@@ -311,7 +311,7 @@ class _Reading:
         if rejected := self._all_rejected():
             return f"{rejected.total()} workloads could not be understood"
         if not self._reaches_total():
-            return f"{len(self._found):,} workloads were found where there are {self._total:,}{doubt}"
+            return f"{len(self._found):,} workloads were found, but the total is {self._total:,}{doubt}"
         return f"workloads may be missed between pages{doubt}" if doubt else ""
 
 

@@ -1,4 +1,4 @@
-"""The daemon: polls and renders until it is told to stop."""
+"""The daemon: polls and renders until it is stopped."""
 
 from __future__ import annotations
 

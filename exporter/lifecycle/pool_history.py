@@ -97,7 +97,7 @@ class PoolHistory:
         return changes._replace(changed={**shifted, **changes.changed}) if shifted else changes
 
     def _follow_clock(self, now: float, monotonic: float) -> Mapping[str, WorkloadRecord]:
-        """If somebody has set the clock, shift all remembered times likewise.
+        """If somebody has set the clock, shift all remembered times by the same amount.
 
         Otherwise a change of the clock would count as running time of the workloads.
 

@@ -87,7 +87,7 @@ class WorkloadRecord(msgspec.Struct, frozen=True, gc=False):
     missing_since: float | None = None
 
     def shifted(self, seconds: float) -> WorkloadRecord:
-        """The same with all times later by so many seconds; itself if it has none."""
+        """The same with all times moved by this many seconds; itself if it has none."""
         running, missing = self.running_since, self.missing_since
         if running is None and missing is None:
             return self

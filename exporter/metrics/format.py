@@ -74,7 +74,7 @@ def sample_lines(
 
     Args:
         family: the family.
-        identities: for each source, the labels that tell it apart, as text.
+        identities: for each source, the labels that identify it, as text.
         sources: what the samples are read from.
     """
     name = family.name

@@ -60,7 +60,7 @@ def reference() -> str:
 
 
 def with_reference(page: str) -> str:
-    """The page, with the reference between its two marks made anew."""
+    """The page, with a new reference between its two marks."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{reference()}\n{END}{after}"

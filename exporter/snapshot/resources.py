@@ -56,7 +56,7 @@ class PoolCapacity:
 
 @dataclass(frozen=True, slots=True)
 class FreeCards:
-    """The free cards on a pool's available nodes, by accelerator. Nodes that do not tell are left out.
+    """The free cards on a pool's available nodes, by accelerator. Nodes with unknown free cards are left out.
 
     Attributes:
         total: on all nodes together.

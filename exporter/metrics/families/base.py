@@ -68,12 +68,12 @@ class InfoFamily(Generic[Source]):
 
 @dataclass(frozen=True, slots=True)
 class LabelledFamily(Generic[Source]):
-    """A family with any number of samples for each source, told apart by labels of its own.
+    """A family with any number of samples for each source, which differ in labels of its own.
 
     Attributes:
         name, help, kind: as for `Family`.
         labels: besides the labels of its group.
-        samples: source -> (label values, value) of each sample; none where nothing is known.
+        samples: source -> (label values, value) of each sample; none if nothing is known.
     """
 
     name: str

@@ -331,7 +331,7 @@ async def test_a_uid_on_two_pages_that_is_two_workloads_makes_the_listing_short(
     jobs = [*steady(25), ("job-0003", 40.0)]
     listing = await read_listing(Server(jobs).page, limit=LIMIT)
     assert (len(listing.workloads), listing.complete) == (25, False)
-    assert listing.shortfall == "25 workloads were found where there are 26; two of them have the same uid"
+    assert listing.shortfall == "25 workloads were found, but the total is 26; two of them have the same uid"
 
 
 async def test_a_uid_on_two_pages_that_is_two_workloads_is_noticed_without_a_total() -> None:
