@@ -21,9 +21,10 @@ The way of the data, one folder per station. An arrow is what is handed on:
        | Response, back up to api, which makes a Listing of it for polling
        v
     lifecycle     compares the listing with the ones before: started, finished, requeued
-       | Listing, Throughput
+       |
+       | Listing and Throughput, back to polling, which makes the pool's new PoolState of them
        v
-    snapshot      the SnapshotStore: what is known of every pool, immutable
+    snapshot      the SnapshotStore: the newest PoolState of every pool, immutable
        | PoolState
        v
     metrics       renders the text of a pool, once per poll

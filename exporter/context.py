@@ -35,5 +35,5 @@ class Context:
     rng: random.Random = field(default_factory=random.Random)
 
     def with_own_rng(self) -> Context:
-        """The same with a new random generator, whose numbers do not depend on who else draws any."""
+        """The same with a random generator of its own, so that others who draw numbers do not affect it."""
         return replace(self, rng=random.Random(self.rng.random()))  # noqa: S311  (jitter is no secret)

@@ -29,7 +29,7 @@ from exporter.snapshot.workload import OTHER, RESOURCES
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-# A `_created` series beside every counter would double the series, and the other metrics have none.
+# Without this, every counter would have a second series, `_created`; the metrics of pools have none.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 PREFIX = "modelarts_exporter_"
@@ -49,8 +49,8 @@ class SelfMetric(Generic[Metric]):
         help: one sentence, with the unit where the name does not say it.
         labels: its labels.
         buckets: the upper bounds of a histogram.
-        zeros: label values whose samples are there with 0 from the start. For closed sets: `rate()` sees the
-            first event only if there was a 0 before.
+        zeros: label values that have a sample with 0 from the start, because `rate()` sees the first event
+            only if there was a 0 before. For closed sets of values.
     """
 
     metric_type: type[Metric]
@@ -234,7 +234,7 @@ class SelfMetrics:
     @classmethod
     def declared(cls) -> tuple[SelfMetric[Any], ...]:
         """All declarations, in the order of the exposition."""
-        return tuple(one for one in vars(cls).values() if isinstance(one, SelfMetric))
+        return tuple(value for value in vars(cls).values() if isinstance(value, SelfMetric))
 
     def set_shard(self, index: int, total: int) -> None:
         """Set which shard this exporter is, and of how many."""
@@ -258,13 +258,13 @@ class SelfMetrics:
     def set_poll_interval(
         self, region: str, project_id: str, *, target: float | None, mean: float | None = None
     ) -> None:
-        """Set how often a project's pools are to be read, and are read.
+        """Set the target and the measured time between two polls of a project's pools.
 
         Args:
             region: the project's region.
             project_id: the project.
             target: seconds between two polls of a pool, by configuration; None if there is no pool to read.
-            mean: seconds between two polls as measured; None leaves the value before.
+            mean: seconds between two polls as measured; None leaves the value unchanged.
         """
         if target is None:
             _remove(self.poll_interval, region, project_id)
@@ -285,10 +285,10 @@ class SelfMetrics:
 
         Args:
             watched: region and ID of the projects that are watched.
-            discovered: of those whose pools are discovered.
-            measured: of those whose capacities are read.
+            discovered: those of them with discovery.
+            measured: those of them with capacities.
         """
-        for kept, metrics in (
+        for projects_to_keep, metrics in (
             (
                 watched,
                 (self.credentials_expiry, self.pools, self.poll_interval, self.poll_interval_target),
@@ -299,7 +299,7 @@ class SelfMetrics:
             for metric in metrics:
                 samples = [sample for family in metric.collect() for sample in family.samples]
                 projects = {(sample.labels["region"], sample.labels["project_id"]) for sample in samples}
-                for project in projects - kept:
+                for project in projects - projects_to_keep:
                     metric.remove(*project)
 
 

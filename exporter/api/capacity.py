@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.api.json import decode_list, json_object
 from exporter.api.label_limits import accelerator_labels
 from exporter.api.quantities import ParsedAmounts, parse_amounts
-from exporter.snapshot.resources import Amounts, Capacity
+from exporter.snapshot.resources import Amounts, PoolCapacity
 from exporter.snapshot.workload import CPU, MEMORY
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Capacities:
         unparsable: how many quantities could not be parsed, by resource.
     """
 
-    pools: Mapping[str, Capacity]
+    pools: Mapping[str, PoolCapacity]
     unparsable: Mapping[str, int]
 
 
@@ -46,7 +46,7 @@ def decode_capacities(body: bytes, *, where: str) -> Capacities:
     Raises:
         BadResponse: it is not a list of pools.
     """
-    pools: dict[str, Capacity] = {}
+    pools: dict[str, PoolCapacity] = {}
     unparsable: Counter[str] = Counter()
     for pool, item in decode_list(body, what="pools' metrics", where=where).items.items():
         table, labels = json_object(item.table), accelerator_labels()
@@ -54,7 +54,7 @@ def decode_capacities(body: bytes, *, where: str) -> Capacities:
         if total is None:
             continue
         unparsable.update((*total.unparsable, *(allocated.unparsable if allocated else ())))
-        pools[pool] = Capacity(
+        pools[pool] = PoolCapacity(
             total.amounts, _zero_filled(allocated, total.amounts) if allocated else Amounts()
         )
     return Capacities(pools, unparsable)

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from exporter.credentials.authenticator import Authenticator
     from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.pool import Listing, PoolDescription
-    from exporter.snapshot.resources import Capacity, FreeCards
+    from exporter.snapshot.resources import FreeCards, PoolCapacity
     from exporter.transport.http import Transport
 
 Decoded = TypeVar("Decoded")
@@ -124,7 +124,7 @@ class Client:
         answer = await self._get("pools", path, {"workspaceId": workspace_id})
         return await self._decoded(partial(decode_pools, answer.body, where=self._where(path)))
 
-    async def capacities(self) -> Mapping[str, Capacity]:
+    async def capacities(self) -> Mapping[str, PoolCapacity]:
         """Total and allocated resources of every pool of the project, by ID; one request for all.
 
         Raises:

@@ -60,7 +60,7 @@ class LabelValues(dict[str, str]):
     __slots__ = ("_remaining", "cut", "over")
 
     def __init__(self, documented: Iterable[str] = (), most: float = MAX_VALUES_PER_LABEL) -> None:
-        super().__init__((one, one) for one in (*documented, OTHER))
+        super().__init__((text, text) for text in (*documented, OTHER))
         self._remaining = most
         self.cut = self.over = 0
 
@@ -103,7 +103,7 @@ class ListingLabels:
 
     Attributes:
         types, statuses, priorities, accelerators: limited in number.
-        texts: flavor, user and gvk, whose number `workloads.limit` and `workloads.user_limit` limit.
+        texts: flavor, user and gvk. Their number is limited by `workloads.limit` and `workloads.user_limit`.
         cut: how many names and IDs of workloads were too long.
     """
 
@@ -120,7 +120,7 @@ class ListingLabels:
         if len(whole) <= MAX_LABEL_BYTES and whole.isascii():  # the common case in one check
             return texts
         shown = tuple(map(label, texts))
-        self.cut += sum(one is not text for one, text in zip(shown, texts, strict=True))
+        self.cut += sum(after is not before for after, before in zip(shown, texts, strict=True))
         return shown
 
     @property
@@ -128,6 +128,6 @@ class ListingLabels:
         """How many values of the listing are not shown as the cloud sent them, by reason."""
         values = (self.types, self.statuses, self.priorities, self.accelerators, self.texts)
         return {
-            "length": self.cut + sum(one.cut for one in values),
-            "kinds": sum(one.over for one in values),
+            "length": self.cut + sum(label_values.cut for label_values in values),
+            "kinds": sum(label_values.over for label_values in values),
         }

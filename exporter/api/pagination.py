@@ -1,7 +1,7 @@
 """Reads the pages of a pool's workload list and joins them into one `Listing`.
 
 The API has no cursor and no snapshot. A workload that vanishes between two requests moves every later one to
-the left, so plain offsets would skip one at a page boundary. A listing is called complete only where one of
+the left, so plain offsets would skip one at a page boundary. A listing is called complete only if one of
 three proofs holds. Complete means: every workload that existed during the whole reading is in the listing.
 
 What all proofs assume: an answer shows the list as it is at one moment, and a uid that has gone stays gone.
@@ -43,6 +43,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
@@ -71,10 +72,9 @@ _OVERLAP = 16
 
 _STEP_BACK = 16
 _STEP_FACTOR = 4
-_BAD_REQUEST = 400
 
 _UNSORTED = "the API does not list by creation time"
-_UNDATED = "nobody knows when some of them were created"
+_UNDATED = "some of them have no creation time"
 _SAME_UID = "two of them have the same uid"
 _TIED = "more than a page of them were created at once"
 
@@ -95,7 +95,7 @@ async def read_listing(fetch: Callable[[int], Awaitable[Page]], *, limit: int = 
         try:
             page = await fetch(reading.offset)
         except AnswerError as error:
-            if error.status != _BAD_REQUEST or reading.offset == 0:
+            if error.status != HTTPStatus.BAD_REQUEST or reading.offset == 0:
                 raise
             reading.stop("the API refuses an offset, which may not be an item index")
         else:
@@ -112,7 +112,7 @@ class _Sightings:
     _steps: list[int] = field(default_factory=lambda: [0])
     """By how much the number of those that certainly existed grows from one answer to the next."""
     contradicted: bool = False
-    """Whether a total was less than what its own page shows: it counts something else."""
+    """Whether a total was less than its own page shows. Then it counts something else."""
 
     def add(self, page: Page, offset: int) -> None:
         """Add the next answer."""
@@ -129,7 +129,7 @@ class _Sightings:
         self._last_seen.update((workload.uid, answer) for workload in page.workloads)
 
     def proven_total(self) -> int | None:
-        """The `total` of an answer at whose moment everything that existed was seen; None if none is."""
+        """The `total` of an answer that proves that all it counts were seen; None if no answer proves it."""
         existed = accumulate(self._steps)
         pairs = [
             (total, sure) for total, sure in zip(self._totals, existed, strict=False) if total is not None
@@ -201,12 +201,12 @@ class _Reading:
     def _stop_at_nothing(self, page: Page, offset: int) -> None:
         if offset == 0:
             raise BadResponse(
-                f"the answer is empty though {page.total} workloads are said to exist",
+                f"the answer is empty, but its total is {page.total}",
                 where="the listing",
-                status=200,
-                advice="the cloud contradicts itself; what was read before is kept for a while",
+                status=HTTPStatus.OK,
+                advice="the cloud contradicts itself; the last good listing is shown until it is stale",
             )
-        self.stop(f"the page at offset {offset} is empty though {page.total} are said to exist")
+        self.stop(f"the page at offset {offset} is empty, but its total is {page.total}")
 
     def _contradiction(self, page: Page) -> str:
         """Why creation times prove nothing from this page on; empty if they may."""
@@ -235,8 +235,8 @@ class _Reading:
         self._found.update((workload.uid, workload) for workload in page.workloads)
         self._sightings.add(page, offset)
         self._unparsable.update(page.unparsable)
-        # Rejected items have no uid. They are counted by their place, so that the overlap counts once. A
-        # place may be another item's by now; but as many exist as one page shows.
+        # Rejected items have no uid. They are counted by place, so that an overlap counts once. The item at a
+        # place may have changed, but there are at least as many as on a single page.
         self._rejected.update(
             reason for index, reason in page.rejected.items() if offset + index >= self._end
         )
@@ -275,7 +275,7 @@ class _Reading:
         return countable and not self._second_look and self._reaches_total()
 
     def _proven(self) -> bool:
-        """Whether two looks prove the listing complete; if so it is that of the answer which proves it."""
+        """Whether the second look proves the listing complete. If so, end the reading."""
         total = self._sightings.proven_total()
         if total is None:
             return False
@@ -302,7 +302,7 @@ class _Reading:
         return max(self._rejected, self._most_rejected, key=Counter.total)
 
     def _missed(self) -> str:
-        """Why workloads may be missing though the list was read to its end; empty where none are.
+        """Why workloads may be missing although the list was read to its end; empty if none are.
 
         Workloads that have gone were found, or are not in the last total; those that came are at the end. So
         a complete listing never has fewer workloads than the last total says.
@@ -311,7 +311,7 @@ class _Reading:
         if rejected := self._all_rejected():
             return f"{rejected.total()} workloads could not be understood"
         if not self._reaches_total():
-            return f"{len(self._found):,} workloads were found where there are {self._total:,}{doubt}"
+            return f"{len(self._found):,} workloads were found, but the total is {self._total:,}{doubt}"
         return f"workloads may be missed between pages{doubt}" if doubt else ""
 
 

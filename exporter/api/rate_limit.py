@@ -40,8 +40,8 @@ class RateLimiter:
         requests_per_second: the configured rate; a limit that the cloud names lowers it for an hour.
         concurrency: requests in flight, at most.
         clock: for waiting.
-        patience: seconds. A request that would have to wait longer for the end of a pause fails instead; a
-            low rate fails none.
+        max_pause: seconds. A request fails if a pause that the cloud asked for lasts longer. A low rate alone
+            fails no request.
     """
 
     def __init__(
@@ -51,15 +51,15 @@ class RateLimiter:
         requests_per_second: float,
         concurrency: int,
         clock: Clock,
-        patience: float = math.inf,
+        max_pause: float = math.inf,
     ) -> None:
         self._project = project
         self._configured = 1 / requests_per_second
         self._limits: dict[float, float] = {}  # spacing -> monotonic time of its end
         self._clock = clock
-        self._patience = patience
+        self._max_pause = max_pause
         self._in_flight = asyncio.Semaphore(concurrency)
-        self._turn = asyncio.Lock()
+        self._order = asyncio.Lock()
         self._next = clock.monotonic()
         self._paused_until = clock.monotonic()
         self._refused_in_a_row = 0
@@ -69,13 +69,13 @@ class RateLimiter:
         """Wait until a request may be sent; it is in flight until the block ends.
 
         Raises:
-            Throttled: the pause that the cloud asked for is longer than `patience`.
+            Throttled: the pause that the cloud asked for lasts longer than `max_pause`.
         """
         async with self._in_flight:
-            async with self._turn:
+            async with self._order:
                 # A pause may begin during the wait.
                 while (wait := self.paused_for()) > 0:
-                    self._refuse_impatient()
+                    self._check_pause()
                     await self._clock.sleep(wait)
                 self._next = self._clock.monotonic() + self._spacing()
             yield
@@ -112,9 +112,9 @@ class RateLimiter:
         """The cloud accepted a request: the next pause starts short again."""
         self._refused_in_a_row = 0
 
-    def _refuse_impatient(self) -> None:
+    def _check_pause(self) -> None:
         pause = self._paused_until - self._clock.monotonic()
-        if pause > self._patience:
+        if pause > self._max_pause:
             raise Throttled(
                 f"the cloud asked for a pause, which lasts another {pause:.0f} s",
                 where=f"project {self._project}",

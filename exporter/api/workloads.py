@@ -217,7 +217,7 @@ def _to_documented_types(loose: msgspec.Struct) -> WireWorkload:
     """Text from numbers, and numbers from text.
 
     Raises:
-        ValueError: a text that is no finite number where there should be one.
+        ValueError: a text, in place of a number, that is no finite number.
         OverflowError: an integer there that is larger than any float.
     """
     values = msgspec.structs.astuple(loose)

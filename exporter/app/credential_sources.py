@@ -1,4 +1,4 @@
-"""Builds the source of a project's credentials: as configured, or else the default chain."""
+"""Builds the source of a project's credentials: the configured one, or the default chain."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def credential_source(
         timeout: seconds for a login.
 
     Raises:
-        ConfigurationError: what is configured cannot be a key.
+        ConfigurationError: a configured key is not valid.
     """
     match project.credentials:
         case KeysForm() as keys:

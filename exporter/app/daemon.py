@@ -1,4 +1,4 @@
-"""The daemon: polls and renders until it is told to stop."""
+"""The daemon: polls and renders until it is stopped."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Daemon:
         settings: the configuration to begin with.
         reread: reads the configuration again; raises ConfigurationError.
         process: what does not depend on the configuration.
-        secrets: gives the files with secrets that a configuration names.
+        secrets: returns the files with secrets that a configuration names.
 
     Attributes:
-        exposition: what `/metrics` answers.
+        exposition: the content of `/metrics`.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Daemon:
         log.info("configuration reloaded", projects=len(settings.projects))
 
     async def _poll(self) -> None:
-        """Run the pollers of the newest configuration; a reload cancels them and the next ones follow."""
+        """Run the pollers of the newest configuration. A reload cancels them, and its own pollers follow."""
         self._alive = True
         try:
             while (pollers := self._pollers) is not None:

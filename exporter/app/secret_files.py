@@ -1,4 +1,4 @@
-"""Finds files with keys or passwords that other users can read. They are reported, and used all the same."""
+"""Finds files with keys or passwords that other users can read. They are reported, but still used."""
 
 from __future__ import annotations
 
@@ -108,12 +108,12 @@ def _parts(form: KeysForm | PasswordForm | AgencyForm) -> tuple[object, ...]:
 def insecure_files(paths: Iterable[Path]) -> list[InsecureFile]:
     """The files that other users of this machine can read or write, each once.
 
-    Two usual set-ups are accepted, in which the exporter's user cannot change the mode:
+    Two common setups are accepted, because the exporter's user cannot change the mode there:
 
-    - a file of another user (mostly root) that the exporter may read by its group;
-    - a read-only mount that a container runtime or systemd made for this process alone: of a file system in
-      memory (secrets of Kubernetes and Swarm, which are 0644 and 0444 there, and LoadCredential=), or of this
-      very file (secrets of Compose, whose file on the host has a mode of its own).
+    - The file belongs to another user (mostly root), and the exporter may read it by its group.
+    - The file is in a read-only mount that a container runtime or systemd made for this process alone. The
+      mount is a file system in memory (secrets of Kubernetes and Swarm, which have modes 0644 and 0444, and
+      LoadCredential=), or just this file (secrets of Compose; the file on the host has its own mode).
     """
     files = {Path(os.path.realpath(path)): path for path in paths}  # resolve() raises for links in a circle
     mounts = _read_mounts() if files else {}
@@ -126,7 +126,7 @@ def _insecure_file(path: Path, target: Path, mounts: Mapping[Path, tuple[bool, s
     try:
         status = target.stat()
     except OSError:
-        return None  # whoever reads the file reports that
+        return None  # reading the file reports that
     mode, ours = stat.S_IMODE(status.st_mode), status.st_uid == os.geteuid()
     if not mode & (_BY_OTHERS | _BY_GROUP if ours else _BY_OTHERS) or _mounted_for_us(target, mounts):
         return None

@@ -59,8 +59,8 @@ class Pollers:
         Args:
             settings: the configuration.
             process: what does not depend on it.
-            max_pause: seconds that a request may wait because the cloud throttles; beyond that it fails.
-                A poll interval if not given: a pool that waited longer would still count as up.
+            max_pause: seconds that a request may wait when the cloud throttles; if it had to wait longer, it
+                fails. One poll interval if not given: a pool that waits longer would still count as up.
 
         Raises:
             ConfigurationError: something in the settings cannot be used.
@@ -98,7 +98,7 @@ class Pollers:
         return all(project.settled for project in self.projects) and all(state.outcome for state in states)
 
     async def forget_unwatched(self) -> None:
-        """Forget the pools of the configuration before, or of a state file, that this one does not watch."""
+        """Forget pools in the store and the state file that this configuration does not watch."""
         asked = (project for project in self.projects if not project.selection.nothing_here)
         watching = {(project.region, project.project_id): project for project in asked}
         self._process.context.self_metrics.keep_projects(
@@ -115,11 +115,11 @@ class Pollers:
             elif project.capacity is None:
                 without_capacity.append(key)
         for key in self._process.tracker.pools:
-            # A project forgets absent pools of its own share itself. A pool that another shard now counts
-            # is forgotten at once, or it would be counted here too when it comes back.
+            # A project itself forgets absent pools of its share. A pool of another shard is forgotten at
+            # once: that shard counts it now, and if it came back here, its old counters would continue.
             if key[:2] not in watching or not self.shard.owns(key.project_id, key.pool):
                 self._process.tracker.forget(key)
-        # Last, because it waits for the worker: new pollers may start meanwhile.
+        # Last, because this waits for the worker, and new pollers may start during the wait.
         for key in without_capacity:
             await publish(self._process.context, key, PoolState.without_capacity)
 
@@ -182,7 +182,7 @@ class Pollers:
                 project.project_id,
                 requests_per_second=poll.requests_per_second,
                 concurrency=poll.concurrency,
-                patience=self._max_pause,
+                max_pause=self._max_pause,
                 clock=process.context.clock,
             ),
             context=process.context,

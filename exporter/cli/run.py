@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _SWITCH_INTERVAL = 0.001
-"""Seconds after which a thread that renders gives way to the event loop; Python's default is 5 ms.
+"""Seconds after which a rendering thread must give way to the event loop; Python's default is 5 ms.
 
 A scrape during a poll waits this long for each of its parts. The 99th percentile of scrapes (10,000
 workloads, gzip) took 19 and 34 ms in two runs with 5 ms, and 18 and 25 ms with 1 ms; with 20 scrapers of 24
@@ -89,7 +89,7 @@ async def run(
         clock=process.context.clock,
         tls=web_config.tls,
     )
-    stopping = handle_signals(daemon)  # before anybody can see that the exporter runs
+    stopping = handle_signals(daemon)  # before anybody can see that the exporter is running
     await server.start()
     try:
         log.info("serving", version=__version__, addresses=" ".join(server.urls), **_shard_fields(settings))

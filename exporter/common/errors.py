@@ -113,7 +113,7 @@ class CredentialsError(PollError):
 
     @property
     def explanation(self) -> str:
-        """Includes the source of the credentials, which the pool does not tell."""
+        """Includes the source of the credentials, because the pool does not name it."""
         return f"{self.where}: {super().explanation}"
 
     def __str__(self) -> str:

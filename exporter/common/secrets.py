@@ -30,7 +30,7 @@ class Unpicklable:
 
 
 class Secret(Unpicklable, str):
-    """Text that prints as dots. It equals the same text; only `secret_value` returns it.
+    """Text that prints as dots. It compares like text; only `secret_value` returns it.
 
     Own code: pydantic's SecretStr can be pickled, and `exporter.credentials` does not use pydantic.
     """
@@ -71,7 +71,7 @@ long.
 """
 
 _LONGEST = 1024
-"""Characters of a text that are kept; error messages are shorter."""
+"""Characters of a text; the rest is cut off. Error messages are shorter."""
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
@@ -111,10 +111,11 @@ def _common(text: str, form: str) -> Iterator[tuple[int, int]]:
             place = text.find(form[start : start + size], place + 1)
 
 
-def _alike(one: str, other: str) -> int:
+def _alike(first: str, second: str) -> int:
     """The length of the common prefix."""
     return next(
-        (at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+        (at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b),
+        min(len(first), len(second)),
     )
 
 

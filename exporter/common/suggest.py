@@ -22,6 +22,6 @@ def similar(name: str, known: Collection[str], *, limit: int, cutoff: float = 0.
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """`did you mean X?` with the closest known name; empty where none is close."""
+    """`did you mean X?` with the closest known name; empty if none is close."""
     closest = similar(name, known, limit=1)
     return f"did you mean {closest[0]}?" if closest else ""

@@ -18,7 +18,10 @@ def escape_unprintable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
 
 
 _SHOWN = re.compile(r"[A-Za-z0-9 ._~/:{}()\[\]*^|,-]{0,200}")
@@ -39,7 +42,7 @@ def quote_or_hide(text: object) -> str:
 
 
 def quote_path_or_hide(path: Path) -> str:
-    """The path in quotes if `quote_or_hide` shows it or its directory exists, as no key's would."""
+    """The path in quotes, if `quote_or_hide` shows it or its directory exists; a key has no directory."""
     try:
         in_directory = len(path.parts) > 1 and path.parent != Path("/") and path.parent.is_dir()
     except (OSError, ValueError):

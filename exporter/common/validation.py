@@ -68,7 +68,7 @@ class Section(BaseModel):
 
 
 class SiblingError(ValueError):
-    """A problem that was found at one key and is reported for another key of the same section.
+    """A problem that is found at one key, and reported for another key of the same section.
 
     Args:
         key: the other key.

@@ -1,4 +1,4 @@
-"""Requests of one project, authenticated."""
+"""Authenticates the requests of one project."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class Authenticator:
-    """Sends requests in the name of whoever the source gives.
+    """Sends requests with the current credential of a source.
 
     Args:
         source: gives the credential.
-        lockout: the process's.
-        project_id: signed with every request.
-        clock: dates the signatures.
-        on_credential: told of every credential that comes into use.
+        lockout: shared by the whole process.
+        project_id: part of every signature.
+        clock: for the time in the signatures.
+        on_credential: called with every new credential.
     """
 
     def __init__(
@@ -52,20 +52,20 @@ class Authenticator:
         return self._source.name
 
     async def send(self, request: Request, transport: Transport) -> Response:
-        """Send the request with credentials; once more with newer ones when it is answered with 401.
+        """Send the request with credentials. After a 401, send it once more if there are newer ones.
 
         Returns:
             The answer, whatever its status.
 
         Raises:
-            CredentialsError: there are no credentials, or the cloud refused them lately.
+            CredentialsError: there are no credentials, or the cloud refused them recently.
             PollError: the transport's.
         """
         credential = await self._credential()
         try:
             response = await self._ask(credential, request, transport)
         except CredentialsError:
-            # Held back, perhaps while another request was under way whose answer brought new credentials.
+            # `Lockout` sent nothing. Another request may have got new credentials in the meantime.
             renewed = await self._credential()
             if renewed == credential:
                 raise
@@ -94,7 +94,7 @@ class Authenticator:
 
 
 class _AuthenticatingTransport:
-    """Adds the credential at the last moment: a signature must not age while `Lockout` delays the request."""
+    """Adds the credential just before sending, so that no signature ages while `Lockout` waits."""
 
     def __init__(self, credential: Credential, project_id: str, clock: Clock, transport: Transport) -> None:
         self._credential = credential

@@ -1,4 +1,4 @@
-"""The places that are searched for credentials if the configuration has none."""
+"""The search for credentials when the configuration has none."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ class DefaultChain:
         return self._chosen.name if self._chosen else "environment, profile file, pod identity, ECS agency"
 
     async def credential(self) -> Credential:
-        """The chosen place's credential; the first call chooses it."""
+        """The credential of the chosen place. The first call chooses the place."""
         looked_at: list[str] = []
         if self._chosen is None:
-            # Chosen before its first request: concurrent callers share one source and its one request.
+            # The choice comes before the first request, so that concurrent callers share one request.
             self._chosen = self._find(looked_at)
         if self._chosen is not None:
             return await self._chosen.credential()
@@ -76,23 +76,23 @@ class DefaultChain:
                 log.info("credentials found", source=self._agency.name)
             return credential
         raise CredentialsError(
-            f"there are none ({'; '.join(looked_at)})",
+            f"no credentials were found ({'; '.join(looked_at)})",
             where="credentials",
             advice="provide one of these, or credentials in the configuration",
         )
 
     def refused(self, credential: Credential) -> None:
-        """Tell the chosen place."""
+        """Pass this on to the chosen place."""
         if self._chosen is not None:
             self._chosen.refused(credential)
 
     def _find(self, looked_at: list[str]) -> CredentialSource | None:
-        """The first place before the ECS agency that has credentials, if any.
+        """The first place that has credentials; None if only the ECS agency is left.
 
-        A new place is one line here: its name, and a call that returns a source, or why there is none.
+        To add a place, add one line: its name, and a call that returns a source or the reason for none.
 
         Args:
-            looked_at: gets the reason of each place that has none.
+            looked_at: receives the reason of each place that has none.
         """
         for name, look in (
             (ENVIRONMENT, lambda: environment_keys(self._environment)),

@@ -1,4 +1,4 @@
-"""What a request is authenticated with, and where it comes from."""
+"""Credentials (a key pair or a token), and the interface of their sources."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from exporter.common.secrets import Secret, Unpicklable, secret_value
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What `Lockout` knows of a credential or a login: enough to tell it from others, no secret.
+    """Identifies a credential or a login for `Lockout`, without holding a secret.
 
     Attributes:
-        fingerprint: a hash of this very credential.
-        locked: the same for all that the cloud locks together: all secrets of an access key, all passwords of
-            a user; a token's own.
-        lineage: the same for all whose pauses grow together: those, and tokens that renew one another.
+        fingerprint: a hash of the credential.
+        lock_group: equal for credentials that the cloud locks together: all secrets of an access key, or all
+            passwords of a user. A token has a group of its own.
+        backoff_group: equal for credentials whose holds count together: the same as `lock_group`, but tokens
+            of one source share a group, because each replaces the one before.
         source: where it comes from, for people.
         advice: what to do when the cloud refuses it.
     """
 
     fingerprint: str
-    locked: str
-    lineage: str
+    lock_group: str
+    backoff_group: str
     source: str
     advice: str
 
@@ -35,10 +36,11 @@ class KeyPair(Unpicklable):
     """An access key with its secret (AK/SK), permanent or temporary.
 
     Attributes:
-        access_key: in every signed request, and yet of use to whoever tries to guess or to lock a key.
-        secret_key: signs.
-        security_token: goes along with a temporary key; None for a permanent one.
-        expires_at: Unix seconds; None where it does not end or its end is unknown.
+        access_key: sent with every request. It is hidden all the same, because it helps to guess a key or to
+            lock it.
+        secret_key: signs; never sent.
+        security_token: sent with a temporary key; None for a permanent one.
+        expires_at: Unix seconds; None if it does not expire, or the time is unknown.
         source: where it comes from, for people.
     """
 
@@ -56,12 +58,12 @@ class KeyPair(Unpicklable):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must be in no text."""
+        """What no text may contain."""
         return tuple(map(secret_value, (self.access_key, self.secret_key, self.security_token or "")))
 
     @property
     def identity(self) -> Identity:
-        """For `Lockout`: another secret or security token is another credential of the same access key."""
+        """For `Lockout`. A changed secret or security token is a new credential of the same access key."""
         key = fingerprint("key", self.access_key)
         return Identity(
             fingerprint(self.access_key, self.secret_key, self.security_token or ""),
@@ -78,9 +80,9 @@ class Token(Unpicklable):
     """A token of IAM for one project.
 
     Attributes:
-        value: goes along as X-Auth-Token.
+        value: sent as X-Auth-Token.
         expires_at: Unix seconds.
-        source: who logged in where, for people; tokens of one source renew one another.
+        source: the login it comes from, for people.
     """
 
     value: str = field(repr=False)
@@ -92,12 +94,12 @@ class Token(Unpicklable):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must be in no text."""
+        """What no text may contain."""
         return (secret_value(self.value),)
 
     @property
     def identity(self) -> Identity:
-        """For `Lockout`: refused tokens of one source count together, or new logins would go on for ever."""
+        """For `Lockout`. Refused tokens of one source count together, which ends a loop of new logins."""
         own = fingerprint(self.value)
         return Identity(
             own,
@@ -129,7 +131,7 @@ class CredentialSource(Protocol):
         ...
 
     def refused(self, credential: Credential) -> None:
-        """Take note that the cloud answered 401 to this one: look for another when asked again."""
+        """Note that the cloud answered 401 to this credential: the next call looks for another."""
         ...
 
 
@@ -141,12 +143,12 @@ def key_pair(
     expires_at: float | None = None,
     source: str,
 ) -> KeyPair:
-    """A key pair out of what somebody wrote: surrounding white space (a file's newline) is dropped.
+    """A key pair from text. White space around each part is dropped, such as the newline of a file.
 
-    An empty security token is none.
+    An empty security token counts as none.
 
     Raises:
-        CredentialsError: a part is empty or can be no key.
+        CredentialsError: a part is empty, or has a character that no key has.
     """
     return KeyPair(
         usable("access key", access_key, source),
@@ -161,7 +163,7 @@ def usable(part: str, text: str, source: str) -> str:
     """The text without surrounding white space, if it can go into a header.
 
     Raises:
-        CredentialsError: it is empty, or holds what no key has.
+        CredentialsError: it is empty, or has a character that no key has.
     """
     text = text.strip()
     if not text:
@@ -172,5 +174,5 @@ def usable(part: str, text: str, source: str) -> str:
 
 
 def fingerprint(*parts: str) -> str:
-    """A hash that tells one list of texts from another."""
+    """A hash of a list of texts; different lists have different hashes."""
     return sha256(b"".join(sha256(part.encode()).digest() for part in parts)).hexdigest()

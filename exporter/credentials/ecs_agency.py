@@ -1,4 +1,7 @@
-"""Temporary keys of the agency of the ECS machine that this runs on, from its metadata service."""
+"""Temporary keys for an ECS machine, from its metadata service.
+
+The keys belong to the agency that is set for the machine.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,10 @@ if TYPE_CHECKING:
     from exporter.transport.http import Transport
 
 METADATA = "http://169.254.169.254"
-"""Reachable from ECS machines only, and never through a proxy."""
+"""Reachable only from an ECS machine. Requests to it never use a proxy."""
 
 _TIMEOUT = 3.0
-"""Seconds. The service is one hop away; where there is none, nothing answers at all."""
+"""Seconds. The service is one hop away. Outside of an ECS machine nothing answers, so do not wait long."""
 
 _TOKEN_TTL = "300"  # noqa: S105  (seconds, not a token; one is used for one request)
 _NO_TOKENS = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
@@ -33,14 +36,14 @@ class _Credential(msgspec.Struct):
     expires_at: datetime
 
 
-class _Answer(msgspec.Struct):
+class _AgencyAnswer(msgspec.Struct):
     credential: _Credential
 
 
 class EcsAgency:
     """An issuer of the machine's temporary keys.
 
-    They are valid for an hour, and the service has new ones 10 minutes before they end.
+    They are valid for an hour. The service has new ones 10 minutes before they expire.
 
     Args:
         transport: one that never uses a proxy.
@@ -66,7 +69,7 @@ class EcsAgency:
             problem="the metadata service gives no keys",
             advice="set an agency for Elastic Cloud Server on this machine",
         )
-        given = decoded(response, _Answer, self.name).credential
+        given = decoded(response, _AgencyAnswer, self.name).credential
         return key_pair(
             given.access,
             given.secret,
@@ -76,7 +79,7 @@ class EcsAgency:
         )
 
     async def _token(self) -> dict[str, str]:
-        """The header that the newer metadata service asks for; none for the older one."""
+        """The header with the token that newer metadata services require; empty for older ones."""
         url = f"{self._endpoint}/meta-data/latest/api/token"
         request = Request("PUT", url, {"X-Metadata-Token-Ttl-Seconds": _TOKEN_TTL}, timeout=_TIMEOUT)
         response = await self._transport.send(request)

@@ -1,4 +1,4 @@
-"""Logging in to IAM with user and password, for a token of one project.
+"""Logs in to IAM with user and password, and gets a token for one project.
 
 https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html
 """
@@ -30,28 +30,28 @@ class _Validity(msgspec.Struct):
     expires_at: datetime
 
 
-class _Answer(msgspec.Struct):
+class _LoginAnswer(msgspec.Struct):
     token: _Validity
 
 
-class _Refusal(msgspec.Struct):
+class _Error(msgspec.Struct):
     message: str = ""
 
 
-class _RefusalAnswer(msgspec.Struct):
-    error: _Refusal = msgspec.field(default_factory=_Refusal)
+class _ErrorAnswer(msgspec.Struct):
+    error: _Error = msgspec.field(default_factory=_Error)
     error_msg: str = ""
 
 
 class IamLogin:
-    """An issuer of tokens. A refused login counts in `Lockout` like every other refused credential.
+    """An issuer of tokens. `Lockout` counts a refused login like any other refused credential.
 
     Args:
         endpoint: `https://iam.<region>.myhuaweicloud.com`.
         username: of an IAM user; a HUAWEI ID cannot log in here.
-        password: as text, or the file that holds it, read at every login.
+        password: the password, or the file that holds it; the file is read for every login.
         domain: the account's name.
-        project_id: what the token is for.
+        project_id: the project that the token is valid for.
         lockout: shared by all logins.
         transport: to IAM.
         timeout: seconds for the whole answer.
@@ -87,9 +87,9 @@ class IamLogin:
         check_server(request, response, self.name)
         if response.status != HTTPStatus.CREATED:
             raise CredentialsError(
-                _refusal(response, password), where=self.name, advice=self._advice(response.status)
+                _refusal_text(response, password), where=self.name, advice=self._advice(response.status)
             )
-        expires_at = unix(decoded(response, _Answer, self.name).token.expires_at)
+        expires_at = unix(decoded(response, _LoginAnswer, self.name).token.expires_at)
         value = usable("token in X-Subject-Token", response.headers.get("x-subject-token", ""), self.name)
         return Token(value, expires_at, self.name)
 
@@ -101,7 +101,7 @@ class IamLogin:
         }
         return Request(
             "POST",
-            # The catalogue of services would make the answer many times larger.
+            # The list of services (catalog) would make the answer many times larger.
             f"{self._endpoint}/v3/auth/tokens?nocatalog=true",
             {"Content-Type": "application/json"},
             msgspec.json.encode({"auth": auth}),
@@ -109,7 +109,7 @@ class IamLogin:
         )
 
     def _identity(self, password: str) -> Identity:
-        """The login, whatever project it is for: it is the user that would be locked."""
+        """The login, without the project: IAM locks the user, for every project."""
         user = fingerprint("login", self._endpoint, self._domain, self._username)
         own = fingerprint(user, password)
         return Identity(own, user, user, self.name, self._advice(HTTPStatus.UNAUTHORIZED))
@@ -123,13 +123,13 @@ class IamLogin:
         return f"check iam_endpoint, project_id, and that user {self._username!r} has access to the project"
 
 
-def _refusal(response: Response, password: str) -> str:
+def _refusal_text(response: Response, password: str) -> str:
     what = f"IAM refused the login with HTTP {response.status}"
     try:
-        answer = msgspec.json.decode(response.body, type=_RefusalAnswer)
+        answer = msgspec.json.decode(response.body, type=_ErrorAnswer)
     except DECODE_ERRORS:
         return what
     message = answer.error.message or answer.error_msg
-    # No documentation says that IAM never repeats what it was given.
+    # Nothing documents that IAM never quotes the password.
     message = redacted(message, (password,))[:_MESSAGE_LENGTH]
     return f"{what}: {message}" if message else what

@@ -12,36 +12,36 @@ if TYPE_CHECKING:
     from exporter.common.clock import Clock
 
 IN_FLIGHT = 4
-"""Requests in flight with one credential. If it is revoked meanwhile, all are refused; the cloud locks it
-at the sixth refusal, so one attempt remains to test it again."""
+"""Requests in flight with one credential, at most. If it is revoked, all of them are refused. The cloud locks
+it at the sixth refusal, so one more attempt is possible."""
 
 SETTLED = 1.0
-"""Seconds. A gateway checks credentials first, so a 401 comes within this time. A request that waits longer
-was accepted, or gets no answer; it no longer counts, so that it delays no other project."""
+"""Seconds. A gateway checks credentials first, so a 401 arrives within this time. A request that waits longer
+no longer counts: its credential was accepted, or it gets no answer. So it does not delay other projects."""
 
 
 class InFlight:
-    """The requests in flight with one credential; others wait in order.
+    """The requests in flight with one credential. Requests over the limit wait, first in, first out.
 
     Args:
-        clock: the time, and waits.
+        clock: measures time, and waits.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._line = asyncio.Lock()
+        self._order = asyncio.Lock()
         self._ended = asyncio.Event()
         self._sent: list[float] = []
 
     @property
-    def under_way(self) -> int:
-        """How many requests have no answer yet, however long they have waited for it."""
+    def unanswered(self) -> int:
+        """How many requests have no answer yet, however long ago they were sent."""
         return len(self._sent)
 
     @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
-        """Wait for the right to send one request; it is under way until the block ends."""
-        async with self._line:
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait until a request may be sent. It is in flight until the block ends."""
+        async with self._order:
             while (wait := self._wait()) > 0:
                 await self._until_one_ends(wait)
             sent = self._clock.monotonic()

@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ATTEMPTS = 3
-"""Reads in a row, while the files change under the reader."""
+"""Attempts to read files that change while they are read."""
 
 log = structlog.get_logger(__name__)
 
 
 class KeyFiles:
-    """A source that reads files. After an unusable change the last good pair stays in use.
+    """A source that reads files. If changed files are unusable, the last good pair stays in use.
 
-    Files are checked before every request: one `stat` each, too short to leave the event loop for.
+    Files are checked before every request, with one `stat` each: short enough for the event loop.
 
     Args:
         name: for people.
-        paths: the files whose change means reading again.
-        read: makes the pair out of them; CredentialsError where they hold none.
+        paths: the files to watch for changes.
+        read: reads the pair from the files; raises CredentialsError if they hold none.
     """
 
     def __init__(self, name: str, paths: tuple[Path, ...], read: Callable[[], KeyPair]) -> None:
@@ -51,7 +51,7 @@ class KeyFiles:
         self._reported = ""
 
     async def credential(self) -> KeyPair:
-        """The pair that the files hold now, or held when they were last good."""
+        """The pair in the files; if they are unusable now, the last good one."""
         if self._pair is None or self._versions != self._versions_now():
             try:
                 self._pair = self._reread()
@@ -69,7 +69,7 @@ class KeyFiles:
             self._versions = None
 
     def _reread(self) -> KeyPair:
-        """Read until nothing changed meanwhile, so that no old half is paired with a new one."""
+        """Read until nothing changes during the read, so that an old key is not paired with a new one."""
         for _ in range(_ATTEMPTS):
             before = self._versions_now()
             pair = self._read()
@@ -79,7 +79,7 @@ class KeyFiles:
         raise CredentialsError("the files change faster than they can be read", where=self.name)
 
     def _versions_now(self) -> _Versions:
-        """What changes with each file's content; also when Kubernetes swaps a link on the way to it."""
+        """The current version of each file."""
         return tuple(map(file_version, self._paths))
 
     def _report(self, error: CredentialsError) -> None:
@@ -95,10 +95,10 @@ class KeyFiles:
 def configured_keys(
     access_key: str | Path, secret_key: str | Path, security_token: str | Path | None = None
 ) -> KeyFiles | StaticKeys:
-    """The key pair of the configuration: parts in files (`ak_file` and so on) as paths, others as text.
+    """The key pair of the configuration. A part that is in a file (`ak_file`) is a path, any other is text.
 
     Raises:
-        CredentialsError: all parts are text, and can be no key pair.
+        CredentialsError: all parts are text, and they are not a valid key pair.
     """
     parts = (access_key, secret_key, security_token)
     paths = tuple(part for part in parts if isinstance(part, Path))
@@ -128,7 +128,7 @@ def read_secret(path: Path) -> str:
         if text:
             return text
         problem = "is empty"
-    # Raised here, not above: what a decoding error carries along is the file's content.
+    # Raised outside of the except block: a decoding error contains the file's content.
     raise CredentialsError(
         f"the file {problem}", where=str(path), advice="check its path, its content and who may read it"
     )
@@ -164,15 +164,15 @@ class StaticKeys:
 
 
 def environment_has_keys(environment: Mapping[str, str]) -> bool:
-    """Whether anything of a key pair is there, so that no other place is looked at."""
+    """Whether at least half of a key pair is set. Then no other place is searched."""
     return bool(environment.get(_AK) or environment.get(_SK))
 
 
 def environment_keys(environment: Mapping[str, str]) -> StaticKeys | str:
-    """The key pair in the variables that Huawei's SDKs read, or why there is none.
+    """The key pair in the variables that Huawei's SDKs read; a text that says why if there is none.
 
     Raises:
-        CredentialsError: half a pair, or what can be no key.
+        CredentialsError: only half of a pair is set, or a part is not a valid key.
     """
     access_key, secret_key = environment.get(_AK), environment.get(_SK)
     match access_key, secret_key:
@@ -189,7 +189,7 @@ def environment_keys(environment: Mapping[str, str]) -> StaticKeys | str:
 
 
 PROFILE = "~/.huaweicloud/credentials"
-"""The name of the source at its usual place."""
+"""The name of the source if the file is at its usual place."""
 
 _VARIABLE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
 _SECTION = "basic"
@@ -202,23 +202,23 @@ def profile_path(environment: Mapping[str, str], home: Path) -> Path:
 
 
 def profile_keys(environment: Mapping[str, str], home: Path) -> KeyFiles | str:
-    """The key pair in the profile file, or why there is none.
+    """The key pair in the profile file; a text that says why if there is none.
 
-    A file that is there, or that HUAWEICLOUD_SDK_CREDENTIALS_FILE names, is meant to be used: what is wrong
-    with it then shows when the source is asked.
+    A file that exists, or that HUAWEICLOUD_SDK_CREDENTIALS_FILE names, is always chosen. If it is unusable,
+    the source raises the error when it is asked for a credential.
     """
     named, path = environment.get(_VARIABLE), profile_path(environment, home)
     name = named or PROFILE
     if not named:
         try:
             path.stat()
-        except OSError as error:  # also a home directory that is somebody else's, as in containers
+        except OSError as error:  # also if the home directory belongs to another user, as in containers
             return f"cannot be read: {error.strerror}"
     return KeyFiles(name, (path,), lambda: _read(path, name))
 
 
 def _read(path: Path, name: str) -> KeyPair:
-    # Without interpolation: a "%" in a secret is a "%".
+    # Without interpolation, because a secret may contain "%".
     parser = configparser.ConfigParser(interpolation=None)
     problem = ""
     try:
@@ -232,7 +232,7 @@ def _read(path: Path, name: str) -> KeyPair:
         elif missing := [key for key in ("ak", "sk") if not parser.get(_SECTION, key, fallback="")]:
             problem = f"section [{_SECTION}] has no {' and no '.join(missing)}"
     if problem:
-        # Raised here, not above: what the parser's error carries along are lines of the file.
+        # Raised outside of the except block: the parser's error contains lines of the file.
         raise CredentialsError(problem, where=name, advice="it needs [basic] with ak and sk")
     profile = parser[_SECTION]
     return key_pair(profile["ak"], profile["sk"], profile.get("security_token"), source=name)

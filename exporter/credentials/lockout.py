@@ -1,10 +1,10 @@
 """Prevents the cloud from locking credentials that it refuses.
 
 Huawei documents for AK/SK: more than 5 failures in a row lock a key pair for 5 minutes, for everyone who
-uses it. IAM locks users after failed logins likewise. So there must be no sixth refusal within 5 minutes:
-few requests are in flight at a time (see `InFlight`), every refusal counts, and the next attempt waits until
-it would be the fifth refusal at most. The cloud locks the access key, whatever the secret, and the user,
-whatever the password, so refusals are counted by access key and by user.
+uses it. IAM locks users after failed logins in the same way. So there must be no sixth refusal (401) within
+5 minutes. To ensure this, every refusal is counted, few requests are in flight at a time (see `InFlight`),
+and no request is sent while it could become the sixth refusal. The cloud locks the access key, for any
+secret, and the user, for any password. So refusals are counted by access key and by user.
 """
 
 from __future__ import annotations
@@ -29,73 +29,74 @@ if TYPE_CHECKING:
     from exporter.transport.http import Request, Response, Transport
 
 FIRST_HOLD = 60.0
-"""Seconds without a request after the first refusal; every further one doubles them."""
+"""Seconds without a request after the first refusal; each further refusal doubles them."""
 
 LONGEST_HOLD = 900.0
-"""Seconds; a credential that has been put right is tried again after this at the latest."""
+"""Seconds; the limit for the doubling. A corrected credential waits no longer than this."""
 
 FORGOTTEN_AFTER = 86_400.0
-"""Seconds since its last use after which a credential is forgotten: temporary ones come every hour."""
+"""Seconds without use after which a credential is forgotten. Temporary ones are replaced every hour."""
 
 MOST_REFUSALS = 5
-"""In a row within a window; one more locks."""
+"""Refusals in a row within `WINDOW` that do not lock; one more does."""
 
 WINDOW = 300.0
-"""Seconds; older refusals do not count any more."""
+"""Seconds; older refusals no longer count."""
 
 PROBES = 3
-"""Requests under way at a time with a credential that nothing is known of: all may be refused, and further
-tries are to be left for whoever puts it right."""
+"""Requests in flight at a time with a credential that has not been accepted yet. All of them may be refused.
+The rest of `MOST_REFUSALS` stays for tries after a correction."""
 
 _Unreachable = ConnectionFailed | RequestTimeout | TlsFailed
 
 
 class _Scope(NamedTuple):
-    """Requests that are likely to be answered alike."""
+    """Requests that are likely to get the same answer: same host, same project."""
 
     origin: str
     project_id: str
 
 
 @dataclass(slots=True)
-class _Allowance:
-    """What is common to all credentials that the cloud locks together.
+class _LockGroup:
+    """The state that credentials share if the cloud locks them together.
 
     Attributes:
         in_flight: their requests in flight.
-        turns: for the probes of all scopes together; in the order of asking, so that no scope waits for
-            a second probe of another.
-        refusals: when the last ones in a row arrived; monotonic.
+        probe_limit: limits the probes of all scopes together. First come, first served, so that no scope gets
+            a second probe before another gets its first.
+        refusals: when the last refusals in a row arrived, in monotonic seconds.
     """
 
     in_flight: InFlight
-    turns: asyncio.Semaphore
+    probe_limit: asyncio.Semaphore
     refusals: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_REFUSALS))
 
 
 @dataclass(slots=True)
 class _State:
-    """What is known of one credential.
+    """The state of one credential.
 
     Attributes:
-        allowance: what it shares with those that are locked together with it.
-        lineage: whose times of being refused count together with its own.
-        used_at: monotonic.
-        accepted: an answer has proved it, and none refused it, or another of its allowance, since.
-        held_until: monotonic; no request goes out before. 0 if it was never refused.
-        probes: by scope, the one request of it that finds out, or waits for its turn to. Done with why it
-            brought no answer, or with None as soon as there is something new to know.
+        lock_group: the state it shares with others, see `Identity.lock_group`.
+        backoff_group: see `Identity.backoff_group`.
+        used_at: when it was last used, in monotonic seconds.
+        accepted: whether the cloud accepted it, and has refused nothing of its lock group since.
+        held_until: no request is sent before this moment, in monotonic seconds. 0 if it was never refused.
+        probes: by scope, the probe: the one request that tests whether the credential is accepted. Others of
+            the scope wait for this future. Its result is None if they should look at the state again, or the
+            error if the host is unreachable.
     """
 
-    allowance: _Allowance
-    lineage: str
+    lock_group: _LockGroup
+    backoff_group: str
     used_at: float
     accepted: bool = False
     held_until: float = 0.0
     probes: dict[_Scope, asyncio.Future[_Unreachable | None]] = field(default_factory=dict)
 
-    def conclude(self) -> None:
-        """Let all who wait, in every scope, look at what is known now."""
+    def wake_waiters(self) -> None:
+        """Wake the requests that wait for a probe, in every scope: the state has changed."""
         for probe in self.probes.values():
             probe.set_result(None)
         self.probes.clear()
@@ -104,55 +105,57 @@ class _State:
 class Lockout:
     """Sends requests on behalf of credentials; one instance for the whole process.
 
-    A credential that has not been accepted yet has one request under way per project, and three in all: many
-    pools with one wrong key make at most three failed requests, and a project that is slow or answers
-    nothing of use does not hold up another with the same key. A refused credential is left alone for a
-    minute, then 2, 4, 8, at most 15, or longer if a sixth refusal within 5 minutes were possible. From then
-    on it is tried with one request at a time. A changed secret or password is tried at once, unless that
-    could be the sixth refusal of its key or user.
+    A credential that has not been accepted yet is tested with probes: one request at a time per project, and
+    three in all. So many pools with one wrong key cause at most three failed requests, and a slow project
+    does not block another one with the same key.
+
+    A refused credential is held: no request is sent for a minute, then for 2, 4, 8, at most 15. The hold is
+    longer if the next request could be the sixth refusal within 5 minutes. After a hold, the credential is
+    tested with one request at a time. A changed secret or password is tried at once, unless that could be
+    the sixth refusal of its key or user.
 
     Attributes:
-        shared_by: how many exporters are likely to have the same credentials, and to be refused together.
-            Each takes its share of the refusals that are allowed. With more than five there is less than one
-            for each, so that they keep to the limit on average, but not when all try at the same time.
+        shared_by: how many exporters use the same credentials. They are refused together, so each may cause
+            only its share of the refusals. With more than five exporters the share is less than one refusal:
+            they stay within the limit on average, but not if all of them try at the same time.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.shared_by = 1
         self._clock = clock
         self._states: dict[str, _State] = {}
-        self._allowances: dict[str, _Allowance] = {}
-        self._times: dict[str, int] = {}
+        self._lock_groups: dict[str, _LockGroup] = {}
+        self._hold_counts: dict[str, int] = {}
 
     async def send(
         self, identity: Identity, request: Request, transport: Transport, *, project_id: str = ""
     ) -> Response:
-        """Send a request that bears this credential, when that is safe.
+        """Send a request with this credential as soon as that is safe.
 
         Args:
             identity: the credential's.
             request: what to send.
             transport: adds the credential.
-            project_id: whom the request is about; empty where it is about no project, as a login.
+            project_id: the project that the request is about; empty for none, such as a login.
 
         Raises:
-            LockedOut: the cloud refused it lately; nothing was sent.
+            LockedOut: the cloud refused the credential recently; nothing was sent.
             PollError: the transport's.
         """
         state, scope = self._state_of(identity), _Scope(_origin(request), project_id)
         while True:
             if state.accepted:
-                async with state.allowance.in_flight.taken():
-                    if state.accepted:  # it may have been refused meanwhile
+                async with state.lock_group.in_flight.slot():
+                    if state.accepted:  # it may have been refused during the wait
                         return await self._sent(state, request, transport)
-            self._refuse_while_held(state, identity)
+            self._check_hold(state, identity)
             if scope in state.probes:
-                await _concluded(state.probes[scope], request)
+                await _wait_for_probe(state.probes[scope], request)
                 continue
             with _probing(state, scope):
-                async with state.allowance.turns, state.allowance.in_flight.taken():
-                    # Another scope's may have been refused meanwhile.
-                    self._refuse_while_held(state, identity, own=1)
+                async with state.lock_group.probe_limit, state.lock_group.in_flight.slot():
+                    # The probe of another scope may have been refused during the wait.
+                    self._check_hold(state, identity, own=1)
                     return await self._sent(state, request, transport)
 
     async def _sent(self, state: _State, request: Request, transport: Transport) -> Response:
@@ -161,16 +164,16 @@ class Lockout:
         return response
 
     def _note(self, state: _State, response: Response) -> None:
-        """Success proves the credential, as does 403, which is for somebody known; 401 refuses it.
+        """Update the state: 2xx and 403 accept the credential, 401 refuses it.
 
-        Other answers say nothing: a gateway may give them (an unknown path, a limit, a login page) before it
-        looks at who asks.
+        403 accepts it, because the cloud knows who asks. Any other answer says nothing: a gateway may give it
+        before it checks the credential, for an unknown path, a rate limit or a login page.
         """
         now = self._clock.monotonic()
-        late = now < state.held_until  # it was under way when another was refused
+        late = now < state.held_until  # it was sent before the hold began
         if response.status == HTTPStatus.UNAUTHORIZED:
-            state.allowance.refusals.append(now)
-            self._doubt(state.allowance)
+            state.lock_group.refusals.append(now)
+            self._require_proof(state.lock_group)
             if not late:
                 self._refuse(state, now)
         elif not late and (
@@ -178,28 +181,28 @@ class Lockout:
             or response.status == HTTPStatus.FORBIDDEN
         ):
             state.accepted = True
-            state.allowance.refusals.clear()
-            self._times.pop(state.lineage, None)
-            state.conclude()
+            state.lock_group.refusals.clear()
+            self._hold_counts.pop(state.backoff_group, None)
+            state.wake_waiters()
 
-    def _doubt(self, allowance: _Allowance) -> None:
-        """Have all that share it proved again: the next refusals may be theirs, and count together."""
+    def _require_proof(self, lock_group: _LockGroup) -> None:
+        """Test all credentials of the group again: their refusals would count together."""
         for state in self._states.values():
-            if state.allowance is allowance:
+            if state.lock_group is lock_group:
                 state.accepted = False
 
     def _refuse(self, state: _State, now: float) -> None:
-        """Leave the credential alone; refusals of requests that were under way together are one time."""
-        before = self._times.get(state.lineage, 0)
-        self._times[state.lineage] = before + 1
-        # The exponent is bounded: 2**1024 is no float any more.
+        """Begin a hold. Refusals of requests that were in flight together cause one hold."""
+        before = self._hold_counts.get(state.backoff_group, 0)
+        self._hold_counts[state.backoff_group] = before + 1
+        # The exponent is bounded, because a float cannot hold 2**1024.
         state.held_until = now + min(FIRST_HOLD * 2 ** min(before, 16), LONGEST_HOLD)
-        # One at a time from now on: the refusals that follow count in a row with those before.
-        state.allowance.turns = asyncio.Semaphore(1)
-        state.conclude()
+        # One probe at a time from now on: further refusals add to those before.
+        state.lock_group.probe_limit = asyncio.Semaphore(1)
+        state.wake_waiters()
 
     def _next_try(self, refusals: Sequence[float]) -> float:
-        """The monotonic moment from which on another refusal would not be one too many in its window."""
+        """The monotonic moment from which another refusal is within the limit."""
         allowed = self._allowed
         if len(refusals) < allowed:
             return 0.0
@@ -209,18 +212,24 @@ class Lockout:
     def _allowed(self) -> int:
         return max(1, MOST_REFUSALS // self.shared_by)
 
-    def _refuse_while_held(self, state: _State, identity: Identity, own: int = 0) -> None:
-        """Refuse to send what may be refused once too often; `own` requests under way are the asker's."""
+    def _check_hold(self, state: _State, identity: Identity, own: int = 0) -> None:
+        """Raise LockedOut if one more refusal could lock the credential, or while it is held.
+
+        Args:
+            state: the credential's.
+            identity: the credential's, for the error.
+            own: how many of the requests in flight are the caller's own.
+        """
         now = self._clock.monotonic()
-        # What is under way from before the credential was refused may be refused at any moment.
-        refusals = state.allowance.refusals
-        pending = [now] * (state.allowance.in_flight.under_way - own) if refusals else []
+        # After a refusal, every request in flight may be refused too, so it counts as refused now.
+        refusals = state.lock_group.refusals
+        pending = [now] * (state.lock_group.in_flight.unanswered - own) if refusals else []
         remaining = max(state.held_until, self._next_try([*refusals, *pending])) - now
         if remaining > 0:
-            refused = "these credentials" if state.held_until else "others of this key or user"
+            refused = "these credentials" if state.held_until else "other credentials of this key or user"
             raise LockedOut(
-                f"the cloud refused {refused}; asked again in {remaining:.0f} s, "
-                "so that it does not lock them",
+                f"the cloud refused {refused}; the next try is in {remaining:.0f} s, "
+                "so that the cloud does not lock them",
                 where=identity.source,
                 advice=identity.advice,
             )
@@ -230,13 +239,15 @@ class Lockout:
         state = self._states.get(identity.fingerprint)
         if state is None:
             self._forget_unused(now)
-            allowance = self._allowances.get(identity.locked)
-            if allowance is None:
-                turns = asyncio.Semaphore(
-                    1 if identity.lineage in self._times else min(PROBES, self._allowed)
+            lock_group = self._lock_groups.get(identity.lock_group)
+            if lock_group is None:
+                probe_limit = asyncio.Semaphore(
+                    1 if identity.backoff_group in self._hold_counts else min(PROBES, self._allowed)
                 )
-                allowance = self._allowances[identity.locked] = _Allowance(InFlight(self._clock), turns)
-            state = self._states[identity.fingerprint] = _State(allowance, identity.lineage, now)
+                lock_group = self._lock_groups[identity.lock_group] = _LockGroup(
+                    InFlight(self._clock), probe_limit
+                )
+            state = self._states[identity.fingerprint] = _State(lock_group, identity.backoff_group, now)
         state.used_at = now
         return state
 
@@ -244,20 +255,24 @@ class Lockout:
         self._states = {
             fingerprint: state
             for fingerprint, state in self._states.items()
-            if now - state.used_at < FORGOTTEN_AFTER or state.allowance.in_flight.under_way
+            if now - state.used_at < FORGOTTEN_AFTER or state.lock_group.in_flight.unanswered
         }
-        used = {id(state.allowance) for state in self._states.values()}
-        self._allowances = {locked: one for locked, one in self._allowances.items() if id(one) in used}
-        lineages = {state.lineage for state in self._states.values()}
-        self._times = {lineage: times for lineage, times in self._times.items() if lineage in lineages}
+        used = {id(state.lock_group) for state in self._states.values()}
+        self._lock_groups = {key: group for key, group in self._lock_groups.items() if id(group) in used}
+        backoff_groups = {state.backoff_group for state in self._states.values()}
+        self._hold_counts = {
+            backoff_group: count
+            for backoff_group, count in self._hold_counts.items()
+            if backoff_group in backoff_groups
+        }
 
 
-async def _concluded(probe: asyncio.Future[_Unreachable | None], request: Request) -> None:
-    """Wait for another request of the same scope.
+async def _wait_for_probe(probe: asyncio.Future[_Unreachable | None], request: Request) -> None:
+    """Wait for the probe of the same scope.
 
     Raises:
-        ConnectionFailed, RequestTimeout, TlsFailed: it found the host unreachable, so that this one need not
-            wait for the same again.
+        ConnectionFailed, RequestTimeout, TlsFailed: the probe could not reach the host. The waiting request
+            fails with the same error instead of trying again.
     """
     await asyncio.wait({probe})
     error = probe.result()
@@ -267,7 +282,7 @@ async def _concluded(probe: asyncio.Future[_Unreachable | None], request: Reques
 
 @contextmanager
 def _probing(state: _State, scope: _Scope) -> Iterator[None]:
-    """Be the one of this scope that finds out; tell those who wait how it ended."""
+    """Register the block as the probe of a scope; at its end, wake the requests that wait for it."""
     probe = state.probes[scope] = asyncio.get_running_loop().create_future()
     failure = None
     try:

@@ -1,4 +1,7 @@
-"""Temporary keys of the agency of the CCE pod's service account."""
+"""Temporary keys for a CCE pod, from the pod identity agent on its node.
+
+The keys belong to the agency that is associated with the pod's service account.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ class _Credentials(msgspec.Struct, rename="camel"):
     expiration: datetime
 
 
-class _Answer(msgspec.Struct):
+class _PodAnswer(msgspec.Struct):
     credentials: _Credentials
 
 
@@ -46,8 +49,9 @@ class PodIdentity:
     """An issuer of the pod's temporary keys.
 
     Args:
-        uri: where the agent on the node gives them.
-        token_file: the service account's token, which Kubernetes replaces; read at every request.
+        uri: the agent's address.
+        token_file: holds the token of the service account. Kubernetes replaces it, so it is read for every
+            request.
         transport: one that never uses a proxy.
     """
 
@@ -71,7 +75,7 @@ class PodIdentity:
             problem="the pod identity agent gives no keys",
             advice="check the association of the pod's service account with an agency",
         )
-        given = decoded(response, _Answer, self.name).credentials
+        given = decoded(response, _PodAnswer, self.name).credentials
         return key_pair(
             given.access_key_id,
             given.secret_access_key,
@@ -82,10 +86,10 @@ class PodIdentity:
 
 
 def pod_identity(environment: Mapping[str, str], transport: Transport, clock: Clock) -> RenewedSource | str:
-    """The source that the pod's environment describes, or why there is none.
+    """The source that the pod's environment variables describe; a text that says why if there is none.
 
     Raises:
-        CredentialsError: it is described by half.
+        CredentialsError: only one of the two variables is set, or the address is not trustworthy.
     """
     match environment.get(_URI), environment.get(_TOKEN_FILE):
         case (None | "", None | ""):
@@ -94,20 +98,21 @@ def pod_identity(environment: Mapping[str, str], transport: Transport, clock: Cl
             raise CredentialsError(f"only one of {_URI} and {_TOKEN_FILE} is set", where=POD_IDENTITY)
         case str(uri), str(token_file):
             if not _trustworthy(uri):
-                # It is not quoted: there may be a password in it.
+                # The address is not quoted: it may contain a password.
                 raise CredentialsError(
                     f"{_URI} is neither https nor an address of this host or of a private network",
                     where=POD_IDENTITY,
-                    advice="the service account's token is not sent there; it is set by CCE, not by hand",
+                    advice="the service account's token is not sent there; leave the variable as CCE sets it",
                 )
             return RenewedSource(PodIdentity(uri, Path(token_file), transport), clock)
 
 
 def _trustworthy(uri: str) -> bool:
-    """Whether a token may be sent there: by https to anybody with a certificate, else to somebody near.
+    """Whether a token may be sent there: over https to any host, over http only to a private address.
 
-    Huawei's SDK asks whatever is set (auth/provider.py): whoever can set the variable is sent the token. No
-    page tells the agent's address, so every private one counts as near; names do not, they may lead anywhere.
+    Huawei's SDK sends the token to any address in the variable (auth/provider.py), so whoever can set the
+    variable gets the token. The agent's address is not documented, so every private address is accepted. Host
+    names are not, except `localhost`: a name can resolve to any address.
     """
     try:
         url = urlsplit(uri)
@@ -117,7 +122,7 @@ def _trustworthy(uri: str) -> bool:
     if "@" in url.netloc or not host or port == 0:
         return False
     try:
-        near = not ipaddress.ip_address(host).is_global
+        private = not ipaddress.ip_address(host).is_global
     except ValueError:
-        near = host == "localhost"
-    return url.scheme == "https" or (url.scheme == "http" and near)
+        private = host == "localhost"
+    return url.scheme == "https" or (url.scheme == "http" and private)

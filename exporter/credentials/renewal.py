@@ -1,4 +1,4 @@
-"""Temporary credentials, renewed before they expire, with one request at a time."""
+"""Renews temporary credentials before they expire, with one request at a time."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from exporter.credentials.credential import Credential
 
 EARLY = 600.0
-"""Seconds before expiry at which a credential is renewed: the ECS metadata service has a new one by then."""
+"""Seconds before the expiry at which a credential is renewed. The ECS metadata service has a new one then."""
 
 PAUSE = 60.0
 """Seconds between two attempts to renew early."""
 
 FIRST_RETRY = 10.0
-"""Seconds without a request after a failure that leaves no valid credential; doubled by each further one."""
+"""Seconds without a request after a failure, if no credential is valid. Each further one doubles them."""
 
 LAST_RETRY = 60.0
-"""Seconds without a request after a failure, at most, so that a recovery is noticed soon."""
+"""Seconds; the limit for the doubling, so that a recovery is noticed soon."""
 
 LONGEST_ASKED_FOR = 300.0
-"""Seconds of the issuer's `Retry-After` that are obeyed, at most."""
+"""Seconds; a longer `Retry-After` of the issuer is cut to this."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ class Issuer(Protocol):
         ...
 
     async def issue(self) -> Credential:
-        """A credential, as new as there is.
+        """The newest credential that there is.
 
         Raises:
             CredentialsError: none is given.
@@ -51,18 +51,31 @@ class Issuer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Lease:
-    """A credential and the monotonic moments of its life."""
+class _CachedCredential:
+    """A credential, and when to renew it and when it expires, in monotonic seconds.
+
+    Attributes:
+        credential: the credential.
+        renew_at: from then on, a renewal is attempted.
+        valid_until: from then on, the credential is not used.
+        reported: whether a failed renewal has been logged.
+    """
 
     credential: Credential
     renew_at: float
-    good_until: float
+    valid_until: float
     reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why there is no credential, and the monotonic moment until which that is the answer."""
+    """The last failure while there was no valid credential.
+
+    Attributes:
+        error: what happened.
+        pause: seconds without a request.
+        until: the end of the pause, in monotonic seconds. Until then, callers get the error.
+    """
 
     error: PollError
     pause: float
@@ -72,15 +85,15 @@ class _Failure:
 class RenewedSource:
     """A source that keeps an issuer's credential until shortly before it expires.
 
-    Without a valid one, a failure is repeated to every caller for 10 s, then 20, 40, at most 60 s, so that a
-    hundred pools do not each ask again. While the kept one is valid, a failed renewal is only logged, and
-    delays only the request that tried it.
+    While the credential is valid, a failed renewal is only logged, and delays only the request that tried it.
+    Without a valid credential, every caller gets the error of the last attempt for 10 s, then 20, 40, at most
+    60 s. So a hundred pools do not send a hundred requests.
     """
 
     def __init__(self, issuer: Issuer, clock: Clock) -> None:
         self._issuer = issuer
         self._clock = clock
-        self._lease: _Lease | None = None
+        self._cached: _CachedCredential | None = None
         self._failure: _Failure | None = None
         self._renewal: asyncio.Future[Credential] | None = None
 
@@ -90,81 +103,81 @@ class RenewedSource:
         return self._issuer.name
 
     async def credential(self) -> Credential:
-        """The held credential, or a new one when that is due."""
-        lease, now = self._lease, self._clock.monotonic()
-        if lease is None or now >= lease.good_until:
+        """The cached credential, or a new one if the renewal is due."""
+        cached, now = self._cached, self._clock.monotonic()
+        if cached is None or now >= cached.valid_until:
             if self._failure is not None and now < self._failure.until:
-                # Each raise would lengthen the traceback that it kept from the last one.
+                # Without this, each raise would lengthen the error's traceback.
                 raise self._failure.error.with_traceback(None)
-            return await self._renewed()
-        if now < lease.renew_at or self._renewal is not None:
-            return lease.credential
+            return await self._renew()
+        if now < cached.renew_at or self._renewal is not None:
+            return cached.credential
         try:
-            return await self._renewed()
+            return await self._renew()
         except PollError as error:
-            self._keep(lease, error)
-            return lease.credential
+            self._postpone(cached, error)
+            return cached.credential
 
     def refused(self, credential: Credential) -> None:
-        """Ask the issuer when asked again. A credential that has already been replaced changes nothing."""
-        if self._lease is not None and self._lease.credential == credential:
-            self._lease = None
+        """Drop this credential, so that the next call asks the issuer. Ignored if it was replaced already."""
+        if self._cached is not None and self._cached.credential == credential:
+            self._cached = None
 
-    async def _renewed(self) -> Credential:
-        """A new credential; whoever comes while one is asked for gets the same one, or the same error."""
+    async def _renew(self) -> Credential:
+        """Get a new credential. Callers during the request share its result, or its error."""
         while (running := self._renewal) is not None:
             await asyncio.wait({running})
             if not running.cancelled():
                 return running.result()
         running = self._renewal = asyncio.get_running_loop().create_future()
         try:
-            self._lease = self._leased(await self._issuer.issue())
+            self._cached = self._to_cache(await self._issuer.issue())
             self._failure = None
-            running.set_result(self._lease.credential)
+            running.set_result(self._cached.credential)
         except PollError as error:
             self._failure = self._failed(error)
             running.set_exception(error)
-            running.exception()  # counts as seen, also where nobody waits
+            running.exception()  # or asyncio logs an error that nobody retrieved
             raise
         finally:
-            # Changes nothing where it has finished. Else this request was cancelled: the next in line asks.
+            # No effect on a finished future. If this request was cancelled, the next caller in line asks.
             running.cancel()
             self._renewal = None
-        return self._lease.credential
+        return self._cached.credential
 
-    def _leased(self, credential: Credential) -> _Lease:
+    def _to_cache(self, credential: Credential) -> _CachedCredential:
         now = self._clock.monotonic()
         if credential.expires_at is None:
-            return _Lease(credential, float("inf"), float("inf"))
+            return _CachedCredential(credential, float("inf"), float("inf"))
         remaining = credential.expires_at - self._clock.wall()
         if remaining <= 0:
             raise CredentialsError(
-                f"the credentials given had already ended {-remaining:.0f} s ago",
+                f"the new credentials expired {-remaining:.0f} s ago",
                 where=self.name,
                 advice="check this machine's clock",
             )
-        # The pause keeps a credential that is given again unchanged from being asked for at every request.
+        # At least a pause: the issuer may return the same credential, and would be asked for every request.
         renew_in = max(PAUSE, remaining - min(EARLY, remaining / 3))
-        return _Lease(credential, now + renew_in, now + remaining)
+        return _CachedCredential(credential, now + renew_in, now + remaining)
 
     def _failed(self, error: PollError) -> _Failure | None:
-        """How long to leave the issuer alone; while the held credential is good, `_keep` sees to that."""
+        """The pause after a failure; None if there is none. With a valid credential, `_postpone` makes it."""
         now = self._clock.monotonic()
-        if self._lease is not None and now < self._lease.good_until:
+        if self._cached is not None and now < self._cached.valid_until:
             return None
         if isinstance(error, LockedOut):
-            return None  # it cost no request, and a new password may come any time
+            return None  # no request was sent, and a new password should be tried at once
         pause = FIRST_RETRY if self._failure is None else min(2 * self._failure.pause, LAST_RETRY)
         if isinstance(error, Throttled) and error.retry_after is not None:
             pause = max(pause, min(error.retry_after, LONGEST_ASKED_FOR))
         return _Failure(error, pause, now + pause)
 
-    def _keep(self, lease: _Lease, error: PollError) -> None:
-        if not lease.reported:
+    def _postpone(self, cached: _CachedCredential, error: PollError) -> None:
+        if not cached.reported:
             log.warning(
                 "credentials could not be renewed early; the current ones are used until they expire",
                 source=self.name,
                 problem=str(error),
             )
-        if self._lease is lease:
-            self._lease = replace(lease, renew_at=self._clock.monotonic() + PAUSE, reported=True)
+        if self._cached is cached:
+            self._cached = replace(cached, renew_at=self._clock.monotonic() + PAUSE, reported=True)

@@ -21,13 +21,13 @@ def decoded(response: Response, shape: type[_Shape], source: str) -> _Shape:
     """Decode the answer's JSON body in its documented shape.
 
     Raises:
-        CredentialsError: it has another shape.
+        CredentialsError: it has a different shape.
     """
     try:
         return msgspec.json.decode(response.body, type=shape)
     except DECODE_ERRORS as error:
         problem = str(error)
-    # Raised outside of the except block: the context would hold the decoding error, and so the credentials.
+    # Raised outside of the except block: the decoding error contains the credentials.
     raise CredentialsError(f"the answer is not the documented one: {problem}", where=source)
 
 

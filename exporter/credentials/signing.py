@@ -1,7 +1,7 @@
-"""AK/SK signatures (SDK-HMAC-SHA256) without I/O: a request in, headers out.
+"""AK/SK signatures (SDK-HMAC-SHA256): a request in, headers out. Pure.
 
-Equal byte for byte to huaweicloudsdkcore's Signer, which is not used at run time: it would bring a
-blocking HTTP client and 53 MB of dependencies.
+The signatures are the same, byte for byte, as those of Signer in huaweicloudsdkcore. That package is not used
+at run time, because it brings a blocking HTTP client and 53 MB of dependencies.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _ALGORITHM = "SDK-HMAC-SHA256"
 
 
 def canonical_url(base: str, path: str, query: Mapping[str, str | int]) -> str:
-    """An address as it is signed: every part percent-encoded, the query sorted.
+    """The URL in the form that is signed: every part percent-encoded, the query sorted.
 
     Args:
-        base: scheme and host, perhaps with a path before all paths; already encoded.
+        base: scheme and host, with a common path prefix if there is one; already encoded.
         path: with a leading slash; not encoded.
         query: not encoded; booleans become `true` and `false`.
     """
@@ -40,19 +40,19 @@ def canonical_url(base: str, path: str, query: Mapping[str, str | int]) -> str:
 
 
 def signed_headers(request: Request, pair: KeyPair, *, project_id: str, now: float) -> dict[str, str]:
-    """The headers that make this request one of the key's owner, in this project, now.
+    """The headers that authenticate a request.
 
-    Only these are signed: a proxy may change others.
+    Only these headers are signed, because a proxy may change others.
 
     Args:
-        request: its address may have its query in any order; its own headers do not matter.
-        pair: who signs.
-        project_id: for X-Project-Id.
-        now: Unix seconds. The cloud refuses a difference of more than 15 minutes to its own clock.
+        request: the request. Its query may be in any order; its own headers are not signed.
+        pair: the key pair that signs.
+        project_id: the value of X-Project-Id.
+        now: Unix seconds. The cloud refuses a signature that is more than 15 minutes off its own clock.
     """
     address = urlsplit(request.url)
     headers = {
-        # Said explicitly: aiohttp would leave out a default port that stands in the address.
+        # Set explicitly: aiohttp would leave out a default port that is in the URL.
         "Host": address.netloc.rpartition("@")[2],
         "X-Project-Id": project_id,
         "X-Sdk-Date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)),
@@ -70,7 +70,7 @@ def signed_headers(request: Request, pair: KeyPair, *, project_id: str, now: flo
 
 
 def _canonical_request(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> str:
-    """The text whose hash is signed; `headers` are those to sign, by their names in lower case."""
+    """The text whose hash is signed. `headers` has the headers to sign, by name in lower case."""
     uri = _encoded_path(unquote(path))
     pairs = (pair.partition("=") for pair in query.split("&") if pair)
     return "\n".join(
@@ -95,5 +95,5 @@ def _encoded_path(path: str) -> str:
 
 
 def _encoded_query(pairs: Iterable[tuple[str, str]]) -> str:
-    # Sorted before they are encoded: "~" stays as it is and sorts after everything that "%" stands for.
+    # Sorted before encoding, because encoding changes the order: "~" stays, and "é" becomes "%C3%A9".
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted(pairs))

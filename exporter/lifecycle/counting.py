@@ -24,10 +24,10 @@ def add(before: Throughput, events: Iterable[Event], types: Iterable[str]) -> Th
     Args:
         before: the counts and durations so far.
         events: what happened.
-        types: of the workloads that are new or changed; their distributions begin at 0.
+        types: the types of new or changed workloads; their distributions start at 0.
 
     Returns:
-        `before` itself where nothing is new.
+        `before` itself if nothing is new.
     """
     events = tuple(events)
     types = set(types) - {kind for kind, _ in before.runs}
@@ -89,7 +89,7 @@ class _Counts:
 def _bounded(value: str, known: set[str], documented: Container[str]) -> str:
     """The value, or `other` if too many undocumented values are counted by name already."""
     if value not in known:
-        if sum(one not in documented for one in known) >= MAX_UNDOCUMENTED:
+        if sum(name not in documented for name in known) >= MAX_UNDOCUMENTED:
             return OTHER
         known.add(value)
     return value

@@ -1,4 +1,4 @@
-"""Writes what is remembered to a state file, and carries on when the disk fails."""
+"""Writes pool histories to a state file, and continues without it if the disk fails."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ log = structlog.get_logger(__name__)
 class Persistence:
     """Writes to a state file. A failed write is counted, and logged if the one before it succeeded.
 
-    Watching the pools matters more than remembering them, so a full or broken disk stops nothing. A pool that
-    could not be written is written as a whole as soon as that is possible again. A file that could not be
-    opened stays closed until the next start.
+    Polling is more important than the state file, so a full or broken disk stops nothing. A pool that could
+    not be written is written completely as soon as that is possible. A file that could not be opened is not
+    tried again before the next start.
 
     Args:
-        db: the state file; None where it could not be opened.
+        db: the state file; None if it could not be opened.
         stored: the pools that the file holds.
         self_metrics: where writes are counted.
     """
@@ -45,7 +45,7 @@ class Persistence:
     def open(
         cls, path: Path, self_metrics: SelfMetrics, now: float
     ) -> tuple[Persistence, dict[PoolKey, PoolHistory]]:
-        """Open a state file; returns what it holds, too.
+        """Open a state file, and return the pools in it too.
 
         Args:
             path: of the file.
@@ -59,7 +59,7 @@ class Persistence:
             db, pools = StateDb.open(path, now)
         except (sqlite3.Error, OSError) as error:
             advice = "check the disk and the file's permissions, then start the exporter again"
-            _report("state cannot be kept; counting begins at 0", error, advice=advice, path=str(path))
+            _report("state cannot be kept; counters start at 0", error, advice=advice, path=str(path))
             return cls(None, (), self_metrics), {}
         return cls(db, pools, self_metrics), pools
 
@@ -78,7 +78,7 @@ class Persistence:
             self._stored.discard(key)
 
     def remove(self, key: PoolKey) -> None:
-        """Remove a pool. If that fails, a later start removes it, as nobody watches it."""
+        """Remove a pool. If that fails, the next start removes it, because it is not watched then."""
         self._stored.discard(key)
         self._write(key, lambda db: db.remove(key))
         self._failing.discard(key)
@@ -98,7 +98,10 @@ class Persistence:
             succeeded = False
             self._failing.add(key)
             if not self._failure_logged:
-                _report("state cannot be written; a restart would lose what is counted from now on", error)
+                _report(
+                    "state cannot be written; a restart would lose what is counted from now on",
+                    error,
+                )
             self._failure_logged = True
         else:
             self._failing.discard(key)

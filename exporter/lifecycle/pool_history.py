@@ -28,11 +28,11 @@ _NOT_LISTED_YET = float("inf")
 ALL_ARE_NEW = float("-inf")
 
 CLOCK_STEP = 60.0
-"""Seconds by which the wall clock and the monotonic clock may differ between two listings; beyond that,
+"""Seconds by which wall clock and monotonic clock may differ between two listings. If they differ by more,
 somebody has set the wall clock."""
 
 MAX_WORKLOADS = 500_000
-"""Workloads of a pool above which those that the last listing does not show are forgotten at once."""
+"""Workloads of a pool. Above this number, those that the last listing does not show are forgotten at once."""
 
 
 @dataclass(slots=True)
@@ -42,15 +42,15 @@ class PoolHistory:
     Attributes:
         workloads: what is remembered of each workload, by uid.
         read_at: when the pool was last listed, in Unix seconds.
-        new_after: see `Times`. The first listing only shows what is there already. If it is not complete,
-            anything older than it may still turn up, until a complete listing has been read.
+        new_after: see `Times`. The workloads of the first listing existed before. If it is incomplete, more
+            such workloads may appear until a complete listing has been read.
         throughput: the counts so far.
         first_listed: when the pool was first listed, in Unix seconds; never later than now, however the clock
             has been set since.
-        head: the head of the queue; None where no position is known.
+        head: the head of the queue; None if no position is known.
         starts: how fast the queue moves, by type.
         transient: workloads in a transient status, and since when.
-        read_at_monotonic: `read_at` by the monotonic clock; None where that is not known.
+        read_at_monotonic: `read_at` by the monotonic clock; None if that is not known.
     """
 
     workloads: dict[str, WorkloadRecord] = field(default_factory=dict)
@@ -97,9 +97,9 @@ class PoolHistory:
         return changes._replace(changed={**shifted, **changes.changed}) if shifted else changes
 
     def _follow_clock(self, now: float, monotonic: float) -> Mapping[str, WorkloadRecord]:
-        """If somebody has set the clock, shift all remembered times likewise.
+        """If somebody has set the clock, shift all remembered times by the same amount.
 
-        Otherwise a workload would seem to have run for as long as the clock was set ahead by.
+        Otherwise a change of the clock would count as running time of the workloads.
 
         Returns:
             The workloads that this changes.
@@ -124,7 +124,7 @@ class PoolHistory:
         return shifted
 
     def annotate(self, listing: Listing, *, estimates: bool) -> Listing:
-        """The last listing, with what only those before it can tell.
+        """Add what only earlier listings show: the head's time, times in a status, estimated starts.
 
         Args:
             listing: as it was read.

@@ -1,7 +1,7 @@
-"""What a series of listings tells about a pool's queue, and the API does not say. Pure.
+"""What several listings show about a pool's queue and the API does not say. Pure.
 
-The workload at its head and since when; how fast it moves; how long workloads have been in a transient
-status.
+The workload at the head of the queue, and since when. How fast the queue moves. How long workloads have been
+in a transient status.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MIN_STARTS = 3.0
 """Weight of observed starts below which nothing is estimated."""
 
 MAX_TYPES = 32
-"""Types whose starts are remembered, those with the most starts: types are an open set, and come and go."""
+"""Types whose starts are remembered: those with the most starts. New types may appear at any time."""
 
 
 class QueueHead(NamedTuple):
@@ -57,9 +57,9 @@ class Starts(NamedTuple):
 def update_head(before: QueueHead | None, listing: Listing, now: float) -> QueueHead | None:
     """The head of the queue after another listing.
 
-    It is the waiting workload with the smallest known position; of several, the one that has waited longest.
-    It does not matter whether positions start at 0 or 1. An incomplete listing may lack the first workload,
-    so it makes no new head; it only shows when the old one does not wait any more.
+    It is the waiting workload with the smallest known position. Of several, it is the one that has waited
+    longest. Positions may start at 0 or 1. An incomplete listing may lack the first workload, so it makes no
+    new head. It only shows whether the old head still waits.
     """
     if not listing.complete:
         waits = before and all(
@@ -101,11 +101,10 @@ def update_starts(before: Mapping[str, Starts], started: Iterable[str], now: flo
 def add_start_estimates(
     workloads: Iterable[Workload], starts: Mapping[str, Starts], *, first_listed: float, now: float
 ) -> tuple[Workload, ...]:
-    """The workloads with `estimated_start`, where enough starts have been observed.
+    """The workloads with `estimated_start`, if enough starts have been observed.
 
-    The estimate is a workload's place among those of its type, by the known positions, over the rate at which
-    its type has left the queue. It ignores sizes: where small jobs pass large ones it is far off (`make
-    bench`).
+    The estimate is the workload's place in the queue of its type, divided by the rate at which workloads of
+    its type have started. It ignores sizes: if small jobs overtake large ones, it is far off (`make bench`).
 
     Args:
         workloads: of a listing.

@@ -1,9 +1,9 @@
-"""The state file, which keeps what is remembered across restarts.
+"""The state file, which stores pool histories across restarts.
 
-It is an SQLite database, because that survives a kill at any time. Each poll of a pool is one transaction, so
-counts and workloads always agree. In WAL mode a commit is one write without a flush: a process that is killed
-loses nothing; a power cut may lose the newest polls, each as a whole. The file is locked for as long as the
-process lives.
+It is an SQLite database, which survives a kill at any time. Each poll of a pool is one transaction, so counts
+and workloads always agree. In WAL mode, a commit is one write without a flush. A killed process loses
+nothing; a power failure may lose the newest polls, each one as a whole. The file is locked while the process
+runs.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class StateDb:
 
     @classmethod
     def open(cls, path: Path, now: float) -> tuple[StateDb, dict[PoolKey, PoolHistory]]:
-        """Open a state file, or make a new one; returns what it holds, too.
+        """Open a state file, or create one. Returns the pools in it too.
 
         A file with other content, or a damaged one, is renamed, and a new one is made. If only some pools
         cannot be read, the file is copied, and they are removed from it.
@@ -98,7 +98,7 @@ class StateDb:
                 if (part := path.with_name(path.name + suffix)).exists():
                     part.rename(aside.with_name(aside.name + suffix))
             log.warning(
-                "the state file cannot be used and is set aside; counting begins at 0",
+                "the state file cannot be used and is renamed; counters start at 0",
                 path=str(path),
                 reason=str(error),
                 renamed_to=str(aside),
@@ -129,7 +129,7 @@ class StateDb:
         for key, error in unreadable.items():
             self.remove(key)
             log.warning(
-                "a pool in the state file cannot be read; its counting begins at 0",
+                "a pool in the state file cannot be read; its counters start at 0",
                 **key._asdict(),
                 reason=str(error),
                 copied_to=str(aside),
@@ -185,7 +185,7 @@ class StateDb:
         return inserted.lastrowid
 
     def _write(self, number: int, workloads: Mapping[str, WorkloadRecord]) -> None:
-        rows = ((number, uid, *msgspec.structs.astuple(one)) for uid, one in workloads.items())
+        rows = ((number, uid, *msgspec.structs.astuple(record)) for uid, record in workloads.items())
         self._connection.executemany("INSERT OR REPLACE INTO workloads VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
@@ -235,7 +235,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 def _translated(error: BaseException, path: Path) -> BaseException:
-    """The error as one that says what is wrong; itself if it does not tell."""
+    """The error as one that says what is wrong; the error itself if its cause is not known."""
     if not isinstance(error, sqlite3.Error):
         return error
     # The low byte is the primary result code, see sqlite.org/rescode.html. For text that is not UTF-8 Python

@@ -1,4 +1,4 @@
-"""The one owner of what is remembered of the pools, and what makes it forget."""
+"""Owns the histories of all pools, and decides when a pool is forgotten."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RecordResult(NamedTuple):
     """The result of recording a listing.
 
     Attributes:
-        listing: the listing, with what only those before it can tell.
+        listing: the listing, with what only earlier listings show.
         throughput: the counts so far; the same object as before if nothing is new.
     """
 
@@ -40,7 +40,7 @@ class RecordResult(NamedTuple):
 class Tracker:
     """Compares each listing of a pool with what is remembered of those before it.
 
-    It is kept across reloads: a pool that is watched before and after one goes on.
+    It stays through reloads, so a pool that is still watched continues its counters.
 
     Args:
         context: clock, self metrics, and the worker, which runs one task at a time.
@@ -49,7 +49,7 @@ class Tracker:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._pools: dict[PoolKey, PoolHistory] = {}
-        # Only the worker touches histories and file: a poll that a reload cancels leaves nothing half done.
+        # Only the worker uses histories and file, so a poll that a reload cancels leaves nothing half done.
         self._worker = context.worker
         self._persistence: Persistence | None = None
 
@@ -98,8 +98,8 @@ class Tracker:
     ) -> RecordResult:
         """Compare a listing with those before it, and count what happened.
 
-        It is written to the state file before this returns: a crash takes back nothing that was shown, and
-        nothing is counted twice.
+        The result is in the state file before this returns. So after a crash, nothing that was shown is lost,
+        and nothing is counted twice.
 
         Args:
             key: the pool.
@@ -132,22 +132,22 @@ class Tracker:
 
 
 RETENTION = 3600.0
-"""Seconds for which a pool that is gone is remembered. A list of pools that lacks it by mistake is right
-again long before."""
+"""Seconds until a pool that is gone is forgotten. If the list of pools lacks it by mistake, it is back in the
+list much sooner."""
 
 
 class Retention:
-    """Forgets pools that have been absent for too long. A restart begins to measure anew.
+    """Forgets pools that have been absent for too long. A restart starts this time again.
 
     Args:
         tracker: remembers the pools.
-        patience: seconds of absence after which a pool is forgotten; 0 for at once.
+        absence_limit: seconds until an absent pool is forgotten; 0 for at once.
         clock: its monotonic time is used, so setting the date changes nothing.
     """
 
-    def __init__(self, tracker: Tracker, patience: float, clock: Clock) -> None:
+    def __init__(self, tracker: Tracker, absence_limit: float, clock: Clock) -> None:
         self._tracker = tracker
-        self._patience = patience
+        self._absence_limit = absence_limit
         self._clock = clock
         self._absent_since: dict[PoolKey, float] = {}
 
@@ -155,12 +155,12 @@ class Retention:
         """Forget the pools that have been absent for too long.
 
         Args:
-            absent: every pool that is remembered, and missing in the newest answer.
+            absent: every pool with a history that the newest answer lacks.
         """
         now = self._clock.monotonic()
         self._absent_since = {key: self._absent_since.get(key, now) for key in absent}
         for key, since in self._absent_since.items():
-            if now - since >= self._patience:
+            if now - since >= self._absence_limit:
                 self._tracker.forget(key)
                 log.info("the pool's counters are forgotten", **key._asdict())
 

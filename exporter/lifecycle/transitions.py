@@ -2,16 +2,16 @@
 
 A workload is in one of three stages:
 
-    WAITING    status Queue or Pending; as far as anybody can tell, it has not been given its resources
+    WAITING    status Queue or Pending; as far as is known, it does not have its resources yet
     STARTED    status Creating or Running, or any other with a runningDuration over 0
     FINISHED   status Completed, Terminated or Failed
 
-Abnormal, Terminating and undocumented statuses do not tell whether a workload has its resources. With them it
-stays in the stage it was in, or is WAITING if it was not seen before.
+Abnormal, Terminating and undocumented statuses do not show whether a workload has its resources. In such a
+status it stays in its stage, or is WAITING if it was not seen before.
 
 | from | to | counts as |
 |---|---|---|
-| not seen before | any | created, and then like one that waited |
+| not seen before | any | created, then as from WAITING |
 | WAITING | STARTED | started |
 | WAITING | FINISHED | finished; also started if it is Completed, or has a runningDuration over 0 |
 | STARTED | FINISHED | finished |
@@ -20,18 +20,18 @@ stays in the stage it was in, or is WAITING if it was not seen before.
 | WAITING, STARTED | vanished | finished, with the end "unknown" |
 | FINISHED | vanished | nothing |
 
-A workload has vanished when two complete listings in a row lack it. So one answer that is empty or short by
-mistake counts nothing: what it lacks is back in the next. An incomplete listing proves nothing about what it
-does not show; a workload that incomplete listings have not shown for a day is forgotten, and counts nothing.
-A workload that comes back after it was forgotten counts as not seen before.
+A workload has vanished if two complete listings in a row lack it. So one answer that is empty or short by
+mistake counts nothing: the next listing has the workloads again. An incomplete listing proves nothing about
+the workloads it does not show. A workload that incomplete listings have not shown for a day is forgotten, and
+counts nothing. If it comes back after that, it counts as not seen before.
 
-A workload not seen before may have been created before the pool was first listed, by a margin for clocks that
-differ. Then it was only not shown: the first listing may have been empty or short by mistake. It is
-remembered, and counts nothing until it changes. A workload whose creation time is unknown is taken for new.
+A workload not seen before may have been created before the first listing of the pool, with a margin for
+clocks that differ. Then it existed, and the first listing was empty or short by mistake. It is remembered,
+and counts nothing until it changes. A workload with unknown creation time counts as new.
 
-What happens between two listings is counted once, when the second one is read, however late that is. What is
-undone between them is not seen: a start and a requeue, or, where finished workloads are not listed, a whole
-life.
+What happens between two listings is counted once, when the second one is read, however late that is. What
+begins and ends between two listings is not seen: a start that is followed by a requeue, or a whole workload
+if finished workloads are not listed.
 """
 
 from __future__ import annotations
@@ -55,8 +55,7 @@ _RUNNING = "Running"
 _COMPLETED = "Completed"
 
 FORGET_AFTER = 86400.0
-"""Seconds after which a workload that incomplete listings do not show is forgotten: memory must be
-bounded."""
+"""Seconds until a workload that incomplete listings do not show is forgotten, because memory is limited."""
 
 
 class Stage(IntEnum):
@@ -68,7 +67,7 @@ class Stage(IntEnum):
 
 
 class WorkloadRecord(msgspec.Struct, frozen=True, gc=False):
-    """What is remembered of a workload. Changes with its status, not with its durations.
+    """What is remembered of a workload. It changes with the status, not with the durations.
 
     A msgspec.Struct because it is small: there is one for every workload.
 
@@ -88,7 +87,7 @@ class WorkloadRecord(msgspec.Struct, frozen=True, gc=False):
     missing_since: float | None = None
 
     def shifted(self, seconds: float) -> WorkloadRecord:
-        """The same with all times later by so many seconds; itself if it has none."""
+        """The same with all times moved by this many seconds; itself if it has none."""
         running, missing = self.running_since, self.missing_since
         if running is None and missing is None:
             return self
@@ -154,10 +153,10 @@ class Times(NamedTuple):
     Attributes:
         now: this listing.
         previous: the listing before.
-        new_after: a workload not seen before that was created earlier than this, or at an unknown time, was
-            there already and only not shown. It is remembered, and nothing is counted.
-        first_listed: the first listing of the pool. Likewise for a workload that was created earlier than
-            this by more than `MAX_SKEW`.
+        new_after: a workload that was not seen before, and was created before this or at an unknown time,
+            existed before and was not shown. It is remembered, and nothing is counted.
+        first_listed: the first listing of the pool. The same holds for a workload that was created more than
+            `MAX_SKEW` before this.
     """
 
     now: float
@@ -187,7 +186,7 @@ def compare(records: Mapping[str, WorkloadRecord], listing: Listing, times: Time
             before is not None
             and before.status == workload.status
             and before.missing_since is None
-            # If its status does not tell, it has started once it has a runningDuration.
+            # A status may not show it, but a workload with a runningDuration has started.
             and (before.stage is not waiting or not workload.running or workload.waiting)
         ):
             continue
@@ -292,7 +291,7 @@ def _events(before: WorkloadRecord | None, workload: Workload, times: Times) -> 
 def _wait_seconds(workload: Workload, now: float) -> float | None:
     """The API's pendingDuration; without it, the time from creation to start.
 
-    Where nothing tells the time of the start it is taken to be now, which is late by up to an interval.
+    If the time of the start is unknown, it is taken as now, which is late by up to one poll interval.
     """
     if workload.pending is not None:
         return workload.pending

@@ -25,7 +25,9 @@ queue is 0; it is never absent. The text format and OpenMetrics have the same se
 
 def reference() -> str:
     """The page, in Markdown."""
-    own = ((PREFIX + one.name, one.kind, one.labels, one.help) for one in SelfMetrics.declared())
+    own = (
+        (PREFIX + metric.name, metric.kind, metric.labels, metric.help) for metric in SelfMetrics.declared()
+    )
     return "\n".join(
         (
             _INTRODUCTION,

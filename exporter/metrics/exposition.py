@@ -1,4 +1,4 @@
-"""Rendered chunks -> the bytes of one scrape."""
+"""Joins the text of all pools and the self metrics into the bytes of one scrape."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
     from exporter.common.clock import Clock
     from exporter.metrics.pool_text import RenderedPool
     from exporter.metrics.renderer import Renderer
-    from exporter.metrics.sections import Chunk, Section
+    from exporter.metrics.sections import Chunk, FamilySection
     from exporter.snapshot.pool import PoolKey
 
 _SUFFIXES = ("_total", "_bucket", "_count", "_sum")
-"""Suffixes of prometheus_client's samples: its restricted registry selects by sample name only."""
+"""Suffixes of sample names. The restricted registry of prometheus_client selects by sample name only."""
 
 _LARGE = 16 * 2**10
-"""Bytes; a chunk of at least this size is not copied to join it with others."""
+"""Bytes. A chunk of this size or more is not copied into a joined piece."""
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
 @dataclass(frozen=True, slots=True)
 class _Joined:
-    """The pools' part of an exposition.
+    """The part of an exposition that is about pools.
 
     Attributes:
-        pools: whose chunks were joined.
-        fresh_until: the monotonic moment at which the first of what is shown gets stale.
-        pieces: plain or deflated. Large pieces are the pools' own chunks, so nothing large is held twice.
+        pools: the pools that it was made from.
+        fresh_until: the monotonic moment at which a part of it gets stale.
+        pieces: plain or deflated. Large pieces are the pools' own chunks, so they are in memory only once.
         crc: CRC-32 of the plain text.
         size: bytes of the plain text.
     """
@@ -57,9 +57,9 @@ class Exposition:
     """The content of `/metrics`: the pools' text, joined once per change, and the current self metrics.
 
     Args:
-        renderer: has the text of the pools.
-        registry: has the exporter's own metrics.
-        clock: tells which data is stale.
+        renderer: keeps the text of the pools.
+        registry: holds the exporter's own metrics.
+        clock: decides which data is stale.
     """
 
     def __init__(self, renderer: Renderer, registry: CollectorRegistry, *, clock: Clock) -> None:
@@ -68,17 +68,17 @@ class Exposition:
         self._clock = clock
         self._joining = asyncio.Lock()
         self._joined: dict[tuple[bool, bool], _Joined] = {}
-        renderer.on_change = self._joined.clear  # else old text would stay in memory until the next scrape
+        renderer.on_change = self._joined.clear  # otherwise old text stays in memory until the next scrape
 
     async def scrape(
         self, *, openmetrics: bool = False, gzip: bool = False, names: frozenset[str] = frozenset()
     ) -> tuple[bytes, ...]:
-        """Make one exposition, in pieces to be sent one after the other.
+        """Make one exposition, as pieces to send one after the other.
 
         Args:
             openmetrics: OpenMetrics 1.0.0 instead of text 0.0.4.
             gzip: whether to compress.
-            names: of families or samples; only these families are shown. Empty: all of them.
+            names: names of families or samples. Only these families are shown; all of them if empty.
         """
         own = self._own(openmetrics=openmetrics, names=names)
         joined = await self._pools_part(openmetrics=openmetrics, gzip=gzip, names=names)
@@ -91,8 +91,8 @@ class Exposition:
     def _own(self, *, openmetrics: bool, names: frozenset[str]) -> bytes:
         registry: Collector = self._registry
         if names:
-            of_samples = {f"{name}{suffix}" for name in names for suffix in ("", *_SUFFIXES)}
-            registry = self._registry.restricted_registry(of_samples)
+            sample_names = {f"{name}{suffix}" for name in names for suffix in ("", *_SUFFIXES)}
+            registry = self._registry.restricted_registry(sample_names)
         return generate_openmetrics(registry) if openmetrics else generate_latest(registry)  # type: ignore[no-untyped-call]
 
     async def _pools_part(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> _Joined:
@@ -100,10 +100,10 @@ class Exposition:
         sections = SECTIONS[openmetrics]
         if names:
             wanted = [section for section in sections if section.names & names]
-            # The pieces stay the pools' own chunks: joined ones would be one more copy for each client.
+            # Not joined: that would be one more copy in memory for each client.
             return await asyncio.to_thread(_join, pools, wanted, now, gzip=gzip, copy=False)
         form = (openmetrics, gzip)
-        async with self._joining:  # several scrapes may want the same text at once
+        async with self._joining:  # several scrapes may need the same text at once
             joined = self._joined.get(form)
             if joined is None or joined.pools is not pools or now >= joined.fresh_until:
                 joined = await asyncio.to_thread(_join, pools, sections, now, gzip=gzip)
@@ -113,7 +113,7 @@ class Exposition:
 
 def _join(
     pools: Mapping[PoolKey, RenderedPool],
-    sections: Iterable[Section],
+    sections: Iterable[FamilySection],
     now: float,
     *,
     gzip: bool,
@@ -137,7 +137,7 @@ def _join(
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Join small parts: every piece that is sent costs an iteration of the event loop."""
+    """Join small parts, because each piece that is sent costs an iteration of the event loop."""
     small: list[bytes] = []
     size = 0
     for part in parts:

@@ -74,7 +74,7 @@ def sample_lines(
 
     Args:
         family: the family.
-        identities: for each source, the labels that tell it apart, as text.
+        identities: for each source, the labels that identify it, as text.
         sources: what the samples are read from.
     """
     name = family.name
@@ -135,6 +135,6 @@ def same_samples(family: SampleFamily[Source], before: Sequence[Source], now: Se
     read: Callable[[Source], object]
     if isinstance(family, LabelledFamily):
         samples = family.samples
-        return [tuple(samples(one)) for one in before] == [tuple(samples(one)) for one in now]
+        return [tuple(samples(source)) for source in before] == [tuple(samples(source)) for source in now]
     read = family.value if isinstance(family, Family) else family.texts
     return [*map(read, before)] == [*map(read, now)]

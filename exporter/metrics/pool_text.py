@@ -28,7 +28,7 @@ _format_labels = label_formatter(POOL_LABELS)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The text of one group of families, kept for as long as its source is the same.
+    """The text of one group of families. It is reused as long as its source is the same.
 
     Attributes:
         source: what the text was made from; None if that is not known.
@@ -57,7 +57,7 @@ class RenderedPool:
         summary: the figures of the listing; None if the pool was never listed.
         parts: the text, by group; each part gets stale at its own time.
         workload_part: the series of single workloads.
-        blocks: from which `workload_part` was put together.
+        blocks: the blocks that `workload_part` was made from.
     """
 
     state: PoolState
@@ -110,13 +110,13 @@ def render_pool(
         blocks = render_blocks(labels, summary.selected, previous.blocks if previous else ())
         workload_chunks = _joined(blocks)
     data = PoolData(state, thresholds.of(state.key.pool, state.name), summary)
-    kept = previous.parts if previous else {}
+    old_parts = previous.parts if previous else {}
     return RenderedPool(
         state=state,
         detail=detail,
         thresholds=thresholds,
         summary=summary,
-        parts={group.name: _part(group, labels, data, kept.get(group.name)) for group in POOL_GROUPS},
+        parts={group.name: _part(group, labels, data, old_parts.get(group.name)) for group in POOL_GROUPS},
         workload_part=Part(blocks, state.fresh_until, workload_chunks, {}) if summary else _NOTHING,
         blocks=blocks,
     )

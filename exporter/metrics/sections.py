@@ -1,6 +1,6 @@
 """The sections of an exposition: each has a header, and chunks of sample lines from every pool.
 
-Both formats require that all samples of a family stand together, so the text of a pool is kept in chunks, by
+Both formats require that all samples of a family are together, so the text of a pool is stored in chunks, by
 section. The formats differ for gauge histograms: OpenMetrics has one family, the text format has a histogram
 and two gauges.
 """
@@ -50,11 +50,11 @@ def deflated(plain: bytes, *, last: bool = False) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class FamilySection:
     """A header, and the samples below it.
 
     Attributes:
-        key: under which the chunks of a pool for this section are kept.
+        key: the key of this section in the chunks of a pool.
         header: the HELP and TYPE lines.
         names: the values of `name[]` that select this section.
     """
@@ -64,25 +64,27 @@ class Section:
     names: frozenset[str]
 
 
-def _sections(family: PoolFamily[Any], *, openmetrics: bool) -> list[Section]:
+def _sections(family: PoolFamily[Any], *, openmetrics: bool) -> list[FamilySection]:
     name = family.name
     suffixes = family.suffixes if isinstance(family, HistogramFamily) else ()
     names = frozenset({name, name.removesuffix("_total"), *(f"{name}{suffix}" for suffix in suffixes)})
     if openmetrics or family.kind != "gaugehistogram":
         head = header(name, family.kind, family.help, openmetrics=openmetrics)
-        return [Section(name, Chunk.of(head), names)]
+        return [FamilySection(name, Chunk.of(head), names)]
     as_text = {
         "_bucket": (name, "histogram"),
         "_gcount": (f"{name}_gcount", "gauge"),
         "_gsum": (f"{name}_gsum", "gauge"),
     }
     return [
-        Section(f"{name}{suffix}", Chunk.of(header(as_name, kind, family.help, openmetrics=False)), names)
+        FamilySection(
+            f"{name}{suffix}", Chunk.of(header(as_name, kind, family.help, openmetrics=False)), names
+        )
         for suffix, (as_name, kind) in as_text.items()
     ]
 
 
-SECTIONS: dict[bool, tuple[Section, ...]] = {
+SECTIONS: dict[bool, tuple[FamilySection, ...]] = {
     openmetrics: tuple(
         section for family in FAMILIES for section in _sections(family, openmetrics=openmetrics)
     )

@@ -1,10 +1,10 @@
-"""The series of single workloads, in blocks whose text is kept from poll to poll.
+"""The series of single workloads, in blocks whose text is reused from poll to poll.
 
 Between two polls hardly anything changes but durations. A block is a run of neighbours in the listing, which
-is sorted by creation time. The uid of a workload decides whether a block ends there, so a workload that comes
-or goes changes its own block and moves no other. While a block has the same workloads, a family whose samples
-are the same keeps its text. For 10,000 workloads with all series this saves two thirds of the rendering and
-compressing, and the memory of a second copy in the meantime.
+is sorted by creation time. The uid of a workload decides whether a block ends there. So a workload that comes
+or goes changes only its own block. If a block has the same workloads as before, each family with unchanged
+samples reuses its text. For 10,000 workloads with all series, this saves two thirds of the rendering and
+compression, and the memory of a second copy during rendering.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from exporter.snapshot.workload import Workload
 
 _MIN_SIZE = 256
-"""Fewest workloads of a block; the average is twice that. To render 500 lines holds the interpreter for a
-quarter of a millisecond; scrapes are served in between."""
+"""Fewest workloads in a block; the average is twice as many. Rendering 500 lines occupies the interpreter
+for a quarter of a millisecond. Scrapes are served in between."""
 
 _format_labels = label_formatter(WORKLOAD_LABELS)
 

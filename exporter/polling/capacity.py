@@ -1,4 +1,4 @@
-"""The capacities of the pools of one project: polled beside their listings, at an interval of their own."""
+"""Polls the capacities of a project's pools, at an interval of their own."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class _Reading:
-    """One kind of answer, polled in a loop of its own.
+class _Reader:
+    """Reads one kind of answer, in a polling loop of its own.
 
     Attributes:
-        name: of what is read, for the log.
+        name: what is read, for the log.
         read: reads it and updates every watched pool; returns the error if that failed.
-        outcome: how it ended the last time.
+        outcome: how the last read ended.
     """
 
     name: str
@@ -42,10 +42,10 @@ class _Reading:
 
 @dataclass(slots=True, kw_only=True)
 class CapacityPoller:
-    """Reads how much the watched pools of one project have, and how much of it is allocated.
+    """Reads the total and allocated resources of a project's watched pools.
 
-    An error here costs a pool its capacity and nothing else: it is still up. An error or slow answer of the
-    nodes endpoint does not even cost it its capacity.
+    After an error here, a pool only loses its capacity; it is still up. After an error or a slow answer of
+    the nodes endpoint, it only loses its free cards.
 
     Attributes:
         region: where the project is.
@@ -66,37 +66,37 @@ class CapacityPoller:
     stale_after: float
     _runtime: OptionalEndpoint = field(init=False)
     _nodes: OptionalEndpoint = field(init=False)
-    _readings: tuple[_Reading, ...] = field(init=False)
+    _readers: tuple[_Reader, ...] = field(init=False)
     _slow: PoolKey | None = None
-    """The pool at which the last reading of nodes was broken off."""
+    """The pool at which the last read of nodes was stopped, because there was no answer."""
 
     def __post_init__(self) -> None:
         self._runtime = OptionalEndpoint(self.context.clock)
         self._nodes = OptionalEndpoint(self.context.clock)
-        self._readings = (_Reading("capacities", self._read_capacities),)
+        self._readers = (_Reader("capacities", self._read_capacities),)
         if self.nodes:
-            self._readings += (_Reading("nodes", self._read_nodes),)
+            self._readers += (_Reader("nodes", self._read_nodes),)
 
     async def run(self) -> None:
         """Poll for ever."""
         async with asyncio.TaskGroup() as group:
-            for reading in self._readings:
-                group.create_task(self._run(reading))
+            for reader in self._readers:
+                group.create_task(self._run(reader))
 
     async def poll(self) -> None:
         """Poll once, if any pool is watched."""
-        for reading in self._readings:
-            await self._poll(reading)
+        for reader in self._readers:
+            await self._poll(reader)
 
-    async def _run(self, reading: _Reading) -> None:
+    async def _run(self, reader: _Reader) -> None:
         schedule = Schedule(self.context.clock.monotonic(), self.interval, 0.0, self.context.rng)
         while True:
-            await self._poll(reading)
+            await self._poll(reader)
             await self.context.clock.sleep(schedule.wait(self.context.clock.monotonic()))
 
-    async def _poll(self, reading: _Reading) -> None:
+    async def _poll(self, reader: _Reader) -> None:
         if self._watched():
-            self._report(reading, await reading.read())
+            self._report(reader, await reader.read())
         else:
             self.context.self_metrics.set_capacity_up(self.region, self.project_id, up=None)
 
@@ -116,10 +116,10 @@ class CapacityPoller:
         return None
 
     async def _read_nodes(self) -> PollError | None:
-        """One pool after the other: a listing that is due meanwhile waits for one request, not for all.
+        """Read one pool after the other, so that a listing that is due waits for one request, not for all.
 
-        If one gets no answer the rest are left out, as each would wait as long; the next time begins with the
-        pool after it, for it may be the only slow one.
+        If a pool gets no answer, the rest are skipped: each could take as long. The next read begins with the
+        pool after it, because it may be the only slow one.
         """
         keys = self._watched()
         begin = keys.index(self._slow) + 1 if self._slow in keys else 0
@@ -135,7 +135,7 @@ class CapacityPoller:
     async def _read_free_cards(self, key: PoolKey) -> PollError | None:
         """Read a pool's free cards; returns the error if that failed.
 
-        A pool whose listing fails already reports that, and is not asked for its nodes.
+        A pool whose listing fails is skipped: it already reports an error.
         """
         state = self.context.store.states.get(key)
         if state is None or (state.outcome is not None and not state.up):
@@ -151,22 +151,22 @@ class CapacityPoller:
     def _fresh_until(self) -> float:
         return self.context.clock.monotonic() + lifetime(self.stale_after, self.interval)
 
-    def _report(self, reading: _Reading, error: PollError | None) -> None:
+    def _report(self, reader: _Reader, error: PollError | None) -> None:
         """Log once when something cannot be read any more, and once when it can again."""
-        before, reading.outcome = reading.outcome, error.outcome if error else "ok"
-        up = all(other.outcome == "ok" for other in self._readings)
+        before, reader.outcome = reader.outcome, error.outcome if error else "ok"
+        up = all(other.outcome == "ok" for other in self._readers)
         self.context.self_metrics.set_capacity_up(self.region, self.project_id, up=up)
-        if reading.outcome == before:
+        if reader.outcome == before:
             return
-        report = log.bind(region=self.region, project_id=self.project_id, outcome=reading.outcome)
+        report = log.bind(region=self.region, project_id=self.project_id, outcome=reader.outcome)
         match error:
             case None:
-                report.info(f"the pools' {reading.name} are read again")
+                report.info(f"the pools' {reader.name} can be read again")
             case NotFound():
                 report.warning(
-                    f"the pools' {reading.name} are not all available here; what is missing is asked for "
-                    "again once an hour; capacity.read chooses what is read",
+                    f"some of the pools' {reader.name} are not available here; what is missing is requested "
+                    "again once an hour; capacity.read sets what is read",
                     reason=str(error),
                 )
             case _:
-                report.warning(f"the pools' {reading.name} cannot all be read", reason=str(error))
+                report.warning(f"some of the pools' {reader.name} cannot be read", reason=str(error))

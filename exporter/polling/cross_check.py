@@ -1,17 +1,18 @@
-"""A listing compared with the cloud's own count of the pool's workloads.
+"""Compares a listing with the cloud's own count of the pool's workloads.
 
-A listing proves by itself that its pages join, but only as long as `offset` counts items and a page is as
-long as was asked for; neither is promised. The statistics endpoint counts without pages, in one request.
+A listing proves that its pages join (see `exporter.api.pagination`). The proof relies on two things that the
+API does not promise: `offset` counts items, and a page has the requested length. The statistics endpoint
+needs neither: it counts in one request, without pages.
 
-The two are never of the same moment, so they may differ in a healthy pool. The count is taken first, then the
-listing is read. A workload that was counted as unfinished, and is not listed as unfinished, has ended in
-between. Then it either was unfinished in the listing before, or appeared after that. So the rest, beyond
-those that ended or appeared between the two listings, existed and was not read. A workload that appears and
-is deleted between two listings is in neither, so a difference has to occur twice in a row.
+Count and listing are not of the same moment, so they may differ in a healthy pool. The count is taken first,
+then the listing is read. Suppose that a workload was counted as unfinished, and is not listed as unfinished.
+If nothing is missing, it has ended in between. Then it was unfinished in the listing before, or it appeared
+after that listing. So subtract the workloads that ended or appeared between the two listings: what remains
+existed and was not read. A workload that appears and is deleted between two listings is in neither, so one
+difference proves nothing. It has to occur twice in a row.
 
-Finished workloads are left out: nobody knows how long they stay listed, and whether the statistics count
-    them.
-So are types: the statistics document fewer of them than the listing.
+Finished workloads are left out, because it is not known how long they stay listed, and whether the statistics
+count them. Types are ignored, because the statistics document fewer types than the listing.
 """
 
 from __future__ import annotations
@@ -37,19 +38,19 @@ log = structlog.get_logger(__name__)
 
 When = Literal["paged", "always"]
 CrossCheck = Literal["off"] | When
-"""Which listings are checked. paged, the default: where the previous listing had more than a page.
+"""Which listings are checked. `paged`, the default: if the previous listing had more than one page.
 
-A listing of one page needs no page to join. One of several pages relies on what is not promised, and one more
-request is little beside them. A cloud that cuts its pages short, and gives no total either, is found out only
-by `always`, which doubles the requests for a pool of one page.
+A listing of one page has no pages to join. A listing of several pages relies on what is not promised, and the
+check adds only one request to several. `always` also finds a cloud that cuts its pages short and gives no
+total. It doubles the requests for a pool of one page.
 """
 
 POLLS_SKIPPED = 10
-"""Polls without a check after a count that failed: the listing would wait for it each time."""
+"""Polls without a check after a failed count. The listing waits for the count, so do not try each time."""
 
 
 def missing(counts: Mapping[tuple[str, str], int], previous: Listing, listing: Listing) -> int:
-    """How many workloads existed for certain and were not read.
+    """How many workloads certainly existed and were not read.
 
     Args:
         counts: by (type, status), taken after `previous` and before `listing`.
@@ -67,15 +68,15 @@ def missing(counts: Mapping[tuple[str, str], int], previous: Listing, listing: L
 
 @dataclass(slots=True, kw_only=True)
 class CheckedReader:
-    """Reads one pool's listing, and marks it as incomplete where the cloud counts more.
+    """Reads one pool's listing, and marks it as incomplete if the cloud counts more workloads.
 
     Attributes:
         key: the pool.
         listing: reads the listing.
         counts: reads the cloud's count.
-        previous: gives the listing before; None where there is none.
+        previous: returns the listing before; None if there is none.
         when: which listings are checked.
-        worker: compares, off the event loop: 10,000 workloads take 20 ms.
+        worker: compares off the event loop, because 10,000 workloads take 20 ms.
     """
 
     key: PoolKey
@@ -92,7 +93,7 @@ class CheckedReader:
         """Read the listing.
 
         Raises:
-            PollError: the listing could not be read. A count that fails only costs the check.
+            PollError: the listing could not be read. If only the count fails, the check is skipped.
         """
         previous = self.previous()
         counts = None if previous is None or not self._wanted(previous) else await self._counts()
@@ -108,7 +109,7 @@ class CheckedReader:
         return replace(
             listing,
             complete=False,
-            shortfall=f"the cloud counts {short} unfinished workloads more than it lists, twice in a row",
+            shortfall=f"the cloud counts {short} more unfinished workloads than it lists, twice in a row",
         )
 
     def _wanted(self, previous: Listing) -> bool:

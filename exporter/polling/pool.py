@@ -1,4 +1,4 @@
-"""One poll of one pool: the listing, or the error, becomes the pool's new state."""
+"""Polls one pool: the listing or the error becomes the pool's new state."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PoolPoller:
     Attributes:
         key: the pool.
         read: reads its listing, or raises a PollError.
-        names: gives the display names of the project's pools by ID, as far as known.
+        names: returns the display names of the project's pools by ID, as far as known.
         context: clock, worker, self metrics, snapshot store and random generator.
         tracker: compares its listings.
         stale_after: seconds that a listing may be shown after the last success.
@@ -59,10 +59,10 @@ class PoolPoller:
             self.context.store.publish(PoolState(self.key, name=name, throughput=throughput))
 
     async def run(self, schedule: Schedule, monitor: IntervalMonitor) -> None:
-        """Poll for ever as the schedule says; the monitor gets the time between two successful polls."""
+        """Poll forever on schedule. The monitor gets the time between two successful polls."""
         before = self.context.store.states[self.key]
         if before.attempted_at is not None:
-            # Polled before a reload: reading the configuration makes no pool due.
+            # Polled before a reload: a reload does not make a pool due.
             elapsed = self.context.clock.monotonic() - before.attempted_at
             await self.context.clock.sleep(max(0.0, schedule.interval - elapsed))
         last: float | None = None
@@ -75,7 +75,7 @@ class PoolPoller:
             await self.context.clock.sleep(schedule.wait(self.context.clock.monotonic()))
 
     async def poll(self) -> PoolState:
-        """Read the pool once, and publish its new state, which is returned."""
+        """Poll the pool once, publish its new state, and return it."""
         self.register()
         last = self.context.store.states[self.key]
         started = self.context.clock.monotonic()
@@ -103,7 +103,7 @@ class PoolPoller:
         throughput: Throughput | None,
         before: PoolState,
     ) -> PoolState:
-        """The state after this poll; `before` also has what others published during it."""
+        """The state after this poll. `before` also has what others published during the poll."""
         now = self.context.clock.monotonic()
         state = replace(
             before,
@@ -133,10 +133,10 @@ class PoolPoller:
         return listing, "ok" if listing.complete else "incomplete", listing.shortfall
 
     def _explained(self, error: PollError) -> str:
-        # Only ModelArts itself knows that the pool does not exist; a 404 of a gateway is about the endpoint.
+        # Only a 404 of ModelArts itself is about the pool. A 404 of a gateway is about the endpoint.
         missing = isinstance(error, NotFound) and error.code.startswith("ModelArts.")
-        if missing and (near := similar_pools(self.key.pool, self.names())):
-            return f"{error.explanation}; did you mean {near}?"
+        if missing and (suggestions := similar_pools(self.key.pool, self.names())):
+            return f"{error.explanation}; did you mean {suggestions}?"
         return error.explanation
 
     def _report(self, before: PoolState, after: PoolState) -> None:
@@ -156,7 +156,7 @@ class PoolPoller:
         limited, was = any(after.limited.values()), before is not None and any(before.limited.values())
         if limited and not was:
             log.warning(
-                "label values are too long, or there are too many of them; they are cut, or count as other",
+                "some label values are too long or too many; they are cut, or counted as other",
                 **self.key._asdict(),
                 too_long=after.limited.get("length"),
                 too_many=after.limited.get("kinds"),
@@ -164,11 +164,11 @@ class PoolPoller:
 
 
 def similar_pools(pool: str, names: Mapping[str, str]) -> str:
-    """Pools whose ID or display name is close to this one, as text; empty where none is.
+    """Pools with an ID or display name like this one, as text; empty if there are none.
 
     Args:
-        pool: what was configured, perhaps a display name or a mistyped ID.
-        names: display names by ID; where the pool is one of them it is not mistyped, but was there until now.
+        pool: the configured ID, which may be a display name or mistyped.
+        names: display names by ID. If the pool is among them, it existed until now and is not mistyped.
     """
     if pool in names:
         return ""

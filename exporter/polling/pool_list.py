@@ -1,4 +1,4 @@
-"""The project's list of pools: for discovery, for display names, and for what it says of each pool."""
+"""The project's list of pools: used for discovery, display names, and descriptions of the pools."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class PoolList:
-    """The newest list of a project's pools. A failed request leaves the list before it in place.
+    """The newest list of a project's pools. After a failed request, the previous list stays.
 
     Attributes:
         region: where the project is.
@@ -42,7 +42,7 @@ class PoolList:
     client: Client
     context: Context
     discovers: bool
-    # Made once per answer, not by every poll of every pool, which all need it.
+    # Made once per answer, because every poll of every pool needs it.
     names: Mapping[str, str] = field(default_factory=dict)
     _pools: Mapping[str, PoolDescription] = field(default_factory=dict)
     _outcome: str = "ok"
@@ -64,7 +64,7 @@ class PoolList:
 
         Args:
             watched: the pools.
-            fresh_until: the monotonic moment from which on it is not shown any more.
+            fresh_until: the monotonic moment from which it is no longer shown.
         """
         for key in watched:
             listed, known = self._pools.get(key.pool), self.context.store.states[key].description
@@ -84,6 +84,8 @@ class PoolList:
         if outcome == "ok":
             report.info("the project's pools are listed again")
         elif self.discovers:
-            report.error("the project's pools cannot be listed, so none can be discovered", reason=reason)
+            report.error("the project's pools cannot be listed, so no pool can be discovered", reason=reason)
         else:
-            report.warning("the project's pools cannot be listed; display names are not known", reason=reason)
+            report.warning(
+                "the project's pools cannot be listed, so display names are not updated", reason=reason
+            )

@@ -1,4 +1,4 @@
-"""All pools of one project: which they are, and a polling loop for each."""
+"""Polls the pools of one project: decides which they are, and runs a polling loop for each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 LIST_INTERVALS = 5
-"""The project's pools are listed once in this many poll intervals: names and pools change rarely."""
+"""Poll intervals between two requests for the list of pools: pools and names change rarely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ProjectResult:
 
     Attributes:
         states: the pools after it.
-        discovery_error: why the pools could not be discovered; None if they were, or are named.
+        discovery_error: why the pools could not be discovered; None if they were, or are configured by ID.
         elsewhere: how many of the project's pools other shards watch.
     """
 
@@ -53,7 +53,7 @@ class ProjectResult:
 
     @property
     def ok(self) -> bool:
-        """Whether there are pools, and every pool that is polled here was read completely."""
+        """Whether the project has pools, and every pool that is polled here was read completely."""
         return bool(self.states or self.elsewhere) and all(state.outcome == "ok" for state in self.states)
 
 
@@ -75,7 +75,7 @@ class ProjectPoller:
         estimates: whether to estimate when waiting workloads start.
         cross_check: which listings are compared with the cloud's own count.
         capacity: reads the capacities of the pools; None if they are not wanted.
-        settled: whether it is known which pools there are, or was tried once to find out.
+        settled: whether the pools are known, or one attempt to discover them has ended.
         elsewhere: how many of the project's pools other shards watch, as far as known.
     """
 
@@ -102,7 +102,7 @@ class ProjectPoller:
 
     def __post_init__(self) -> None:
         discovers = self.selection.discovers
-        # A list may lack a pool by mistake; a configuration that lacks it is meant.
+        # A list may lack a pool by mistake. A configuration lacks it on purpose.
         self._retention = Retention(self.tracker, RETENTION if discovers else 0.0, self.context.clock)
         self._statistics = OptionalEndpoint(self.context.clock)
         self._pool_list = PoolList(
@@ -115,8 +115,8 @@ class ProjectPoller:
         )
 
     async def run(self) -> None:
-        """Poll for ever. An unexpected error ends this, and with it the process."""
-        # Makes the sample, as 0; after a reload the old value stays until the first answer.
+        """Poll forever. An unexpected error ends this, and with it the process."""
+        # Creates the sample with 0. After a reload, the old value stays until the first answer.
         self.context.self_metrics.pools.labels(self.region, self.project_id)
         async with asyncio.TaskGroup() as group:
             if not self.selection.discovers:
@@ -126,13 +126,13 @@ class ProjectPoller:
             if self.capacity:
                 group.create_task(self.capacity.run())
             while True:
-                # While discovery fails there may be nothing to watch, so the list is asked for more often.
+                # While discovery fails there may be nothing to watch, so the list is requested more often.
                 soon = self.selection.discovers and error
                 await self.context.clock.sleep(self.interval * (1 if soon else LIST_INTERVALS))
                 error = await self._update_pools(group)
 
     async def once(self, polled: Callable[[PoolState], None] = lambda _: None) -> ProjectResult:
-        """Poll every pool once, as many at a time as the project's rate limiter lets through.
+        """Poll every pool once. The project's rate limiter decides how many at a time.
 
         Args:
             polled: called with every pool's state as soon as its poll has ended.
@@ -154,7 +154,7 @@ class ProjectPoller:
         return ProjectResult(tuple(states), error if self.selection.discovers else None, self.elsewhere)
 
     async def _update_pools(self, group: asyncio.TaskGroup) -> PollError | None:
-        """List the project's pools, and watch those that are there now; returns the error if that failed."""
+        """List the project's pools, and watch those in the list. Returns the error if that failed."""
         error = None if self.selection.nothing_here else await self._pool_list.refresh()
         if error and self.selection.discovers:
             self.context.self_metrics.pools.labels(self.region, self.project_id).set(len(self._tasks))
@@ -170,7 +170,7 @@ class ProjectPoller:
         await self._pool_list.publish(self._watched(), self.context.clock.monotonic() + ttl)
 
     def _watched(self) -> list[PoolKey]:
-        """The project's pools in the store, also those that were watched before a reload."""
+        """The project's pools in the store, including those that were watched before a reload."""
         return self.context.store.pools_of(self.region, self.project_id)
 
     def _select(self) -> Sequence[str]:
@@ -188,7 +188,7 @@ class ProjectPoller:
                 if task := self._tasks.pop(key.pool, None):
                     task.cancel()
                 self.context.store.forget(key)
-                log.info("pool is gone; it is not watched any more", **key._asdict())
+                log.info("pool is gone and no longer watched", **key._asdict())
         remembered = (key for key in self.tracker.pools if key[:2] == (self.region, self.project_id))
         self._retention.forget_absent(key for key in remembered if key.pool not in pools)
         for pool in pools:
@@ -197,7 +197,7 @@ class ProjectPoller:
             poller = self._poller(pool)
             poller.register()
             if self.selection.discovers and pool not in known:
-                log.info("pool is discovered", **poller.key._asdict(), name=self._pool_list.names[pool])
+                log.info("pool discovered", **poller.key._asdict(), name=self._pool_list.names[pool])
             self._tasks[pool] = group.create_task(poller.run(self._schedule(), self.monitor))
 
     def _count(self, pools: AbstractSet[str], known: AbstractSet[str]) -> None:
@@ -225,7 +225,7 @@ class ProjectPoller:
         )
 
     def _reader(self, key: PoolKey) -> Callable[[], Awaitable[Listing]]:
-        """Reads a pool's listing, and checks it if that is configured."""
+        """A function that reads a pool's listing, and checks it if that is configured."""
         listing = partial(self.client.listing, key.pool)
         if self.cross_check == "off":
             return listing

@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
     from exporter.context import Context
     from exporter.snapshot.pool import PoolKey
-    from exporter.snapshot.resources import Capacity
+    from exporter.snapshot.resources import PoolCapacity
     from exporter.snapshot.workload import Workload
 
 
 async def publish(context: Context, key: PoolKey, change: Callable[[PoolState], PoolState]) -> PoolState:
-    """Apply an answer to a pool's state, and publish the result, which is returned.
+    """Apply an answer to a pool's state, publish the new state, and return it.
 
-    If the listing or the capacity is new, what fits is computed again. That takes 20 ms where 10,000
-    workloads wait, so the worker does it. If others publish meanwhile it is done again on top of their state,
-    so the newest listing always meets the newest capacity. Without a new listing or capacity this publishes
-    at once. A pool that is not in the store is not watched any more, and is not published.
+    If the listing or the capacity is new, the workloads that fit are computed again. That takes 20 ms if
+    10,000 workloads wait, so the worker does it. If another answer is published during that time, the change
+    is applied again to the newest state, so that no answer is lost. A pool that is not in the store is no
+    longer watched: its state is not published.
 
     Args:
         context: the snapshot store, the clock and the worker.
         key: the pool.
-        change: puts the answer into a state; called again for each attempt.
+        change: returns a state with the answer in it; called for each attempt.
     """
     store = context.store
     while True:
@@ -55,9 +55,9 @@ def with_fitting(state: PoolState, now: float) -> PoolState:
 
     Args:
         state: the pool.
-        now: the monotonic moment. Where the listing or the capacity is too old, or the free amount of some
-            resource is not known, nobody can tell what fits, and the times for which it has fitted begin
-            anew.
+        now: the monotonic moment. If the listing or the capacity is stale, or the free amount of some
+            resource is not known, then it is not known what fits: `fitting` is None, and its times start
+            again at 0 later.
     """
     if state.listing is None or state.capacity is None:
         return replace(state, fitting=None)
@@ -78,16 +78,16 @@ def with_fitting(state: PoolState, now: float) -> PoolState:
 _request = attrgetter("cpu_cores", "memory_bytes", "accelerators")
 
 
-def _fitting(workloads: Iterable[Workload], capacity: Capacity) -> list[Workload] | None:
-    """The waiting workloads that fit; None where that is not known for some.
+def _fitting(workloads: Iterable[Workload], capacity: PoolCapacity) -> list[Workload] | None:
+    """The waiting workloads that fit; None if that is not known for one of them.
 
-    Thousands of workloads make only a handful of different requests: each request is checked once.
+    Thousands of workloads have only a few different requests, so each request is checked once.
     """
     free = capacity.free
     unknown = {CPU, MEMORY, *capacity.total.known} - free.keys()  # every pool has the first two
     waiting = [workload for workload in workloads if workload.waiting and workload.sized]
     requests = set(map(_request, waiting))
-    if OTHER in free:  # some accelerators are counted as other: one that has no name here may be among them
+    if OTHER in free:  # a requested accelerator without a label value of its own may be among the others
         unknown |= {name for _, _, cards in requests for name, _ in cards} - free.keys()
     fits = {request: _fits(Amounts(*request), free, unknown) for request in requests}
     if None in fits.values():
@@ -96,10 +96,10 @@ def _fitting(workloads: Iterable[Workload], capacity: Capacity) -> list[Workload
 
 
 def _fits(requested: Amounts, free: Mapping[str, float], unknown: AbstractSet[str]) -> bool | None:
-    """Whether there is enough of everything; None where it depends on a resource that is not known.
+    """Whether the request fits; None if that depends on a resource whose free amount is not known.
 
-    A resource that the pool does not have is never free. A request for nothing does not fit either: nobody
-    knows what that workload needs.
+    A resource that the pool does not have is never free. An empty request does not fit, because it is not
+    known what the workload needs.
     """
     wanted = {resource: amount for resource, amount in requested.known.items() if amount > 0}
     known = ((resource, amount) for resource, amount in wanted.items() if resource not in unknown)

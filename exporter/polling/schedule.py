@@ -1,4 +1,4 @@
-"""When a pool is due, and whether the polls keep to `poll.interval`.
+"""When each pool is polled, and whether the polls keep to `poll.interval`.
 
 The pools of a project are spread over the interval: each has its own fraction of it, with some jitter.
 """
@@ -20,34 +20,34 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 JITTER = 0.05
-"""Fraction of the interval, to either side: two exporters that start together drift apart."""
+"""Fraction of the interval, in both directions, so that exporters that start together drift apart."""
 
 _GOLDEN = 0.6180339887498949
 
 BEHIND = 1.15
-"""Mean time between two polls of a pool, in intervals, above which polls are reported as late. One slow poll
-of a lone pool, which skips the next slot, makes a mean of 1.1."""
+"""Mean time between two polls, in intervals, above which polls are reported as late. One slow poll of a
+single pool, which skips the next poll, makes a mean of 1.1."""
 
 IN_TIME = 1.1
-"""The same, below which they are reported as in time again."""
+"""Mean time between two polls, in intervals, up to which they are reported as in time again."""
 
 POLLS = 10
-"""Polls of every pool over which the mean is taken; older ones fade out."""
+"""Polls of each pool in the mean. It is a moving average, in which older polls count less."""
 
 
 def phases() -> Iterator[float]:
-    """Fractions of the interval, one per pool, evenly spread however many are taken (golden-ratio sequence).
+    """Fractions of the interval, one per pool. Any number of them is evenly spread (golden-ratio sequence).
 
-    So a pool that is discovered later gets a gap, and no other pool has to move.
+    So a pool that is discovered later fits into a gap, and no other pool has to move.
     """
     for index in count():
         yield index * _GOLDEN % 1.0
 
 
 def lifetime(stale_after: float, interval: float) -> float:
-    """How long an answer may be shown that is asked for once per `interval`; all in seconds.
+    """How long an answer may be shown, if it is requested once per `interval`. All in seconds.
 
-    For rare requests this is longer than `stale_after`: one failed request is no reason to drop the answer.
+    At least two intervals, so that one failed request does not remove the answer.
     """
     return max(stale_after, 2 * interval)
 
@@ -69,9 +69,9 @@ class Schedule:
     rng: random.Random
 
     def wait(self, now: float) -> float:
-        """Seconds until the next poll, when the last one ended at `now`.
+        """Seconds until the next poll, if the last one ended at `now`.
 
-        At least about half an interval: after a slow poll the next slot is skipped.
+        This is at least about half an interval: after a slow poll, the next one is skipped.
         """
         moment = self.start + self.phase * self.interval
         earliest = now + self.interval / 2
@@ -82,7 +82,7 @@ class Schedule:
 
 @dataclass(slots=True, kw_only=True)
 class IntervalMonitor:
-    """Measures the time between two polls of a pool, over all pools of a project; warns when it is too long.
+    """Measures the mean time between two polls of a project's pools, and warns if it is too long.
 
     Attributes:
         region: where the project is.
@@ -114,7 +114,7 @@ class IntervalMonitor:
     def observe(self, seconds: float) -> None:
         """Add the time between two successful polls of a pool.
 
-        Failed polls are left out: a pool that fails is late too, and reports that itself.
+        Failed polls are left out, because a failing pool reports its own error.
         """
         self._mean += (seconds - self._mean) / (POLLS * max(1, self._pools))
         self.self_metrics.set_poll_interval(
@@ -123,30 +123,30 @@ class IntervalMonitor:
         self._report()
 
     def overload(self, pools: int) -> str | None:
-        """Why so many pools cannot be polled within the interval, and what to do; None if they can.
+        """Why this many pools cannot be polled within the interval, and what to do; None if they can.
 
-        Looks at the settings alone: a pool takes at least one request, however fast the cloud answers.
+        This follows from the settings alone, because a poll takes at least one request.
         """
         needed = pools / self.interval
         if needed <= self.requests_per_second:
             return None
         return (
-            f"{pools} pools every {self.interval:g} s are {needed:.3g} requests a second at least, and "
+            f"{pools} pools every {self.interval:g} s need at least {needed:.3g} requests a second, and "
             f"poll.requests_per_second is {self.requests_per_second:g}, so a pool is read every "
             f"{pools / self.requests_per_second:.0f} s at best: raise poll.requests_per_second or "
             "poll.interval, or let more exporters share the pools (shard.total)"
         )
 
     def _lateness(self) -> str | None:
-        """Why polls are late by the measured mean, and what to do; None if they are not."""
+        """Why polls are late, by the measured mean, and what to do; None if they are in time."""
         limit = IN_TIME if self._behind else BEHIND
         if self._mean <= limit * self.interval:
             return None
         return (
-            f"a pool is read every {self._mean:.0f} s lately, not every {self.interval:g} s; answers are "
+            f"a pool was recently read every {self._mean:.0f} s, not every {self.interval:g} s; answers are "
             "slow, too few requests are in flight, or the cloud throttles them: raise poll.concurrency, "
             "poll.requests_per_second or poll.interval, let more exporters share the pools (shard.total), or "
-            "give each of the projects that share a credential its own"
+            "give projects that share a credential one each"
         )
 
     def _report(self) -> None:

@@ -1,10 +1,10 @@
-"""Which of a project's pools this exporter watches: named or discovered, and of those its shard's share.
+"""Which of a project's pools this exporter watches: by ID or by discovery, and by shard.
 
 Shards share pools by rendezvous hashing: every shard has a weight for every pool, and the shard with the
-greatest weight watches it. An added shard only takes pools over; when the last one goes, only its own pools
-move. During a change of `shard.total`, while some exporters know of more shards than others, every pool is
-still watched as long as no shard of the greatest total is missing: a shard that has the greatest weight of
-all also has it among fewer.
+greatest weight watches it. If a shard is added, pools only move to it. If the last one is removed, only its
+own pools move. During a change of `shard.total`, some exporters already have the new total and others the old
+one. Every pool is still watched as long as all shards of the greater total run: the shard with the greatest
+weight among all shards also has the greatest weight among fewer.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Discovery:
     """Selects pools by their IDs and display names.
 
     Attributes:
-        include: a pool is watched if this matches somewhere in its ID or display name...
-        exclude: ...and this, if given, does not.
+        include: a pool is watched if its ID or display name has a match of this...
+        exclude: ...and no match of this; None excludes nothing.
     """
 
     include: re.Pattern[str]
@@ -46,8 +46,8 @@ class ShardFilter:
     """Selects one shard's share of the pools.
 
     Attributes:
-        index: the shard, from 0 on.
-        total: how many shards there are; 1 where the pools are not shared.
+        index: the shard, from 0.
+        total: the number of shards; 1 if the pools are not shared.
     """
 
     index: int = 0
@@ -68,7 +68,7 @@ def owner(project_id: str, pool: str, total: int) -> int:
 
 
 def _weight(index: int, project_id: str, pool: str) -> bytes:
-    # 1.5 us, so 6 ms for 1,000 pools and 4 shards; blake2b is no faster, and not in every build of Python.
+    # 1.5 us, so 6 ms for 1,000 pools and 4 shards. blake2b is no faster, and some builds of Python lack it.
     return sha256(f"{index}/{project_id}/{pool}".encode()).digest()
 
 
@@ -100,12 +100,12 @@ class Selection:
 
     @property
     def discovers(self) -> bool:
-        """Whether the pools are discovered, not named."""
+        """Whether the pools are discovered, not configured by ID."""
         return isinstance(self.pools, Discovery)
 
     @property
     def nothing_here(self) -> bool:
-        """Whether every pool is named and belongs to another shard: then there is nothing to ask for."""
+        """Whether all pools are configured by ID and belong to other shards, so that no request is needed."""
         return not isinstance(self.pools, Discovery) and not self.shard.owned(self.project_id, self.pools)
 
     def includes(self, pool: str, name: str | None) -> bool:
@@ -113,7 +113,7 @@ class Selection:
 
         Args:
             pool: its ID.
-            name: its display name; None where not known.
+            name: its display name; None if not known.
         """
         if isinstance(self.pools, Discovery):
             selected = self.pools.selects(pool, name or pool)

@@ -162,7 +162,7 @@ class AgencyForm(Section):
 
 
 _FORMS: Mapping[str, type[Section]] = {"<keys>": KeysForm, "<password>": PasswordForm, "<agency>": AgencyForm}
-"""By tag. Pydantic adds the tags to locations; the angle brackets tell them from keys."""
+"""By tag. Pydantic adds the tags to locations; the angle brackets distinguish them from keys."""
 
 
 def _forms_in(given: dict[Any, Any]) -> list[str]:
@@ -185,7 +185,7 @@ def _one_form(given: Any) -> Any:
 
 
 def _tag(given: Any) -> str:
-    """The form that is meant; `KeysForm`, the usual one, if no key tells."""
+    """The tag of the form; that of `KeysForm`, the most common one, if no key decides."""
     forms = _forms_in(given) if isinstance(given, dict) else []
     return forms[0] if forms else "<keys>"
 

@@ -53,14 +53,14 @@ def reference() -> str:
 
     Raises:
         ValueError: a setting has no description.
-        StopIteration: a setting has a type that has no words here.
+        StopIteration: a setting has a type that is missing in `_KINDS`.
     """
     sections = (_section(name, field.annotation) for name, field in Settings.model_fields.items())
     return "\n".join(line for section in sections for line in section)
 
 
 def with_reference(page: str) -> str:
-    """The page, with the reference between its two marks made anew."""
+    """The page, with a new reference between its two marks."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{reference()}\n{END}{after}"
@@ -77,7 +77,7 @@ def _section(name: str, annotation: Any) -> Iterator[str]:
 
 
 def _rows(model: type[BaseModel], above: str) -> Iterator[str]:
-    # What must be given comes first; the model has its own order, for its validators.
+    # Required settings come first. The model has another order, because of its validators.
     for name, field in sorted(model.model_fields.items(), key=lambda item: not item[1].is_required()):
         path = f"{above}.{field.alias or name}"
         if not field.description:
@@ -92,13 +92,13 @@ def _rows(model: type[BaseModel], above: str) -> Iterator[str]:
         )
         yield f"| {' | '.join(cells)} |"
         for inner in _models(field.annotation):
-            # What an exception may hold is what holds for every pool, which is described above it.
+            # An exception for some pools has the same keys as the setting for all pools, described above it.
             if inner is not PendingAfter or path == "alerts.pending_after":
                 yield from _rows(inner, f"{path}[]" if get_origin(field.annotation) is tuple else path)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The sections that a type is made of, but for those that stand for a single value."""
+    """The sections that a type is made of, except those that stand for a single value."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         if annotation not in _KINDS:
             yield annotation
@@ -123,8 +123,8 @@ def _kind(annotation: Any, metadata: Sequence[Any] = ()) -> str:
 
 def _bounds(metadata: Sequence[Any]) -> str:
     words = {Ge: "at least {0.ge}", Gt: "more than {0.gt}", Le: "at most {0.le}"}
-    told = [words[type(bound)].format(bound) for bound in metadata if type(bound) in words]
-    return "".join(f", {bound}" for bound in told)
+    limits = [words[type(bound)].format(bound) for bound in metadata if type(bound) in words]
+    return "".join(f", {bound}" for bound in limits)
 
 
 def _default(path: str, field: FieldInfo) -> str:

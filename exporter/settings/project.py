@@ -1,4 +1,4 @@
-"""One project: where it is, which of its pools are watched, and who asks."""
+"""One project: its region and ID, which of its pools are watched, and the credentials."""
 
 from __future__ import annotations
 

@@ -135,10 +135,10 @@ def runtime_object(profile: Profile, free: Sequence[NodeResources], now: float) 
         "memory": format_memory(node.memory * len(free), "binary"),
         profile.accelerator: profile.cards * len(free),
     }
-    allocated_cards = sum(profile.cards - one.cards.bit_count() for one in free)
+    allocated_cards = sum(profile.cards - other.cards.bit_count() for other in free)
     allocated = {
-        "cpu": format_cpu(sum(node.cpu - one.cpu for one in free), "number"),
-        "memory": format_memory(sum(node.memory - one.memory for one in free), "mebi"),
+        "cpu": format_cpu(sum(node.cpu - other.cpu for other in free), "number"),
+        "memory": format_memory(sum(node.memory - other.memory for other in free), "mebi"),
     }
     if allocated_cards:  # the documented example has no key for cards if no job holds one
         allocated[profile.accelerator] = allocated_cards
@@ -157,11 +157,11 @@ def statistics_object(workloads: Iterable[object]) -> dict[str, object]:
     types = sorted({str(workload_type) for workload_type, _ in counts})
     items = [
         {
-            "type": one,
-            "total": sum(number for (workload_type, _), number in counts.items() if workload_type == one),
-            "status": {status: counts[one, status] for status in _COUNTED},
+            "type": kind,
+            "total": sum(number for (workload_type, _), number in counts.items() if workload_type == kind),
+            "status": {status: counts[kind, status] for status in _COUNTED},
         }
-        for one in types
+        for kind in types
     ]
     return {"statistics": {"total": counts.total(), "items": items}}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -52,28 +53,28 @@ class CredentialEndpoints:
             user = body["auth"]["identity"]["password"]["user"]
             domain, name, password = user["domain"]["name"], user["name"], user["password"]
         except (msgspec.DecodeError, KeyError, TypeError):
-            raise iam_error(400, "The request body is invalid.", "Bad Request") from None
+            raise iam_error(HTTPStatus.BAD_REQUEST, "The request body is invalid.", "Bad Request") from None
         token = self._iam.log_in(domain, name, password)
         issued_at, expires_at = timestamp(self._clock.wall()), timestamp(token.expires_at)
         return web.json_bytes_response(
             {"token": {"methods": ["password"], "issued_at": issued_at, "expires_at": expires_at}},
             dumps=msgspec.json.encode,
-            status=201,
+            status=HTTPStatus.CREATED,
             headers={"X-Subject-Token": token.value},
         )
 
     async def metadata_token(self, request: web.Request) -> web.Response:
         """The token that the newer metadata service requires."""
         if not self.metadata_tokens:
-            return web.Response(status=405)
+            return web.Response(status=HTTPStatus.METHOD_NOT_ALLOWED)
         if not request.headers.get("X-Metadata-Token-Ttl-Seconds", "").isdigit():
-            return web.Response(status=400)
+            return web.Response(status=HTTPStatus.BAD_REQUEST)
         return web.Response(text=METADATA_TOKEN)
 
     async def security_key(self, request: web.Request) -> web.Response:
         """The temporary key of the machine's agency (ECS agency)."""
         if self.metadata_tokens and request.headers.get("X-Metadata-Token") != METADATA_TOKEN:
-            return web.Response(status=401)
+            return web.Response(status=HTTPStatus.UNAUTHORIZED)
         key = self._iam.temporary_key()
         return web.json_bytes_response(
             {
@@ -90,7 +91,7 @@ class CredentialEndpoints:
     async def pod_credentials(self, request: web.Request) -> web.Response:
         """The temporary key of a pod's identity."""
         if request.headers.get("Authorization") != POD_TOKEN:
-            return web.Response(status=401)
+            return web.Response(status=HTTPStatus.UNAUTHORIZED)
         key = self._iam.temporary_key()
         return web.json_bytes_response(
             {

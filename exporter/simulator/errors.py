@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 
 class ApiError(Exception):
     """Ends a request with an error answer.
@@ -34,19 +36,21 @@ def iam_error(status: int, message: str, title: str) -> ApiError:
 
 def unauthenticated(reason: str) -> ApiError:
     """401 APIGW.0301: anything wrong with an AK/SK request, or no credentials at all."""
-    return gateway_error(401, "0301", f"Incorrect IAM authentication information: {reason}")
+    return gateway_error(
+        HTTPStatus.UNAUTHORIZED, "0301", f"Incorrect IAM authentication information: {reason}"
+    )
 
 
 def pool_not_found(pool: str) -> ApiError:
     """404 ModelArts.50015001."""
-    return modelarts_error(404, "50015001", f"Pool {pool} not found.")
+    return modelarts_error(HTTPStatus.NOT_FOUND, "50015001", f"Pool {pool} not found.")
 
 
 def bad_request() -> ApiError:
     """400 ModelArts.50004000."""
-    return modelarts_error(400, "50004000", "Bad request.")
+    return modelarts_error(HTTPStatus.BAD_REQUEST, "50004000", "Bad request.")
 
 
 def wrong_project() -> ApiError:
     """403 ModelArts.0210."""
-    return modelarts_error(403, "0210", "The project ID does not match the credentials.")
+    return modelarts_error(HTTPStatus.FORBIDDEN, "0210", "The project ID does not match the credentials.")

@@ -6,6 +6,7 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +33,7 @@ _MAX_ATTEMPTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class KeyPair:
+class AccessKey:
     """An access key.
 
     Attributes:
@@ -58,7 +59,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class IssuedToken:
     """An IAM token.
 
     Attributes:
@@ -105,7 +106,7 @@ class Iam:
     """
 
     def __init__(
-        self, clock: Clock, rng: Random, keys: Iterable[KeyPair] = (), users: Iterable[User] = ()
+        self, clock: Clock, rng: Random, keys: Iterable[AccessKey] = (), users: Iterable[User] = ()
     ) -> None:
         self.attempts: deque[AuthAttempt] = deque(maxlen=_MAX_ATTEMPTS)
         self._clock = clock
@@ -114,9 +115,9 @@ class Iam:
         self._users = {(user.domain, user.name): user for user in users}
         self._tokens: dict[str, float] = {}
         self._failures: dict[str, _Failures] = {}
-        self._temporary: KeyPair | None = None
+        self._temporary: AccessKey | None = None
 
-    def add_key(self, key: KeyPair) -> None:
+    def add_key(self, key: AccessKey) -> None:
         """Accept an access key from now on. Replaces an older one with the same AK."""
         self._keys[key.ak] = key
 
@@ -150,7 +151,7 @@ class Iam:
         else:
             raise unauthenticated("x-auth-token not found")
 
-    def log_in(self, domain: str, name: str, password: str) -> Token:
+    def log_in(self, domain: str, name: str, password: str) -> IssuedToken:
         """Issue a token for name and password.
 
         Raises:
@@ -159,16 +160,16 @@ class Iam:
         user = self._users.get((domain, name))
         with self._recorded(name):
             if user is None or user.password != password:
-                raise iam_error(401, "The username or password is wrong.", "Unauthorized")
-        token = Token(f"MII{self._secret(256)}", self._clock.wall() + TOKEN_LIFETIME)
+                raise iam_error(HTTPStatus.UNAUTHORIZED, "The username or password is wrong.", "Unauthorized")
+        token = IssuedToken(f"MII{self._secret(256)}", self._clock.wall() + TOKEN_LIFETIME)
         self._tokens[token.value] = token.expires_at
         return token
 
-    def temporary_key(self) -> KeyPair:
+    def temporary_key(self) -> AccessKey:
         """The key of the agency: the same one until shortly before it expires, then a new one."""
         now = self._clock.wall()
         if self._temporary is None or self._temporary.expires_at - TEMPORARY_KEY_OVERLAP <= now:
-            self._temporary = KeyPair(
+            self._temporary = AccessKey(
                 ak=f"HST{self._secret(17).upper()}",
                 sk=self._secret(40),
                 security_token=self._secret(128),
@@ -191,7 +192,7 @@ class Iam:
 
     def _check_token(self, token: str) -> None:
         if self._tokens.get(token, -inf) <= self._clock.wall():
-            raise gateway_error(401, "0307", "The token must be updated.")
+            raise gateway_error(HTTPStatus.UNAUTHORIZED, "0307", "The token must be updated.")
 
     def _check_key(self, request: ReceivedRequest, authorization: Authorization) -> None:
         key = self._keys.get(authorization.ak)
@@ -212,7 +213,7 @@ class Iam:
         failures.count = 0
 
     def _check_temporary(
-        self, key: KeyPair, request: ReceivedRequest, signed_headers: tuple[str, ...]
+        self, key: AccessKey, request: ReceivedRequest, signed_headers: tuple[str, ...]
     ) -> None:
         if key.expires_at <= self._clock.wall():
             raise unauthenticated("the temporary access key has expired")

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from exporter.simulator.credential_endpoints import CredentialEndpoints
 from exporter.simulator.errors import ApiError, gateway_error
-from exporter.simulator.iam import Iam, KeyPair, User
+from exporter.simulator.iam import AccessKey, Iam, User
 from exporter.simulator.pool_endpoints import PoolEndpoints
 from exporter.simulator.signature import ReceivedRequest
 
@@ -102,7 +102,7 @@ class Simulator:
         clock: Clock,
         projects: Mapping[str, Sequence[Pool]],
         *,
-        keys: Iterable[KeyPair] = (),
+        keys: Iterable[AccessKey] = (),
         users: Iterable[User] = (),
     ) -> None:
         self.projects = dict(projects)

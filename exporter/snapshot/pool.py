@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from exporter.common.errors import Outcome
     from exporter.snapshot.counters import Throughput
-    from exporter.snapshot.resources import Capacity, FreeCards
+    from exporter.snapshot.resources import FreeCards, PoolCapacity
     from exporter.snapshot.workload import Workload
 
 
@@ -90,11 +90,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """The waiting workloads that fit into the free capacity, each considered as if it were the next to start.
+    """The waiting workloads that fit into the free capacity, each on its own.
 
     Attributes:
         workloads: how many, by type; documented types are there with 0 too.
-        since: by uid, the monotonic moment of the first of the snapshots in a row in which it has fitted.
+        since: by uid, the monotonic moment since which the workload has fitted in every snapshot.
         longest: the longest of these times so far, in seconds; 0 if none fits.
     """
 
@@ -154,7 +154,7 @@ class PoolState:
     fresh_until: float = 0.0
     polls: Mapping[Outcome, int] = field(default_factory=dict)
     description: Expiring[PoolDescription] | None = None
-    capacity: Expiring[Capacity] | None = None
+    capacity: Expiring[PoolCapacity] | None = None
     free_cards: Expiring[FreeCards] | None = None
     fitting: Expiring[Fitting] | None = None
     throughput: Throughput | None = None

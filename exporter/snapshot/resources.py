@@ -32,7 +32,7 @@ class Amounts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Capacity:
+class PoolCapacity:
     """A pool's resources from the runtime metrics, which the cloud averages over a minute.
 
     Attributes:
@@ -56,7 +56,7 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class FreeCards:
-    """The free cards on a pool's available nodes, by accelerator. Nodes that do not tell are left out.
+    """The free cards on a pool's available nodes, by accelerator. Nodes with unknown free cards are left out.
 
     Attributes:
         total: on all nodes together.

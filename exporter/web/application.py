@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from exporter.common.clock import Clock
     from exporter.web.config_watch import WebConfigWatcher
-    from exporter.web.scrapes import Exposition
+    from exporter.web.scrapes import ScrapeSource
     from exporter.web.status import PoolView, ShareView
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ class Backend:
             --web.enable-lifecycle.
     """
 
-    exposition: Exposition
+    exposition: ScrapeSource
     alive: Callable[[], bool]
     ready: Callable[[], bool]
     pools: Callable[[], Sequence[PoolView]]

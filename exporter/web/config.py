@@ -234,7 +234,7 @@ class TlsServerConfig(Section):
         return tuple(file for file in (self.cert_file, self.key_file, self.client_ca_file) if file)
 
 
-class Headers(Section):
+class ResponseHeaders(Section):
     """`headers`: added to every response; the set is exporter-toolkit's."""
 
     strict_transport_security: _Header = Field("", alias="Strict-Transport-Security")
@@ -260,7 +260,7 @@ class HttpServerConfig(Section):
     """`http_server_config`."""
 
     http2: _Boolean = True
-    headers: Headers = Headers()
+    headers: ResponseHeaders = ResponseHeaders()
 
 
 class RateLimit(Section):

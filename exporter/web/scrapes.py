@@ -24,7 +24,7 @@ _MIN_PART = 16 * 2**10
 """Bytes written to a socket at a time, however many clients there are."""
 
 
-class Exposition(Protocol):
+class ScrapeSource(Protocol):
     """The metrics, ready to be sent."""
 
     async def scrape(self, *, openmetrics: bool, gzip: bool, names: frozenset[str]) -> tuple[bytes, ...]:
@@ -46,7 +46,7 @@ class Scrapes:
         limit: concurrent scrapes; 0 for any number.
     """
 
-    def __init__(self, exposition: Exposition, limit: int) -> None:
+    def __init__(self, exposition: ScrapeSource, limit: int) -> None:
         self._exposition = exposition
         self._limit = limit
         self._running = 0

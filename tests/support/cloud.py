@@ -12,7 +12,7 @@ from exporter.credentials.authenticator import Authenticator
 from exporter.credentials.key_files import configured_keys
 from exporter.credentials.lockout import Lockout
 from exporter.self_metrics import SelfMetrics
-from exporter.simulator.iam import KeyPair
+from exporter.simulator.iam import AccessKey
 from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 from exporter.transport.http import HttpTransport
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REGION = "cn-north-4"
 PROJECT = "0123456789abcdef0123456789abcdef"
 POOL = "pool-train-cards-0123456789abcdef0123456789abcdef"
-KEY = KeyPair(ak="HPUATESTTESTTESTTEST", sk="testTestTestTestTestTestTestTestTestTest")
+KEY = AccessKey(ak="HPUATESTTESTTESTTEST", sk="testTestTestTestTestTestTestTestTestTest")
 
 
 def jobs(count: int, **fields: Any) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 from yarl import URL
 
-from exporter.simulator.iam import KeyPair
+from exporter.simulator.iam import AccessKey
 from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 from support.fixed_pool import FixedPool
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 POOL = "pool-fixed-00112233445566778899aabbccddeeff"
-KEY = KeyPair(ak="HPUATESTTESTTESTTEST", sk="a-secret-of-the-tests")
+KEY = AccessKey(ak="HPUATESTTESTTESTTEST", sk="a-secret-of-the-tests")
 WORKLOADS = f"/v2/{PROJECT}/pools/{POOL}/workloads"
 
 
@@ -50,7 +50,7 @@ def signed(
     query: Mapping[str, object],
     *,
     at: float,
-    key: KeyPair = KEY,
+    key: AccessKey = KEY,
     headers: Mapping[str, str] | None = None,
 ) -> tuple[URL, dict[str, str]]:
     """The address and the headers of a GET, as Huawei's SDK would send them."""
@@ -84,7 +84,7 @@ class Client:
         self,
         path: str = WORKLOADS,
         *,
-        key: KeyPair = KEY,
+        key: AccessKey = KEY,
         at: float | None = None,
         headers: Mapping[str, str] | None = None,
         **query: object,

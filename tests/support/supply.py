@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TypedDict
 
 from exporter.snapshot.pool import Expiring, Fitting, PoolDescription
-from exporter.snapshot.resources import Amounts, Capacity, FreeCards
+from exporter.snapshot.resources import Amounts, FreeCards, PoolCapacity
 
 CARD = "huawei.com/ascend-1980"
-CAPACITY = Capacity(
+CAPACITY = PoolCapacity(
     Amounts(768.0, 6144.0 * 2**30, ((CARD, 32.0),)),
     Amounts(5.5, 15548.0 * 2**20, ((CARD, 8.0),)),
 )
@@ -25,7 +25,7 @@ class Supply(TypedDict):
     """Fields of a PoolState."""
 
     description: Expiring[PoolDescription]
-    capacity: Expiring[Capacity]
+    capacity: Expiring[PoolCapacity]
     free_cards: Expiring[FreeCards]
     fitting: Expiring[Fitting]
 

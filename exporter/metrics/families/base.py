@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 Kind = Literal["gauge", "counter", "histogram", "gaugehistogram"]
 
 POOL_LABELS = ("region", "project_id", "pool")
-"""On every series. Rendering adds them, so that no family can forget them."""
+"""Labels of every series. Rendering adds them, so no family has to."""
 
 WORKLOAD_LABELS = ("uid", "job_name", "type")
-"""On every series of a single workload; added likewise."""
+"""Labels of every series of a single workload. Rendering adds them too."""
 
 Source = TypeVar("Source")
-"""What the samples of a family are read from, such as a `Capacity` or a `Workload`."""
+"""What the samples of a family are read from, such as a `PoolCapacity` or a `Workload`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Family(Generic[Source]):
     Attributes:
         name: as in the exposition; a counter's ends in `_total`.
         help: one sentence, with the unit where the name does not say it.
-        value: source -> the sample's value; None, and then no sample, where the value is not known.
-        labels: none of its own, besides the labels of its group.
+        value: source -> the sample's value; None if it is not known, then there is no sample.
+        labels: always empty: the sample only has the labels of its group.
         kind: its type.
     """
 
@@ -68,12 +68,12 @@ class InfoFamily(Generic[Source]):
 
 @dataclass(frozen=True, slots=True)
 class LabelledFamily(Generic[Source]):
-    """A family with any number of samples for each source, told apart by labels of its own.
+    """A family with any number of samples for each source, which differ in labels of its own.
 
     Attributes:
         name, help, kind: as for `Family`.
         labels: besides the labels of its group.
-        samples: source -> (label values, value) of each sample; none where nothing is known.
+        samples: source -> (label values, value) of each sample; none if nothing is known.
     """
 
     name: str
@@ -136,7 +136,7 @@ class PoolData(NamedTuple):
 
 
 FOREVER = float("inf")
-"""The end of what does not get stale."""
+"""For what never gets stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +147,9 @@ class Group(Generic[Source]):
         name: unique among the groups.
         title: heading of its section in docs/metrics.md.
         text: what the section says before its table, in Markdown.
-        source: where the families' samples are read from, and until when they are shown; None if not known.
+        source: returns the source of the families, and until when it is shown; None if it is not known.
         families: in the order of the exposition.
-        when_stale: source -> what is shown instead once it has expired; None: nothing.
+        when_stale: source -> the source to show after it has expired; None shows nothing then.
     """
 
     name: str

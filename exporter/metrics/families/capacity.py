@@ -8,7 +8,7 @@ from exporter.metrics.families.base import Family, Group, LabelledFamily
 from exporter.snapshot.pool import PHASES, Fitting, PoolDescription
 
 if TYPE_CHECKING:
-    from exporter.snapshot.resources import Capacity, FreeCards
+    from exporter.snapshot.resources import FreeCards, PoolCapacity
 
 DESCRIPTION: Group[PoolDescription] = Group(
     name="description",
@@ -19,8 +19,8 @@ From the project's list of pools, which is read every five poll intervals.""",
     families=(
         LabelledFamily(
             "modelarts_pool_phase",
-            # 0 besides, unlike a workload's status: there are few pools, and the average over a day of
-            # phase="Running" is the pool's availability.
+            # Other phases have a 0, unlike the other statuses of a workload: there are few pools, and the
+            # average of phase="Running" over a day is the pool's availability.
             "1 for the pool's current phase; the other documented phases are there with 0.",
             ("phase",),
             lambda description: (
@@ -41,7 +41,7 @@ From the project's list of pools, which is read every five poll intervals.""",
     ),
 )
 
-CAPACITY: Group[Capacity] = Group(
+CAPACITY: Group[PoolCapacity] = Group(
     name="capacity",
     title="Capacity and allocation",
     text="""\

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _type_and_strategy(state: PoolState) -> tuple[str, str]:
-    """A pool's type and queue strategy. Like its name they hardly ever change, so they do not expire."""
+    """A pool's type and queue strategy. They do not expire: like the name, they hardly ever change."""
     return (
         (state.description.value.type, state.description.value.queue_strategy)
         if state.description
@@ -23,7 +23,7 @@ def _type_and_strategy(state: PoolState) -> tuple[str, str]:
 
 
 def _not_up(state: PoolState) -> PoolState:
-    """A poll may hang while its listing gets stale: the outcome of the last one says nothing then."""
+    """What to show once the listing is stale: not up, even if the last poll succeeded and the next hangs."""
     return replace(state, outcome=None) if state.up else state
 
 

@@ -10,7 +10,7 @@ from exporter.metrics.families.base import Family, InfoFamily, LabelledFamily, W
 
 @lru_cache(maxsize=4096)
 def _cards(accelerators: tuple[tuple[str, float], ...]) -> tuple[tuple[tuple[str], float], ...]:
-    """Samples by accelerator. Cached: thousands of workloads ask for a handful of shapes."""
+    """Samples by accelerator. Cached, because thousands of workloads have only a few different requests."""
     return tuple(((name,), cards) for name, cards in accelerators)
 
 

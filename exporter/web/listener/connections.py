@@ -1,4 +1,4 @@
-"""The limits of connections: how many at once, and how long each may take."""
+"""Limits the connections: how many are open, and how long each may take."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _TLS_SHUTDOWN = 5.0
 
 
 def _max_connections() -> int:
-    """At most half of the process's file descriptors; the rest is for polls and files."""
+    """512, or half of the process's file descriptors if that is less; polls and files need the rest."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 512 if soft == resource.RLIM_INFINITY else min(512, soft // 2)
 
 
-class Phase(Enum):
-    """What a connection is doing."""
+class ConnectionPhase(Enum):
+    """What a connection is doing now."""
 
     HANDSHAKE = auto()
-    """Its TLS handshake."""
+    """The TLS handshake is not complete."""
     IDLE = auto()
-    """Nothing: it is new, or kept alive for another request."""
+    """No request is being received: the connection is new, or open for another request."""
     READING = auto()
-    """The headers of a request have arrived in part."""
+    """A part of a request's headers has arrived."""
     RESPONDING = auto()
-    """The request is handled, or the client is reading the response."""
+    """A request is being handled, or its response is being sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,13 @@ class Limits:
     """The limits of connections.
 
     Attributes:
-        connections: open at once, on all addresses together.
+        connections: open connections, on all addresses together.
         handshake: seconds for the TLS handshake.
         head: seconds from the first byte of a request to its last header.
-        head_size: bytes of these; aiohttp limits each line to 8,190 bytes.
-        answer: seconds from the last header until the client has read the response; more than Prometheus'
-            default scrape timeout.
-        idle: seconds without a request; more than the five minutes after which Prometheus closes.
+        head_size: bytes of a request's headers in total. aiohttp limits each line to 8,190 bytes.
+        answer: seconds from the last header until the client has received the response; more than the default
+            scrape timeout of Prometheus.
+        idle: seconds without a request; more than the five minutes after which Prometheus closes one.
     """
 
     connections: int = _max_connections()
@@ -71,14 +71,14 @@ class Limits:
 
 
 class Connections:
-    """All open connections, with their limits enforced.
+    """All open connections. Enforces their limits.
 
-    At the limit, a new connection replaces the one that has been longest without a complete request, so that
-    idle clients do not block others. If all are being responded to, the new one is closed.
+    At the limit, a new connection replaces the one that has waited longest for a complete request, so that
+    idle clients do not block others. If every connection is responding, the new one is closed.
 
     Args:
         limits: the limits.
-        clock: the time.
+        clock: measures the time of connections.
     """
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
@@ -115,18 +115,18 @@ class Connections:
 
     @web.middleware
     async def watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """A middleware that notes when a request is handled."""
+        """A middleware that records when the handling of a request begins and ends."""
         connection = self._by_protocol[request.protocol]
-        connection.enter(Phase.RESPONDING)
+        connection.enter(ConnectionPhase.RESPONDING)
         try:
             return await handler(request)
         finally:
             connection.answered()
 
     async def cut_off_the_slow(self) -> None:
-        """Close connections that exceed their time, forever. Sleeps while there are none."""
+        """Close connections that exceed their time. Runs forever; sleeps while no connection is open."""
         limits = self._limits
-        # A phase that starts during the sleep lasts at least this long, so the sleep needs no interruption.
+        # A phase that starts during the sleep may last at least this long, so nothing has to end the sleep.
         shortest = min(limits.handshake, limits.head, limits.answer, limits.idle)
         while True:
             await self._occupied.wait()
@@ -146,17 +146,19 @@ class Connections:
 
     def _allowed(self, connection: Connection) -> float:
         match connection.phase:
-            case Phase.HANDSHAKE:
+            case ConnectionPhase.HANDSHAKE:
                 return self._limits.handshake
-            case Phase.READING:
+            case ConnectionPhase.READING:
                 return self._limits.head
-            case Phase.IDLE if not connection.unsent:
+            case ConnectionPhase.IDLE if not connection.unsent:
                 return self._limits.idle
             case _:
                 return self._limits.answer
 
     def _made_room(self) -> bool:
-        waiting = [connection for connection in self._open if connection.phase is not Phase.RESPONDING]
+        waiting = [
+            connection for connection in self._open if connection.phase is not ConnectionPhase.RESPONDING
+        ]
         if not waiting:
             return False
         longest = min(waiting, key=lambda connection: connection.since)
@@ -168,14 +170,14 @@ class Connections:
         self, connection: Connection, accepted: socket.socket, tls: ssl.SSLContext | None
     ) -> None:
         try:
-            # Clients without TLS or a valid certificate, or that disconnect, are not logged.
+            # Not logged: clients that disconnect, and clients without TLS or without a valid certificate.
             with suppress(OSError):
                 await asyncio.get_running_loop().connect_accepted_socket(
                     lambda: connection,
                     accepted,
                     ssl=tls,
                     ssl_shutdown_timeout=_TLS_SHUTDOWN if tls else None,
-                    # `Limits.handshake` applies first; asyncio's own timeout must come later.
+                    # Longer than `Limits.handshake`, so that asyncio's own timeout never comes first.
                     ssl_handshake_timeout=10 * self._limits.handshake if tls else None,
                 )
                 await connection.lost
@@ -191,12 +193,12 @@ class Connections:
 
 
 class Connection(asyncio.Protocol):
-    """Passes everything between a socket and the HTTP protocol, and notes what the connection is doing.
+    """Passes data between a socket and the HTTP protocol, and records what the connection is doing.
 
     Args:
         inner: the HTTP protocol.
         head_size: limit for the bytes of a request's headers.
-        clock: the time.
+        clock: measures the phases.
 
     Attributes:
         phase: what it is doing.
@@ -214,23 +216,23 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received = 0
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.enter(Phase.HANDSHAKE)
+        self.enter(ConnectionPhase.HANDSHAKE)
 
-    def enter(self, phase: Phase) -> None:
+    def enter(self, phase: ConnectionPhase) -> None:
         """Start a phase."""
         self.phase, self.since, self._received = phase, self._clock.monotonic(), 0
 
     def answered(self) -> None:
-        """Note the end of a request. Part of the next one may have arrived already."""
-        self.enter(Phase.READING if self._received else Phase.IDLE)
+        """Record the end of a request. A part of the next one may have arrived already."""
+        self.enter(ConnectionPhase.READING if self._received else ConnectionPhase.IDLE)
 
     @property
     def unsent(self) -> int:
-        """Bytes that the client has not read yet."""
+        """Bytes of the response that are not sent yet."""
         return self._transport.get_write_buffer_size() if self._transport else 0
 
     def abort(self) -> None:
-        """Close at once, without sending the rest."""
+        """Close at once, without sending what is left."""
         if self._transport is None:
             self.task.cancel()
         else:
@@ -239,15 +241,15 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The handshake is complete."""
         self._transport = cast("asyncio.Transport", transport)
-        self.enter(Phase.IDLE)
+        self.enter(ConnectionPhase.IDLE)
         self.inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of one or several requests."""
-        if self.phase is Phase.IDLE:
-            self.enter(Phase.READING)
+        if self.phase is ConnectionPhase.IDLE:
+            self.enter(ConnectionPhase.READING)
         self._received += len(data)
-        if self.phase is Phase.READING and self._received > self._head_size:
+        if self.phase is ConnectionPhase.READING and self._received > self._head_size:
             self._refuse()
         else:
             self.inner.data_received(data)

@@ -1,7 +1,8 @@
-"""Aiohttp's HTTP protocol with our own responses to invalid requests."""
+"""The HTTP protocol of aiohttp, with our own responses to invalid requests."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -10,19 +11,19 @@ if TYPE_CHECKING:
     from aiohttp.web_request import BaseRequest
 
 ALWAYS = {"Server": "modelarts-exporter", "X-Content-Type-Options": "nosniff"}
-"""Headers of every response. Server has no version, so that it does not reveal an old one."""
+"""Headers of every response. `Server` is set, because the default of aiohttp reveals versions."""
 
 
 class HttpProtocol(web.RequestHandler):
-    """Responds to invalid requests in one sentence.
+    """Answers an invalid request with one sentence.
 
-    Aiohttp's own response contains its version and quotes the client, and it logs a traceback for each.
+    The response of aiohttp contains its version and quotes the request. It also logs a traceback.
     """
 
     async def finish_response(
         self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send a response. Aiohttp's own one to an unknown Expect header would quote the client."""
+        """Send a response. For an unknown Expect header, the one of aiohttp would quote the request."""
         if isinstance(resp, web.HTTPExpectationFailed):
             resp = web.Response(status=resp.status, text="Expect supports only 100-continue\n")
         return await super().finish_response(request, resp, start_time)
@@ -30,12 +31,12 @@ class HttpProtocol(web.RequestHandler):
     def handle_error(
         self,
         request: BaseRequest,
-        status: int = 500,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
         """A response to an invalid or failed request; the connection is closed after it."""
-        if status != web.HTTPBadRequest.status_code:
+        if status != HTTPStatus.BAD_REQUEST:
             response = super().handle_error(request, status, exc, message)
         else:
             response = web.Response(status=status, text="not an HTTP request, or too large\n")

@@ -1,4 +1,4 @@
-"""The listening sockets: start, accept, and an orderly stop."""
+"""The web server's sockets: listens, accepts connections, and stops in order."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _CLOSE_CHECK = 0.01
 """Seconds between two checks whether all connections have closed."""
 
 _LINGER = 1.0
-"""Seconds in which further bytes of a client are read and discarded, so that it can read its response."""
+"""Seconds for which further bytes of a client are read and discarded, so that it can read its response."""
 
 _NEVER = 10.0**6
-"""Seconds."""
+"""Seconds. Stands for no timeout."""
 
 _ACCEPT_PAUSE = 1.0
-"""Seconds until the next try after a connection could not be accepted, mostly for lack of descriptors."""
+"""Seconds until the next attempt, if a connection cannot be accepted (usually: no free file descriptor)."""
 
 
 class Server:
@@ -48,7 +48,7 @@ class Server:
 
     Args:
         application: what to serve.
-        listen: hosts and ports; host None is every address of the machine, port 0 any free port.
+        listen: hosts and ports. Host None means every address of the machine, port 0 any free port.
         clock: for the time limits.
         tls: returns the context for a new connection; None for plain HTTP.
         limits: the limits of connections.
@@ -92,7 +92,7 @@ class Server:
         """Listen on every address.
 
         Raises:
-            ConfigurationError: with every address that cannot be bound; then none is.
+            ConfigurationError: lists every address that cannot be bound. Then no address is bound.
         """
         self._sockets = _bound(self._listen)
         await self._runner.setup()
@@ -113,8 +113,8 @@ class Server:
             bound.close()
         self._sockets.clear()
         await self._runner.cleanup()
-        # Aiohttp has closed every connection by now, but a closed transport still sends its buffer: the end
-        # of a response to a slow client, which should arrive, or to a client that never reads.
+        # aiohttp has closed every connection by now, but a closed transport still sends its buffer. A slow
+        # client should get the end of its response; a client that never reads is cut off below.
         try:
             async with asyncio.timeout_at(end):
                 while len(self._connections):  # noqa: ASYNC110  (there is no event for it)
@@ -125,14 +125,14 @@ class Server:
     def _accept(self, bound: socket.socket) -> None:
         """Accept one connection.
 
-        Own code: asyncio's servers accept without a limit, and keep one TLS context.
+        Own code, because asyncio's servers have no limit on connections, and never change their TLS context.
         """
         try:
             accepted, _ = bound.accept()
         except (BlockingIOError, ConnectionError):
-            return  # the client has closed it already
+            return  # the client has closed the connection already
         except OSError as error:
-            log.warning("no connection can be accepted", reason=error.strerror)
+            log.warning("connections cannot be accepted", reason=error.strerror)
             asyncio.get_running_loop().remove_reader(bound)
             task = asyncio.create_task(self._accept_later(bound))
             self._tasks.add(task)
@@ -178,10 +178,10 @@ def _bound(listen: Sequence[tuple[str | None, int]]) -> list[socket.socket]:
 
 
 def _bind(host: str | None, port: int) -> socket.socket:
-    """One socket for an address, as in Go's exporters.
+    """Bind one socket for an address, like exporters in Go.
 
-    Own code: for all addresses of the machine asyncio opens two sockets, with different ports if the port is
-    0, and before Python 3.13 it fails if IPv6 is disabled.
+    Own code, because for all addresses of the machine asyncio opens two sockets. With port 0 they get
+    different ports, and before Python 3.13 it fails if IPv6 is disabled.
     """
     if host is None and socket.has_dualstack_ipv6():
         try:

@@ -34,7 +34,7 @@ from support.secrecy.echo import STATUSES, Echo, echoing
 from exporter.common.clock import SystemClock
 from exporter.simulator.credential_endpoints import METADATA_TOKEN as SIMULATED_METADATA_TOKEN
 from exporter.simulator.credential_endpoints import POD_TOKEN as SIMULATED_POD_TOKEN
-from exporter.simulator.iam import KeyPair, User
+from exporter.simulator.iam import AccessKey, User
 from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 
@@ -112,7 +112,7 @@ def _simulated_pod(folder: Path, url: str) -> Way:
 async def test_a_daemon_that_is_well_shows_no_secret(tmp_path: Path, form: Form) -> None:
     """The same with a cloud that answers: keys from the metadata service and tokens from IAM are used."""
     clock = SystemClock()
-    key = KeyPair(AK, SK, SECURITY_TOKEN)
+    key = AccessKey(AK, SK, SECURITY_TOKEN)
     pool = FixedPool(Profile(POOL, name="Training"), jobs(3))
     user = User("exporter", PASSWORD, "acme")
     simulator = Simulator(clock, {PROJECT: [pool]}, keys=[key], users=[user])

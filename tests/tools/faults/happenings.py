@@ -14,7 +14,7 @@ from support.fixed_pool import FixedPool, ListingRules
 from support.virtual_time import stand_still
 
 from exporter.simulator.errors import ApiError
-from exporter.simulator.iam import FAILURES_ALLOWED, KeyPair
+from exporter.simulator.iam import FAILURES_ALLOWED, AccessKey
 from exporter.simulator.pools import Profile
 from exporter.simulator.signature import ALGORITHM, ReceivedRequest
 from tools.faults.world import KEY, MODELARTS, NEW_KEY, PROJECT, A, B, World, served_by
@@ -101,7 +101,7 @@ async def revoked(world: World) -> AsyncIterator[None]:
 @asynccontextmanager
 async def other_secret(world: World) -> AsyncIterator[None]:
     """The key has another secret in the cloud; the files follow later."""
-    renewed = KeyPair(KEY.ak, NEW_KEY.sk)
+    renewed = AccessKey(KEY.ak, NEW_KEY.sk)
     world.simulator.iam.add_key(renewed)
     yield
     world.hand_out(renewed)

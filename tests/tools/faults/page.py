@@ -15,27 +15,31 @@ if TYPE_CHECKING:
 _INTRODUCTION = """\
 # What a fault looks like, and when it is over
 
-Measured, not meant: every line is a fault that was let loose on the running daemon with a simulated cloud, in
-virtual time. `make faults` writes this page; the tests fail where it is not what they measure. The daemon
-watches pools A and B of one project, and C of another one in another region with other keys. All is set as it
-comes: `poll.interval` 60 s, `poll.timeout` 10 s, `poll.stale_after` 5 min.
+Every line of this page was measured. The running daemon polled a simulated cloud in virtual time, and one
+fault at a time was injected. `make faults` writes this page; a test fails if it differs from what is
+measured. The daemon watches pools A and B of one project, and pool C of another project in another region,
+with other keys. All settings have their defaults: `poll.interval` 60 s, `poll.timeout` 10 s,
+`poll.stale_after` 5 min.
 
-- **Meanwhile**: what `/metrics` says of the pools that are hit, with the label `outcome` of
-  `modelarts_exporter_polls_total`; the status page adds a sentence with advice. A pool that is down keeps the
-  figures of its last good listing until they are stale (`kept 5 min`), then has none: never 0, never wrong
-  ones. `modelarts_pool_last_success_timestamp_seconds` tells their age. `/-/healthy` stays 200.
-- **Go on**: the pools that do not notice.
-- **Requests**: to the project's cloud, retries and those that never got there included; in brackets, how many
-  there are in as long without a fault.
-- **Refused**: the most refusals of one key or user in a row within 5 minutes. The cloud locks a key at 6.
-- **Well again**: from the end of the fault until every pool is up with the right figures. A pool is asked
-  once a minute, so up to 63 s are nothing but the wait for its turn.
+- **Meanwhile**: what `/metrics` shows of the affected pools, with the label `outcome` of
+  `modelarts_exporter_polls_total`. The status page adds a sentence with advice. A pool that is down keeps
+  the figures of its last good listing until they are stale (`figures kept 5 min`). After that it has none:
+  it never shows 0 or wrong figures. `modelarts_pool_last_success_timestamp_seconds` tells their age.
+  `/-/healthy` stays 200.
+- **Go on**: the pools that are not affected.
+- **Requests**: all requests to the project's cloud, with retries and with those that did not reach it. In
+  brackets: the requests in the same time without a fault.
+- **Refused**: the most refusals (401) of one key or user in a row within 5 minutes. The cloud locks a key
+  at 6.
+- **Well again**: the time from the end of the fault until every pool is up with the right figures. Each
+  pool is polled once a minute, so up to 63 s of it are the wait for the next poll.
 """
 
 _CLOSE = """\
-A full disk under `state.path` costs what a restart would find there, and nothing else: pools are polled and
-shown as ever, `modelarts_exporter_state_writes_total{outcome="failed"}` counts, and the first poll with room
-again writes. `tests/system/test_processes.py` holds that against a real process, and SIGSTOP and SIGCONT too.
+A full disk under `state.path` stops nothing: pools are polled and shown as usual. A restart loses what was
+counted since the last good write. `modelarts_exporter_state_writes_total{outcome="failed"}` counts the failed
+writes, and the first poll after there is room again writes everything. `tests/system/test_processes.py` tests
+this with a real process, and SIGSTOP and SIGCONT too.
 """
 
 _HEAD = """\

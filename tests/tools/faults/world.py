@@ -12,7 +12,7 @@ import trustme
 from support.cloud import jobs
 from support.fixed_pool import FixedPool
 
-from exporter.simulator.iam import KeyPair, User
+from exporter.simulator.iam import AccessKey, User
 from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator
 from tools.faults.network import Entrance, Network
@@ -30,9 +30,9 @@ OTHER_PROJECT = "fedcba9876543210fedcba9876543210"
 A, B, C = (f"pool-{letter}-0123456789abcdef0123456789abcdef" for letter in "abc")
 """A and B are pools of the project, C of the other one, which is in another region and has other keys."""
 
-KEY = KeyPair(ak="HPUAFIRSTKEYFIRSTKEY", sk="firstSecretFirstSecretFirstSecretFirst00")
-NEW_KEY = KeyPair(ak="HPUANEWKEYNEWKEYNEWK", sk="newSecretNewSecretNewSecretNewSecretNew0")
-OTHER_KEY = KeyPair(ak="HPUAOTHERKEYOTHERKEY", sk="otherSecretOtherSecretOtherSecretOther00")
+KEY = AccessKey(ak="HPUAFIRSTKEYFIRSTKEY", sk="firstSecretFirstSecretFirstSecretFirst00")
+NEW_KEY = AccessKey(ak="HPUANEWKEYNEWKEYNEWK", sk="newSecretNewSecretNewSecretNewSecretNew0")
+OTHER_KEY = AccessKey(ak="HPUAOTHERKEYOTHERKEY", sk="otherSecretOtherSecretOtherSecretOther00")
 USER = User(name="exporter", password="aPasswordForTheTests", domain="acme")
 
 MODELARTS = "modelarts.cn-north-4.myhuaweicloud.com"
@@ -72,7 +72,7 @@ class World:
         assert isinstance(found, FixedPool)
         return found
 
-    def hand_out(self, key: KeyPair) -> None:
+    def hand_out(self, key: AccessKey) -> None:
         """Put a key into the files that the exporter reads."""
         (self.folder / "ak").write_text(key.ak)
         (self.folder / "sk").write_text(key.sk)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.common.errors import OUTCOMES
 from exporter.snapshot.pool import NODE_STATES, Expiring, Listing, PoolDescription, PoolKey, PoolState
-from exporter.snapshot.resources import Amounts, Capacity, FreeCards
+from exporter.snapshot.resources import Amounts, FreeCards, PoolCapacity
 from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, UNKNOWN, Workload
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def states(pools: st.SearchStrategy[PoolKey]) -> st.SearchStrategy[PoolState]:
         fresh_until=st.sampled_from([0.0, FOR_EVER]),
         polls=st.dictionaries(st.sampled_from(OUTCOMES), st.integers(0, 2**53), max_size=3),
         description=_dated(entries()),
-        capacity=_dated(st.builds(Capacity, _resources, _resources)),
+        capacity=_dated(st.builds(PoolCapacity, _resources, _resources)),
         free_cards=_dated(st.builds(FreeCards, _by_card, _by_card)),
     )
 

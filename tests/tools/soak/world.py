@@ -11,7 +11,7 @@ from uuid import UUID
 
 from exporter.simulator.cluster import Cluster, ClusterPool
 from exporter.simulator.demand import DAY, HOUR, DayCycle, Demand, JobClass, JobSize, submissions
-from exporter.simulator.iam import KeyPair, User
+from exporter.simulator.iam import AccessKey, User
 from exporter.simulator.jobs import GIB
 from exporter.simulator.nodes import Nodes
 from exporter.simulator.pools import Profile
@@ -201,15 +201,15 @@ class World:
         self.deleted[gone.profile.id] = self._clock.monotonic()
         self._found.append(self._comer())
 
-    def rotate_key(self) -> KeyPair:
+    def rotate_key(self) -> AccessKey:
         """Trust a new key in place of the one in use."""
         before, self.key = self.key, self._new_key()
         self.simulator.iam.add_key(self.key)
         self.simulator.iam.delete_key(before.ak)
         return self.key
 
-    def _new_key(self) -> KeyPair:
-        return KeyPair(ak=f"AK{self._rng.getrandbits(64):018X}", sk=f"{self._rng.getrandbits(160):040x}")
+    def _new_key(self) -> AccessKey:
+        return AccessKey(ak=f"AK{self._rng.getrandbits(64):018X}", sk=f"{self._rng.getrandbits(160):040x}")
 
     def _comer(self) -> JournalledPool:
         return self._pool("comer", per_day=self._rng.uniform(40, 120), odd=True)

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.api.capacity import decode_capacities
 from exporter.common.errors import BadResponse
-from exporter.snapshot.resources import Amounts, Capacity
+from exporter.snapshot.resources import Amounts, PoolCapacity
 
 GIB = 2.0**30
 # The documented example, but for the pool's ID.
@@ -31,7 +31,7 @@ EXAMPLE = {
 }
 
 
-def decoded(*items: Any) -> dict[str, Capacity]:
+def decoded(*items: Any) -> dict[str, PoolCapacity]:
     body = json.dumps({"kind": "PoolMetricsList", "items": items}).encode()
     return dict(decode_capacities(body, where="GET x").pools)
 
@@ -45,7 +45,7 @@ def test_the_documented_example() -> None:
     """Numbers and text are mixed; an accelerator that is missing among allocated amounts is held by none."""
     cards = "huawei.com/ascend-1980"
     assert decoded(EXAMPLE) == {
-        "pool-a": Capacity(
+        "pool-a": PoolCapacity(
             Amounts(768.0, 6144 * GIB, ((cards, 32.0),)),
             Amounts(5.0, 15548 * 2.0**20, ((cards, 0.0),)),
         )
@@ -74,7 +74,7 @@ def test_a_quantity_in_no_known_form_is_counted_and_not_read_as_0() -> None:
     ).encode()
     answer = decode_capacities(body, where="GET x")
     assert answer.unparsable == {"cpu": 1, "memory": 1}
-    assert answer.pools["pool-a"] == Capacity(Amounts(None, 8 * GIB), Amounts(1.0, None))
+    assert answer.pools["pool-a"] == PoolCapacity(Amounts(None, 8 * GIB), Amounts(1.0, None))
     assert answer.pools["pool-a"].free == {}
 
 

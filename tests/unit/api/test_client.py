@@ -181,7 +181,7 @@ async def test_a_wrong_key_is_refused_once_and_then_held_back(clock: FakeClock) 
         for _ in range(10):
             clock.advance(5.0)
             with pytest.raises(
-                CredentialsError, match=r"asked again in .* its answer was HTTP 401, APIGW\.0301"
+                CredentialsError, match=r"the next try is in .* its answer was HTTP 401, APIGW\.0301"
             ):
                 await cloud.client.listing(POOL)
         assert cloud.requests() == 1

@@ -71,7 +71,7 @@ async def test_refused_login_is_explained_and_not_repeated(clock: FakeClock) -> 
         login = iam(service, clock)
         with pytest.raises(CredentialsError) as refused:
             await login.issue()
-        with pytest.raises(CredentialsError, match=r"asked again in 60 s.*check the password") as held:
+        with pytest.raises(CredentialsError, match=r"the next try is in 60 s.*check the password") as held:
             await login.issue()
     assert len(service.asked) == 1
     assert str(refused.value) == (
@@ -92,7 +92,7 @@ async def test_refused_login_holds_for_every_project_of_the_user(clock: FakeCloc
         lockout = Lockout(clock)
         with pytest.raises(CredentialsError):
             await iam(service, clock, lockout=lockout).issue()
-        with pytest.raises(CredentialsError, match="asked again"):
+        with pytest.raises(CredentialsError, match="the next try is in"):
             await iam(service, clock, lockout=lockout).issue()
     assert len(service.asked) == 1
 

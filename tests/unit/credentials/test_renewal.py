@@ -248,5 +248,7 @@ async def test_credential_given_with_its_end_in_the_past_is_an_error(
 ) -> None:
     """A wrong clock shows as such instead of as endless renewal."""
     office.valid = -30
-    with pytest.raises(CredentialsError, match=r"the office: .* ended 30 s ago; check this machine's clock"):
+    with pytest.raises(
+        CredentialsError, match=r"the office: .* expired 30 s ago; check this machine's clock"
+    ):
         await key(source)

@@ -135,7 +135,7 @@ class Lock(RuleBasedStateMachine):
             async def send(self, request: Request) -> Response:
                 del request
                 answer: asyncio.Future[Response] = machine.loop.create_future()
-                machine._note_sent(pair.identity.locked, answer)
+                machine._note_sent(pair.identity.lock_group, answer)
                 return await answer
 
         async def sent(identity: Identity) -> None:

@@ -138,7 +138,7 @@ async def test_a_listing_that_leaves_many_out_is_found_out(seed: int) -> None:
     reading = Busy(clock, busy(clock, rng, 20.0, polls=6), rng, hides=80)
     assert await reading.polls(6) == [True, True, *[False] * 4]
     assert reading.last is not None
-    assert "unfinished workloads more than it lists" in reading.last.shortfall
+    assert "more unfinished workloads than it lists" in reading.last.shortfall
 
 
 WAITING = [Workload(uid=f"u{index}", status="Queue") for index in range(4)]

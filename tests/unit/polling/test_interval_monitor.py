@@ -72,7 +72,7 @@ async def test_more_pools_than_the_pace_allows_are_told_at_once_and_measured() -
         await run(poller, clock)
     [line] = about_pace(logs)
     assert (line["log_level"], line["project_id"], line["pools"]) == ("warning", "p", MANY)
-    assert "1.67 requests a second at least" in line["reason"]
+    assert "need at least 1.67 requests a second" in line["reason"]
     assert "every 100 s at best" in line["reason"]
     for remedy in ("poll.interval", "poll.requests_per_second", "shard.total"):
         assert remedy in line["reason"]

@@ -49,7 +49,7 @@ async def test_pools_that_a_reload_keeps_are_not_discovered_again() -> None:
     poller = project(Cloud(clock, {"pool-a": "A", "pool-b": "B"}), EVERYTHING, store)
     with capture_logs() as logs:
         await run(poller, clock)
-    assert [line["pool"] for line in logs if line["event"] == "pool is discovered"] == ["pool-b"]
+    assert [line["pool"] for line in logs if line["event"] == "pool discovered"] == ["pool-b"]
     assert counted(poller) == {"pools": 2.0, "pools_discovered_total": 1.0, "pools_gone_total": 0.0}
 
     clock = StepClock(until=1.0)

@@ -12,7 +12,7 @@ from support.fakes import LateWorker, fake_context
 
 from exporter.polling.publish import publish
 from exporter.snapshot.pool import Expiring, Fitting, Listing, PoolKey, PoolState
-from exporter.snapshot.resources import Amounts, Capacity
+from exporter.snapshot.resources import Amounts, PoolCapacity
 from exporter.snapshot.workload import Workload
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KEY = PoolKey("r", "p", "pool-a")
 UNTIL = 2_000.0
-FULL, ROOMY = (Expiring(Capacity(Amounts(16.0, 0.0), Amounts(held, 0.0)), UNTIL) for held in (16.0, 8.0))
+FULL, ROOMY = (Expiring(PoolCapacity(Amounts(16.0, 0.0), Amounts(held, 0.0)), UNTIL) for held in (16.0, 8.0))
 NOBODY, WAITING = Listing(()), Listing((Workload(uid="u", type="train", status="Queue", cpu_cores=8.0),))
 
 Change = partial[PoolState]

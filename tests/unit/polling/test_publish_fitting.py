@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.polling.publish import with_fitting
 from exporter.snapshot.pool import Expiring, Fitting, Listing, PoolKey, PoolState
-from exporter.snapshot.resources import Amounts, Capacity
+from exporter.snapshot.resources import Amounts, PoolCapacity
 from exporter.snapshot.workload import TYPES, Workload
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ CARD = "huawei.com/ascend-1980"
 GIB = 2.0**30
 
 
-def capacity(cards: float, held: float) -> Capacity:
-    return Capacity(Amounts(64.0, 64 * GIB, ((CARD, cards),)), Amounts(32.0, 32 * GIB, ((CARD, held),)))
+def capacity(cards: float, held: float) -> PoolCapacity:
+    return PoolCapacity(Amounts(64.0, 64 * GIB, ((CARD, cards),)), Amounts(32.0, 32 * GIB, ((CARD, held),)))
 
 
 def job(uid: str, cards: float = 0.0, cpu: float | None = 1.0, **fields: object) -> Workload:
@@ -120,7 +120,7 @@ def test_what_is_not_known_to_be_held_is_not_read_as_full(
 ) -> None:
     """No figure where it depends on an amount that is not known; where it does not, there is one."""
     total = Amounts(64.0, 64 * GIB, ((CARD, 32.0),))
-    state = replace(pool(workload), capacity=Expiring(Capacity(total, allocated), 200.0))
+    state = replace(pool(workload), capacity=Expiring(PoolCapacity(total, allocated), 200.0))
     assert (with_fitting(state, 0.0).fitting is not None) == known
 
 
@@ -130,14 +130,14 @@ def test_an_accelerator_that_may_be_among_the_others_is_not_said_to_be_missing(h
     total = Amounts(64.0, 64 * GIB, ((CARD, 8.0), ("other", 8.0)))
     allocated = Amounts(0.0, 0.0, ((CARD, 8.0), ("other", held)))
     odd = Workload(uid="u", status="Queue", accelerators=(("odd.com/card", 1.0),))
-    state = replace(pool(odd), capacity=Expiring(Capacity(total, allocated), 200.0))
+    state = replace(pool(odd), capacity=Expiring(PoolCapacity(total, allocated), 200.0))
     assert with_fitting(state, 0.0).fitting is None
     assert fitting(replace(state, listing=Listing((job("v", cards=1),)))).since == {}
 
 
 def test_cores_and_memory_every_pool_has() -> None:
     """Where the total is not told, or in no known form, it is not 0."""
-    state = replace(pool(job("u")), capacity=Expiring(Capacity(Amounts(), Amounts()), 200.0))
+    state = replace(pool(job("u")), capacity=Expiring(PoolCapacity(Amounts(), Amounts()), 200.0))
     assert with_fitting(state, 0.0).fitting is None
 
 

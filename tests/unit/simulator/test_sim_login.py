@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from support.sim_client import PROJECT, WORKLOADS, Client, connect, simulator_of
 
 from exporter.simulator.credential_endpoints import POD_TOKEN
-from exporter.simulator.iam import KeyPair, User
+from exporter.simulator.iam import AccessKey, User
 from exporter.simulator.server import Simulator
 
 if TYPE_CHECKING:
@@ -67,14 +67,14 @@ async def test_a_wrong_login_is_refused_in_iams_form(clock: FakeClock) -> None:
             assert (await answer.json())["error_code"] == "APIGW.0301"
 
 
-async def security_key(client: Client) -> tuple[KeyPair, float]:
+async def security_key(client: Client) -> tuple[AccessKey, float]:
     ttl = {"X-Metadata-Token-Ttl-Seconds": "60"}
     async with client.session.put(f"{client.base}/meta-data/latest/api/token", headers=ttl) as answer:
         token = {"X-Metadata-Token": await answer.text()}
     async with client.session.get(f"{client.base}/openstack/latest/securitykey", headers=token) as answer:
         credential: dict[str, Any] = (await answer.json())["credential"]
     expires_at = datetime.fromisoformat(credential["expires_at"]).timestamp()
-    return KeyPair(credential["access"], credential["secret"], credential["securitytoken"]), expires_at
+    return AccessKey(credential["access"], credential["secret"], credential["securitytoken"]), expires_at
 
 
 async def test_the_metadata_service_hands_out_a_key_that_works(clock: FakeClock) -> None:
@@ -122,4 +122,4 @@ async def test_a_pod_identity_hands_out_a_key_that_works(clock: FakeClock) -> No
         async with client.session.post(address, json={}) as answer:
             assert answer.status == 401
         names = ("accessKeyId", "secretAccessKey", "securityToken")
-        await client.json(key=KeyPair(*(credentials[name] for name in names)))
+        await client.json(key=AccessKey(*(credentials[name] for name in names)))

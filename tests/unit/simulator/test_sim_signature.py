@@ -7,7 +7,7 @@ import pytest
 from huaweicloudsdkcore.signer.signer import Signer
 from support.sim_client import KEY, POOL, WORKLOADS, Client, connect, signed, simulator_of
 
-from exporter.simulator.iam import KeyPair
+from exporter.simulator.iam import AccessKey
 
 if TYPE_CHECKING:
     from support.fakes import FakeClock
@@ -70,7 +70,7 @@ async def test_a_wrong_secret_and_an_unknown_key_are_refused(clock: FakeClock) -
     simulator, _ = simulator_of(clock)
     async with connect(simulator, clock) as client:
         assert "signature" in await refused(client, key=WRONG)
-        assert "does not exist" in await refused(client, key=KeyPair("NOBODY", "x"))
+        assert "does not exist" in await refused(client, key=AccessKey("NOBODY", "x"))
 
 
 async def test_whatever_was_signed_must_arrive_unchanged(clock: FakeClock) -> None:
@@ -107,7 +107,7 @@ async def test_a_clock_may_be_off_by_15_minutes(clock: FakeClock, skew: float, a
 async def test_a_temporary_key_needs_its_token_signed_and_ends(clock: FakeClock) -> None:
     """Without the security token, with another, unsigned, or after its end: refused."""
     simulator, _ = simulator_of(clock)
-    temporary = KeyPair("TEMPORARY", "secret", "token", clock.wall() + 10 * MINUTES)
+    temporary = AccessKey("TEMPORARY", "secret", "token", clock.wall() + 10 * MINUTES)
     simulator.iam.add_key(temporary)
     async with connect(simulator, clock) as client:
         await client.json(key=temporary)
@@ -151,4 +151,4 @@ async def test_keys_can_be_replaced_and_withdrawn(clock: FakeClock) -> None:
 
 def test_secrets_are_in_no_repr() -> None:
     """A key pair can be printed."""
-    assert repr(KeyPair("AK", "hidden1", "hidden2", 5.0)) == "KeyPair(ak='AK', expires_at=5.0)"
+    assert repr(AccessKey("AK", "hidden1", "hidden2", 5.0)) == "AccessKey(ak='AK', expires_at=5.0)"

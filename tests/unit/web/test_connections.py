@@ -18,7 +18,7 @@ from support.web.wire import HEALTHY, HeldClock, connected, everything, told
 
 from exporter.web.config_watch import WebConfigWatcher
 from exporter.web.listener import connections
-from exporter.web.listener.connections import Limits, Phase
+from exporter.web.listener.connections import ConnectionPhase, Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,12 +58,12 @@ async def until_accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWri
     assert (await told(reader))[0] == 200
 
 
-def phases(server: Server) -> list[Phase]:
+def phases(server: Server) -> list[ConnectionPhase]:
     """What the connections are at, as the server sees them."""
     return [connection.phase for connection in server._connections._open]
 
 
-async def until(server: Server, *expected: Phase) -> None:
+async def until(server: Server, *expected: ConnectionPhase) -> None:
     """The server sees these connections and no others."""
     while phases(server) != list(expected):
         await asyncio.sleep(0)
@@ -77,10 +77,10 @@ async def test_slow_head_is_cut_off() -> None:
         await clock.pass_by(7)  # it begins in the middle of the watcher's sleep
         for byte in HEALTHY[:9]:
             writer.write(bytes([byte]))
-            await until(server, Phase.READING)
+            await until(server, ConnectionPhase.READING)
             await clock.pass_by(1)
         await clock.pass_by(0.9)
-        assert phases(server) == [Phase.READING]
+        assert phases(server) == [ConnectionPhase.READING]
         await clock.pass_by(0.2)
         assert await everything(reader) == b""
         async with connected(server) as other:
@@ -95,7 +95,7 @@ async def test_rest_of_a_head_has_its_time_after_an_answer() -> None:
         connected(server) as (reader, writer),
     ):
         writer.write(SCRAPE)
-        await until(server, Phase.RESPONDING)
+        await until(server, ConnectionPhase.RESPONDING)
         writer.write(HEALTHY[:9])
         while not next(iter(server._connections._open))._received:
             await asyncio.sleep(0)
@@ -103,7 +103,7 @@ async def test_rest_of_a_head_has_its_time_after_an_answer() -> None:
         exposition.release.set()
         assert (await told(reader))[0] == 200
         await clock.pass_by(9.9)
-        assert phases(server) == [Phase.READING]
+        assert phases(server) == [ConnectionPhase.READING]
         await clock.pass_by(0.2)
         assert await everything(reader) == b""
 
@@ -152,7 +152,7 @@ async def test_slow_reader_is_cut_off() -> None:
                 await clock.pass_by(1)
                 async with connected(server) as other:
                     await until_accepted(*other)
-                assert Phase.RESPONDING in phases(server)
+                assert ConnectionPhase.RESPONDING in phases(server)
             await clock.pass_by(1.1)
             await until(server)
             with suppress(ConnectionResetError):
@@ -173,10 +173,10 @@ async def test_answer_that_is_made_and_not_taken_has_a_minute() -> None:
         assert connection._transport is not None
         connection._transport.set_write_buffer_limits(high=2**30)
         writer.write(SCRAPE)
-        while not connection.unsent or connection.phase is not Phase.IDLE:
+        while not connection.unsent or connection.phase is not ConnectionPhase.IDLE:
             await asyncio.sleep(0)
         await clock.pass_by(59.9)
-        assert phases(server) == [Phase.IDLE]
+        assert phases(server) == [ConnectionPhase.IDLE]
         await clock.pass_by(0.2)
         await until(server)
 
@@ -189,9 +189,9 @@ async def test_handshake_has_its_end(tmp_path: Path) -> None:
         connected(server) as (reader, writer),
     ):
         writer.write(b"\x16\x03\x01")
-        await until(server, Phase.HANDSHAKE)
+        await until(server, ConnectionPhase.HANDSHAKE)
         await clock.pass_by(9.9)
-        assert phases(server) == [Phase.HANDSHAKE]
+        assert phases(server) == [ConnectionPhase.HANDSHAKE]
         await clock.pass_by(0.2)
         assert await everything(reader) == b""
 

@@ -43,7 +43,7 @@ def request(cloud: StubService, status: int) -> Request:
     return Request("GET", f"{cloud.url}/{status}")
 
 
-async def turns() -> None:
+async def probe_limit() -> None:
     """Let everybody go on who can."""
     for _ in range(20):
         await asyncio.sleep(0)
@@ -83,7 +83,7 @@ async def test_good_key_is_probed_once_and_then_free(lockout: Lockout, cloud: St
     gate.open.set()
     await sends[0]
     gate.open.clear()
-    await turns()
+    await probe_limit()
     assert gate.waiting == 5
     gate.open.set()
     assert [response.status for response in await asyncio.gather(*sends)] == [200] * 5
@@ -97,7 +97,7 @@ async def test_refused_key_is_left_alone_longer_and_longer(
         await lockout.send(WRONG, request(cloud, 401), cloud.transport)
         sent = len(cloud.asked)
         clock.advance(seconds - 1)
-        with pytest.raises(CredentialsError, match=r"a test: .* asked again in 1 s.*check that the key"):
+        with pytest.raises(CredentialsError, match=r"a test: .* the next try is in 1 s.*check that the key"):
             await lockout.send(WRONG, request(cloud, 200), cloud.transport)
         assert len(cloud.asked) == sent
         clock.advance(1)
@@ -119,7 +119,9 @@ async def test_secrets_of_one_access_key_are_refused_five_times_together(
         wrong = KeyPair("AK", f"wrong {n}", None, None, "a test").identity
         assert (await lockout.send(wrong, request(cloud, 401), cloud.transport)).status == 401
         clock.advance(10)
-    with pytest.raises(CredentialsError, match="refused others of this key or user; asked again in 250 s"):
+    with pytest.raises(
+        CredentialsError, match="refused other credentials of this key or user; the next try is in 250 s"
+    ):
         await lockout.send(GOOD, request(cloud, 200), cloud.transport)
     another = KeyPair("another AK", "wrong", None, None, "a test").identity
     assert (await lockout.send(another, request(cloud, 401), cloud.transport)).status == 401
@@ -134,7 +136,7 @@ async def test_secrets_of_one_access_key_are_tried_three_at_a_time(
     gate = Gate(cloud.transport)
     wrong = (KeyPair("AK", f"wrong {n}", None, None, "a test").identity for n in range(12))
     sends = [asyncio.ensure_future(lockout.send(one, request(cloud, 401), gate)) for one in wrong]
-    await turns()
+    await probe_limit()
     assert gate.waiting == PROBES
     gate.open.set()
     results = await asyncio.gather(*sends, return_exceptions=True)
@@ -147,7 +149,7 @@ async def test_a_wrong_secret_does_not_hold_up_the_right_one(lockout: Lockout, c
     await lockout.send(WRONG, request(cloud, 401), cloud.transport)
     gate = Gate(cloud.transport)
     sends = [asyncio.ensure_future(lockout.send(GOOD, request(cloud, 200), gate)) for _ in range(6)]
-    await turns()
+    await probe_limit()
     assert gate.waiting == 1
     gate.open.set()
     assert {response.status for response in await asyncio.gather(*sends)} == {200}
@@ -191,7 +193,7 @@ async def test_slow_project_does_not_hold_up_another(lockout: Lockout, cloud: St
     assert gate.waiting == 1
     answer = await lockout.send(GOOD, request(cloud, 200), cloud.transport, project_id="healthy")
     assert answer.status == 200
-    await turns()
+    await probe_limit()
     assert gate.waiting == 5
     gate.open.set()
     await asyncio.gather(*slow)
@@ -249,7 +251,7 @@ async def test_refusal_in_one_project_is_told_to_all(lockout: Lockout, cloud: St
     )
     await gate.entered.wait()
     await lockout.send(WRONG, request(cloud, 401), cloud.transport, project_id="other")
-    with pytest.raises(CredentialsError, match="asked again in 60 s"):
+    with pytest.raises(CredentialsError, match="the next try is in 60 s"):
         await waiting
     gate.open.set()
     assert (await slow).status == 401
@@ -266,7 +268,7 @@ async def test_late_acceptance_does_not_free_a_refused_key(
     await lockout.send(GOOD, request(cloud, 401), cloud.transport)
     gate.open.set()
     await late
-    with pytest.raises(CredentialsError, match="again in 60 s"):
+    with pytest.raises(CredentialsError, match="next try is in 60 s"):
         await lockout.send(GOOD, request(cloud, 200), cloud.transport)
     clock.advance(60)
     assert (await lockout.send(GOOD, request(cloud, 200), cloud.transport)).status == 200
@@ -279,7 +281,7 @@ async def test_key_revoked_under_way_is_not_locked(cloud: StubService) -> None:
     await lockout.send(GOOD, request(cloud, 200), cloud.transport)
     gate = Gate(cloud.transport)
     sends = [asyncio.ensure_future(lockout.send(GOOD, request(cloud, 401), gate)) for _ in range(20)]
-    await turns()
+    await probe_limit()
     assert gate.waiting == IN_FLIGHT
     gate.open.set()
     results = await asyncio.gather(*sends, return_exceptions=True)
@@ -287,7 +289,7 @@ async def test_key_revoked_under_way_is_not_locked(cloud: StubService) -> None:
     clock.advance(60)
     assert (await lockout.send(GOOD, request(cloud, 401), cloud.transport)).status == 401
     clock.advance(239)
-    with pytest.raises(CredentialsError, match="again in 1 s"):
+    with pytest.raises(CredentialsError, match="next try is in 1 s"):
         await lockout.send(GOOD, request(cloud, 401), cloud.transport)
     assert len(cloud.asked) == 1 + 5
     clock.advance(1)
@@ -301,14 +303,14 @@ async def test_slots_come_free_with_answers_and_after_a_second(cloud: StubServic
     await lockout.send(GOOD, request(cloud, 200), cloud.transport)
     hung, quick = Gate(cloud.transport), Gate(cloud.transport)
     sends = [asyncio.ensure_future(lockout.send(GOOD, request(cloud, 200), hung)) for _ in range(IN_FLIGHT)]
-    await turns()
+    await probe_limit()
     sends += [
         asyncio.ensure_future(lockout.send(GOOD, request(cloud, 200), quick)) for _ in range(IN_FLIGHT + 1)
     ]
-    await turns()
+    await probe_limit()
     assert (hung.waiting, quick.waiting) == (IN_FLIGHT, 0)
     clock.advance(SETTLED)
-    await turns()
+    await probe_limit()
     assert quick.waiting == IN_FLIGHT
     quick.open.set()
     await asyncio.wait_for(asyncio.gather(*sends[IN_FLIGHT:]), 5)
@@ -323,7 +325,7 @@ async def test_late_refusals_are_waited_for(cloud: StubService) -> None:
     await lockout.send(GOOD, request(cloud, 200), cloud.transport)
     gate = Gate(cloud.transport)
     hung = [asyncio.ensure_future(lockout.send(GOOD, request(cloud, 401), gate)) for _ in range(IN_FLIGHT)]
-    await turns()
+    await probe_limit()
     clock.advance(SETTLED)
     await lockout.send(GOOD, request(cloud, 401), cloud.transport)
     clock.advance(60)
@@ -344,7 +346,7 @@ async def test_waiting_for_a_slot_can_be_given_up(cloud: StubService) -> None:
     sends = [
         asyncio.ensure_future(lockout.send(GOOD, request(cloud, 200), gate)) for _ in range(IN_FLIGHT + 2)
     ]
-    await turns()
+    await probe_limit()
     sends.pop(IN_FLIGHT).cancel()
     gate.open.set()
     assert {response.status for response in await asyncio.wait_for(asyncio.gather(*sends), 5)} == {200}
@@ -380,7 +382,7 @@ async def test_more_than_five_shards_keep_to_the_limit_on_average(
     lockout.shared_by = 10
     await lockout.send(WRONG, request(cloud, 401), cloud.transport)
     clock.advance(599)
-    with pytest.raises(CredentialsError, match="again in 1 s"):
+    with pytest.raises(CredentialsError, match="next try is in 1 s"):
         await lockout.send(WRONG, request(cloud, 401), cloud.transport)
 
 
@@ -425,7 +427,7 @@ async def test_renewed_tokens_share_their_count_of_refusals(
     await lockout.send(first, request(cloud, 401), cloud.transport)
     assert (await lockout.send(second, request(cloud, 401), cloud.transport)).status == 401
     clock.advance(119)
-    with pytest.raises(CredentialsError, match="again in 1 s"):
+    with pytest.raises(CredentialsError, match="next try is in 1 s"):
         await lockout.send(second, request(cloud, 401), cloud.transport)
 
 
@@ -439,5 +441,5 @@ async def test_unused_credentials_are_forgotten(
     clock.advance(FORGOTTEN_AFTER)
     await lockout.send(GOOD, request(cloud, 200), cloud.transport)
     assert list(lockout._states) == [GOOD.fingerprint]
-    assert lockout._allowances.keys() == {GOOD.locked}
-    assert lockout._times == {}
+    assert lockout._lock_groups.keys() == {GOOD.lock_group}
+    assert lockout._hold_counts == {}

@@ -142,7 +142,7 @@ async def test_nothing_anywhere_names_every_place_and_why(
     with pytest.raises(CredentialsError) as caught:
         await chain.credential()
     assert str(caught.value) == (
-        "credentials: there are none ("
+        "credentials: no credentials were found ("
         "environment: HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK are not set; "
         "~/.huaweicloud/credentials: cannot be read: No such file or directory; "
         "CCE pod identity: HC_CONTAINER_CREDENTIALS_FULL_URI and HC_CONTAINER_AUTHORIZATION_TOKEN_FILE "

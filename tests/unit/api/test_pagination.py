@@ -331,7 +331,7 @@ async def test_a_uid_on_two_pages_that_is_two_workloads_makes_the_listing_short(
     jobs = [*steady(25), ("job-0003", 40.0)]
     listing = await read_listing(Server(jobs).page, limit=LIMIT)
     assert (len(listing.workloads), listing.complete) == (25, False)
-    assert listing.shortfall == "25 workloads were found where there are 26; two of them have the same uid"
+    assert listing.shortfall == "25 workloads were found, but the total is 26; two of them have the same uid"
 
 
 async def test_a_uid_on_two_pages_that_is_two_workloads_is_noticed_without_a_total() -> None:
@@ -349,7 +349,7 @@ async def test_an_offset_that_is_a_page_index_is_noticed() -> None:
 
     listing = await read_listing(page_index, limit=LIMIT)
     assert not listing.complete
-    assert "is empty though 25 are said to exist" in listing.shortfall
+    assert "is empty, but its total is 25" in listing.shortfall
     assert len(listing.workloads) == LIMIT
 
 
@@ -471,7 +471,7 @@ async def test_no_items_where_there_should_be_some_are_no_empty_queue() -> None:
     async def nothing(_: int) -> Page:
         return Page((), 0, 5)
 
-    with pytest.raises(BadResponse, match="empty though 5 workloads are said to exist"):
+    with pytest.raises(BadResponse, match="the answer is empty, but its total is 5"):
         await read_listing(nothing, limit=LIMIT)
 
 

@@ -136,7 +136,7 @@ async def test_a_pause_never_outlasts_an_hour(rate_limiter: RateLimiter, clock: 
 
 async def test_who_has_no_patience_is_refused(clock: FakeClock) -> None:
     """A command that somebody waits for says so instead of waiting for half an hour."""
-    rate_limiter = RateLimiter("p", requests_per_second=10, concurrency=2, patience=10.0, clock=clock)
+    rate_limiter = RateLimiter("p", requests_per_second=10, concurrency=2, max_pause=10.0, clock=clock)
     rate_limiter.refused(1800.0, None)
     with pytest.raises(Throttled, match="lasts another 1800 s"):
         await moments(rate_limiter, clock, 1)
@@ -145,7 +145,7 @@ async def test_who_has_no_patience_is_refused(clock: FakeClock) -> None:
 
 async def test_patience_is_for_pauses_and_not_for_a_slow_pace(clock: FakeClock) -> None:
     """Under a limit of one request in 5 minutes everybody gets a turn, however late."""
-    rate_limiter = RateLimiter("p", requests_per_second=1 / 300, concurrency=2, patience=10.0, clock=clock)
+    rate_limiter = RateLimiter("p", requests_per_second=1 / 300, concurrency=2, max_pause=10.0, clock=clock)
     assert await moments(rate_limiter, clock, 3) == [0.0, 300.0, 600.0]
 
 

@@ -17,7 +17,7 @@ from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Detail
 from exporter.polling.pool import PoolPoller, similar_pools
 from exporter.snapshot.pool import Expiring, Listing, PoolKey, PoolState
-from exporter.snapshot.resources import Amounts, Capacity
+from exporter.snapshot.resources import Amounts, PoolCapacity
 from exporter.snapshot.workload import Workload
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ async def test_what_fits_follows_the_listing(clock: FakeClock) -> None:
     """Each listing is held against the capacity that is known; a failed poll changes nothing of it."""
     waiting = Workload(uid="u", type="train", status="Queue", cpu_cores=8.0)
     polls = poller(clock, Listing((waiting,)), TIMEOUT, Listing(()))
-    capacity = Capacity(Amounts(16.0), Amounts(8.0))
+    capacity = PoolCapacity(Amounts(16.0), Amounts(8.0))
     polls.context.store.publish(PoolState(KEY, capacity=Expiring(capacity, clock.monotonic() + 300.0)))
     first = (await polls.poll()).fitting
     assert first is not None
@@ -92,7 +92,7 @@ async def test_what_fits_follows_the_listing(clock: FakeClock) -> None:
 
 async def test_a_capacity_that_comes_while_listings_are_compared_is_kept(clock: FakeClock) -> None:
     """They are compared off the event loop, and the poll goes on from what is known afterwards."""
-    capacity = Expiring(Capacity(Amounts(16.0), Amounts(8.0)), clock.monotonic() + 300.0)
+    capacity = Expiring(PoolCapacity(Amounts(16.0), Amounts(8.0)), clock.monotonic() + 300.0)
 
     class Meanwhile(NoThread):
         def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -112,7 +112,7 @@ async def test_what_fits_is_found_out_off_the_event_loop(clock: FakeClock) -> No
     waiting = Workload(uid="u", type="train", status="Queue", cpu_cores=8.0)
     polls, worker = poller(clock, Listing((waiting,))), LateWorker()
     polls = replace(polls, context=replace(polls.context, worker=worker))
-    full, roomy = (Expiring(Capacity(Amounts(16.0), Amounts(held)), 2_000.0) for held in (16.0, 8.0))
+    full, roomy = (Expiring(PoolCapacity(Amounts(16.0), Amounts(held)), 2_000.0) for held in (16.0, 8.0))
     polls.context.store.publish(PoolState(KEY, capacity=full))
     poll = asyncio.ensure_future(polls.poll())
     await worker.asked()
