@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, fiel
 
 from exporter.common.text import quote_or_hide
 from exporter.common.validation import Section, SiblingError, path_of
-from exporter.settings.credentials import Credentials, PasswordForm
+from exporter.settings.credentials import FORMS, Credentials, PasswordForm
 from exporter.settings.regions import REGIONS, check_known
 from exporter.settings.types import (
     AuthoritiesFile,
@@ -116,8 +116,8 @@ class Project(Section):
     )
     credentials: Credentials | None = Field(
         default=None,
-        description="One of three forms: `ak` and `sk`; `username`, password and `domain`; or `agency`. If "
-        "left out, the usual places are tried.",
+        description=f"One of these forms: {'; '.join(form.in_words for form in FORMS)}. "
+        "If left out, the usual places are tried.",
     )
     own_iam_endpoint: Endpoint | None = Field(
         default=None,
