@@ -6,7 +6,7 @@ Without one, the credential chain looks in the usual places (see `exporter.app.c
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003  (pydantic reads the annotations)
-from typing import Annotated, Any, ClassVar, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
@@ -54,13 +54,7 @@ def _either(secret: SecretStr | None, file: Path | None) -> SecretStr | Path:
 
 
 class Form(Section):
-    """One way to give credentials. No key of a form may be a key of another.
-
-    Attributes:
-        in_words: the keys that make up the form, for people.
-    """
-
-    in_words: ClassVar[str]
+    """One way to give credentials. No two forms have a key in common."""
 
     @property
     def secrets(self) -> tuple[SecretStr | Path, ...]:
@@ -70,8 +64,6 @@ class Form(Section):
 
 class KeysForm(Form):
     """An access key and its secret key, with a security token if they are temporary."""
-
-    in_words = "ak and sk"
 
     ak: _Key | None = Field(default=None, description="Access key.")
     ak_file: _KeyFile | None = Field(
@@ -127,8 +119,6 @@ class KeysForm(Form):
 class PasswordForm(Form):
     """An IAM user, who logs in for a token."""
 
-    in_words = "username, password and domain"
-
     username: NonEmptyText = Field(description="Name of the IAM user.")
     password: _Secret | None = Field(default=None, description="The user's password.")
     password_file: SecretFile | None = Field(
@@ -163,8 +153,6 @@ def _only_true(agency: bool) -> bool:
 class AgencyForm(Form):
     """The agency of the ECS that the exporter runs on."""
 
-    in_words = "agency"
-
     agency: Annotated[bool, AfterValidator(_only_true)] = Field(
         description="Use the agency of the ECS on which the exporter runs. Only `true`."
     )
@@ -179,11 +167,9 @@ def _validated(given: Any) -> Form:
     form: type[Form] = KeysForm
     if isinstance(given, dict):
         if not given:
-            raise ValueError(
-                f"is empty; give {', or '.join(form.in_words for form in FORMS)}, or leave it out"
-            )
+            raise ValueError("is empty; give one form of credentials, such as ak and sk, or leave it out")
         present = {key for key, value in given.items() if value is not None}
-        forms = [form for form in FORMS if present & field_types(form).keys()]
+        forms = [form for form in _FORMS if present & field_types(form).keys()]
         if len(forms) > 1:
             mixed = [next(key for key in given if key in field_types(form)) for form in forms]
             raise ValueError(f"{', '.join(mixed)} belong to different forms of credentials; keep one form")
@@ -194,4 +180,4 @@ def _validated(given: Any) -> Form:
 Credentials = Annotated[KeysForm | PasswordForm | AgencyForm, BeforeValidator(_validated)]
 """Any form. A new one is added here."""
 
-FORMS: tuple[type[Form], ...] = get_args(get_args(Credentials)[0])
+_FORMS: tuple[type[Form], ...] = get_args(get_args(Credentials)[0])

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, fiel
 
 from exporter.common.text import quote_or_hide
 from exporter.common.validation import Section, SiblingError, path_of
-from exporter.settings.credentials import FORMS, Credentials, PasswordForm
+from exporter.settings.credentials import Credentials, PasswordForm
 from exporter.settings.regions import REGIONS, check_known
 from exporter.settings.types import (
     AuthoritiesFile,
@@ -116,8 +116,7 @@ class Project(Section):
     )
     credentials: Credentials | None = Field(
         default=None,
-        description=f"One of these forms: {'; '.join(form.in_words for form in FORMS)}. "
-        "If left out, the usual places are tried.",
+        description="One form of credentials, like `ak` and `sk`. If left out, the usual places are tried.",
     )
     own_iam_endpoint: Endpoint | None = Field(
         default=None,
