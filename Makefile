@@ -29,7 +29,7 @@ help:  ## list the targets
 demo: $(RUN_READY)  ## run the exporter on a simulated ModelArts; LISTEN=host:port
 	@exec $(RUN_VENV)/bin/python -m exporter demo --web.listen-address=$(LISTEN)
 
-test: $(READY)  ## what to run before every commit; TESTS=tests/api for a part, PYTEST=... for pytest's options
+test: $(READY)  ## what to run before every commit; TESTS=tests/unit/api for a part, PYTEST=... for pytest's options
 	$(BIN)/pytest -n auto $(PYTEST) $(TESTS)
 
 check: lint  ## what CI runs: linters, types, layers, every test

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.credentials.key_files import environment_has_keys, profile_path
-from exporter.settings.credentials import KeysForm, PasswordForm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from exporter.app.process import Process
-    from exporter.settings.credentials import AgencyForm
     from exporter.settings.model import Settings
     from exporter.web.config import WebConfig
 
@@ -84,8 +82,8 @@ def secret_files(
             if not environment_has_keys(process.environment):
                 yield profile_path(process.environment, process.home)
             continue
-        for part in _parts(project.credentials):
-            file = part if isinstance(part, Path) else config_file
+        for secret in project.credentials.secrets:
+            file = secret if isinstance(secret, Path) else config_file
             if file is not None:
                 yield file
     tls = web.tls_server_config
@@ -93,16 +91,6 @@ def secret_files(
         yield settings.web.config_file
     if tls and tls.key_file:
         yield tls.key_file
-
-
-def _parts(form: KeysForm | PasswordForm | AgencyForm) -> tuple[object, ...]:
-    match form:
-        case KeysForm():
-            return tuple(part for part in (form.access_key, form.secret_key, form.token) if part is not None)
-        case PasswordForm():
-            return (form.secret,)
-        case _:
-            return ()
 
 
 def insecure_files(paths: Iterable[Path]) -> list[InsecureFile]:

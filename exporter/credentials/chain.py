@@ -13,12 +13,15 @@ from exporter.credentials.pod_identity import POD_IDENTITY, pod_identity
 from exporter.credentials.renewal import RenewedSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from exporter.common.clock import Clock
     from exporter.credentials.credential import Credential, CredentialSource
     from exporter.transport.http import Transport
+
+    _Look = Callable[[], CredentialSource | str]
+    """Returns the source of a place, or why there is none."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,35 +49,41 @@ class DefaultChain:
         clock: Clock,
         metadata: str = METADATA,
     ) -> None:
-        self._environment = environment
-        self._home = home
-        self._transport = transport
-        self._clock = clock
         self._agency = RenewedSource(EcsAgency(transport, metadata), clock)
+        self._places: tuple[tuple[str, _Look], ...] = (
+            (ENVIRONMENT, lambda: environment_keys(environment)),
+            (PROFILE, lambda: profile_keys(environment, home)),
+            (POD_IDENTITY, lambda: pod_identity(environment, transport, clock)),
+            (EcsAgency.name, lambda: self._agency),
+        )
         self._chosen: CredentialSource | None = None
 
     @property
     def name(self) -> str:
         """The chosen place's name; before the choice, all of them."""
-        return self._chosen.name if self._chosen else "environment, profile file, pod identity, ECS agency"
+        return self._chosen.name if self._chosen else ", ".join(name for name, _ in self._places)
 
     async def credential(self) -> Credential:
-        """The credential of the chosen place. The first call chooses the place."""
-        looked_at: list[str] = []
-        if self._chosen is None:
-            # The choice comes before the first request, so that concurrent callers share one request.
-            self._chosen = self._find(looked_at)
+        """The chosen place's credential; the first call chooses it."""
         if self._chosen is not None:
             return await self._chosen.credential()
-        try:
-            credential = await self._agency.credential()
-        except PollError as error:
-            looked_at.append(f"{self._agency.name}: {error.what}")
-        else:
-            if self._chosen is None:
-                self._chosen = self._agency
-                log.info("credentials found", source=self._agency.name)
-            return credential
+        looked_at: list[str] = []
+        for name, look in self._places:
+            found = look()
+            if isinstance(found, str):
+                looked_at.append(f"{name}: {found}")
+                continue
+            if found is not self._agency:
+                # Chosen before its first request: concurrent callers share one source and its one request.
+                self._choose(found)
+                return await found.credential()
+            try:
+                credential = await found.credential()
+            except PollError as error:
+                looked_at.append(f"{name}: {error.what}")
+            else:
+                self._choose(found)
+                return credential
         raise CredentialsError(
             f"no credentials were found ({'; '.join(looked_at)})",
             where="credentials",
@@ -86,22 +95,7 @@ class DefaultChain:
         if self._chosen is not None:
             self._chosen.refused(credential)
 
-    def _find(self, looked_at: list[str]) -> CredentialSource | None:
-        """The first place that has credentials; None if only the ECS agency is left.
-
-        To add a place, add one line: its name, and a call that returns a source or the reason for none.
-
-        Args:
-            looked_at: receives the reason of each place that has none.
-        """
-        for name, look in (
-            (ENVIRONMENT, lambda: environment_keys(self._environment)),
-            (PROFILE, lambda: profile_keys(self._environment, self._home)),
-            (POD_IDENTITY, lambda: pod_identity(self._environment, self._transport, self._clock)),
-        ):
-            found = look()
-            if not isinstance(found, str):
-                log.info("credentials found", source=found.name)
-                return found
-            looked_at.append(f"{name}: {found}")
-        return None
+    def _choose(self, source: CredentialSource) -> None:
+        if self._chosen is None:  # a concurrent call may have chosen meanwhile
+            self._chosen = source
+            log.info("credentials found", source=source.name)

@@ -6,26 +6,14 @@ Without one, the credential chain looks in the usual places (see `exporter.app.c
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003  (pydantic reads the annotations)
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Discriminator,
-    Field,
-    SecretStr,
-    Tag,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from exporter.common.files import read_file
 from exporter.common.text import quote_path_or_hide
 from exporter.common.validation import Section, field_types, text_or_file
 from exporter.settings.types import NonEmptyText, SecretFile
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _Secret = Annotated[SecretStr, Field(min_length=1)]
 
@@ -65,7 +53,16 @@ def _either(secret: SecretStr | None, file: Path | None) -> SecretStr | Path:
     return either
 
 
-class KeysForm(Section):
+class Form(Section):
+    """One way to give credentials. No two forms have a key in common."""
+
+    @property
+    def secrets(self) -> tuple[SecretStr | Path, ...]:
+        """Every secret that is given, or the file that holds it."""
+        return ()
+
+
+class KeysForm(Form):
     """An access key and its secret key, with a security token if they are temporary."""
 
     ak: _Key | None = Field(default=None, description="Access key.")
@@ -112,16 +109,15 @@ class KeysForm(Section):
         """The security token, or the file that holds it; None for a permanent key."""
         return self.security_token_file or self.security_token
 
+    @property
+    def secrets(self) -> tuple[SecretStr | Path, ...]:
+        """The parts of the key."""
+        token = () if self.token is None else (self.token,)
+        return (self.access_key, self.secret_key, *token)
 
-class PasswordForm(Section):
-    """An IAM user, who logs in for a token.
 
-    Attributes:
-        username: name of the IAM user.
-        password: the user's password.
-        password_file: file that holds the password. Either this or `password`.
-        domain: name of the account that the user belongs to.
-    """
+class PasswordForm(Form):
+    """An IAM user, who logs in for a token."""
 
     username: NonEmptyText = Field(description="Name of the IAM user.")
     password: _Secret | None = Field(default=None, description="The user's password.")
@@ -142,6 +138,11 @@ class PasswordForm(Section):
         """The password, or the file that holds it."""
         return _either(self.password, self.password_file)
 
+    @property
+    def secrets(self) -> tuple[SecretStr | Path, ...]:
+        """The password."""
+        return (self.secret,)
+
 
 def _only_true(agency: bool) -> bool:
     if not agency:
@@ -149,51 +150,34 @@ def _only_true(agency: bool) -> bool:
     return agency
 
 
-class AgencyForm(Section):
-    """The agency of the ECS that the exporter runs on.
-
-    Attributes:
-        agency: use the agency of the ECS on which the exporter runs. Only `true`.
-    """
+class AgencyForm(Form):
+    """The agency of the ECS that the exporter runs on."""
 
     agency: Annotated[bool, AfterValidator(_only_true)] = Field(
         description="Use the agency of the ECS on which the exporter runs. Only `true`."
     )
 
 
-_FORMS: Mapping[str, type[Section]] = {"<keys>": KeysForm, "<password>": PasswordForm, "<agency>": AgencyForm}
-"""By tag. Pydantic adds the tags to locations; the angle brackets distinguish them from keys."""
+def _validated(given: Any) -> Form:
+    """Validate as the form whose keys are given, or as `KeysForm`, the usual one, if no key tells.
 
-
-def _forms_in(given: dict[Any, Any]) -> list[str]:
-    present = {key for key, value in given.items() if value is not None}
-    return [tag for tag, form in _FORMS.items() if present & field_types(form).keys()]
-
-
-def _one_form(given: Any) -> Any:
-    """Refuse an empty mapping, and keys of two forms."""
+    Own code, because a union of pydantic reports what is missing for every form, and adds the form's name to
+    locations.
+    """
+    form: type[Form] = KeysForm
     if isinstance(given, dict):
         if not given:
-            raise ValueError(
-                "is empty; give ak and sk, or username, password and domain, or agency, or leave it out"
-            )
-        forms = _forms_in(given)
+            raise ValueError("is empty; give one form of credentials, such as ak and sk, or leave it out")
+        present = {key for key, value in given.items() if value is not None}
+        forms = [form for form in _FORMS if present & field_types(form).keys()]
         if len(forms) > 1:
-            mixed = [next(key for key in given if key in field_types(_FORMS[tag])) for tag in forms]
+            mixed = [next(key for key in given if key in field_types(form)) for form in forms]
             raise ValueError(f"{', '.join(mixed)} belong to different forms of credentials; keep one form")
-    return given
+        form = forms[0] if forms else form
+    return form.model_validate(given)
 
 
-def _tag(given: Any) -> str:
-    """The tag of the form; that of `KeysForm`, the most common one, if no key decides."""
-    forms = _forms_in(given) if isinstance(given, dict) else []
-    return forms[0] if forms else "<keys>"
+Credentials = Annotated[KeysForm | PasswordForm | AgencyForm, BeforeValidator(_validated)]
+"""Any form. A new one is added here."""
 
-
-Credentials = Annotated[
-    Annotated[KeysForm, Tag("<keys>")]
-    | Annotated[PasswordForm, Tag("<password>")]
-    | Annotated[AgencyForm, Tag("<agency>")],
-    Discriminator(_tag),
-    BeforeValidator(_one_form),
-]
+_FORMS: tuple[type[Form], ...] = get_args(get_args(Credentials)[0])

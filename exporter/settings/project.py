@@ -116,8 +116,7 @@ class Project(Section):
     )
     credentials: Credentials | None = Field(
         default=None,
-        description="One of three forms: `ak` and `sk`; `username`, password and `domain`; or `agency`. If "
-        "left out, the usual places are tried.",
+        description="One form of credentials, like `ak` and `sk`. If left out, the usual places are tried.",
     )
     own_iam_endpoint: Endpoint | None = Field(
         default=None,

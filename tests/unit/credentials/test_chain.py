@@ -149,6 +149,6 @@ async def test_nothing_anywhere_names_every_place_and_why(
         "are not set; ECS agency: the metadata service gives no keys (HTTP 404)); "
         "provide one of these, or credentials in the configuration"
     )
-    assert chain.name == "environment, profile file, pod identity, ECS agency"
+    assert chain.name == "environment, ~/.huaweicloud/credentials, CCE pod identity, ECS agency"
     environment |= ENVIRONMENT
     assert await key(chain) == "environment"
