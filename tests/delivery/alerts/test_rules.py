@@ -56,6 +56,7 @@ def test_promtool_has_no_finding_in_the_rules() -> None:
     assert promtool("check", "rules", "--lint=all", "--lint-fatal", *files).count("SUCCESS") == len(files)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("file", TESTS)
 def test_the_rules_do_what_their_tests_say(file: str) -> None:
     """`promtool test rules`, for every file of tests beside the rules."""
