@@ -117,6 +117,7 @@ async def test_sigterm_ends_the_demo_with_status_0() -> None:
         assert b"Traceback" not in errors
 
 
+@pytest.mark.long
 async def test_a_real_prometheus_scrapes_every_family(tmp_path: Path) -> None:
     """Prometheus itself reads the demo, by the format it prefers, and has series of every family."""
     async with running_demo() as demo:
@@ -131,6 +132,7 @@ async def test_a_real_prometheus_scrapes_every_family(tmp_path: Path) -> None:
             assert [sample["value"][1] for sample in up["result"]] == ["1"]
 
 
+@pytest.mark.long
 async def test_a_port_in_use_is_a_clear_sentence() -> None:
     """Exit 2 and one line, no traceback."""
     async with running_demo() as demo:
