@@ -3,9 +3,11 @@ LISTEN ?= 127.0.0.1:10310
 FUZZ_SECONDS ?= 60
 
 # The tests that `make test` runs. `make check` runs all of them.
-TESTS ?= tests
+TESTS ?= tests/unit tests/system -m 'not long'
 # Options for pytest, in both: PYTEST="-x -k listing"
 PYTEST ?=
+# A process that has no tests left takes half of those that another one still has.
+RUN_TESTS = $(BIN)/pytest -n auto --dist=worksteal
 
 # The development environment, and one with the exporter's own dependencies alone. Each is made again when its lock changes.
 VENV := .venv
@@ -30,13 +32,13 @@ demo: $(RUN_READY)  ## run the exporter on a simulated ModelArts; LISTEN=host:po
 	@exec $(RUN_VENV)/bin/python -m exporter demo --web.listen-address=$(LISTEN)
 
 test: $(READY)  ## what to run before every commit; TESTS=tests/unit/api for a part, PYTEST=... for pytest's options
-	$(BIN)/pytest -n auto $(PYTEST) $(TESTS)
+	$(RUN_TESTS) $(PYTEST) $(TESTS)
 
 check: lint  ## what CI runs: linters, types, layers, every test
-	$(BIN)/pytest -n auto $(PYTEST) tests
+	$(RUN_TESTS) $(PYTEST) tests
 
 search: $(READY)  ## every test in a new random order, with new generated inputs (nightly)
-	$(BIN)/pytest -n auto --hypothesis-profile=search --randomly-seed=default $(PYTEST) tests
+	$(RUN_TESTS) --hypothesis-profile=search --randomly-seed=default $(PYTEST) tests
 
 lint: $(READY)  ## linters, types, layers
 	$(BIN)/ruff format --check

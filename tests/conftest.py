@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""What every test may ask for, and the order of the tests."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ settings.load_profile("repeatable")
 for module in pkgutil.walk_packages(exporter.__path__, "exporter."):
     if not module.name.endswith("__main__"):
         import_module(module.name)
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start long tests first, so that none runs alone at the end; the longest have a timeout of their own."""
+    items.sort(key=lambda item: [item.get_closest_marker(name) is None for name in ("long", "timeout")])
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from support.programs import program
 from support.running import listening
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -132,9 +133,7 @@ class Alertmanager:
     async def muting(self, alerts: set[str]) -> set[str]:
         """All that are inhibited, once these are."""
         async with asyncio.timeout(_SECONDS):
-            while not alerts <= (muted := await self.muted()):
-                pass
-            return muted
+            return await until(self.muted, alerts.issubset)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator, serve
 from support.cloud import KEY, PROJECT, REGION, jobs
 from support.fixed_pool import FixedPool
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -55,18 +56,19 @@ class Running:
             assert answer.status == 200
             return await answer.text()
 
+    async def status(self, path: str) -> int:
+        async with self.session.get(self.url + path) as answer:
+            return answer.status
+
     async def shows(self, *lines: str) -> str:
         """Scrape until all of these stand at the begin of a line; a test that waits in vain times out."""
-        while True:
-            text = await self.metrics()
-            if all(re.search(f"^{line}", text, re.MULTILINE) for line in lines):
-                return text
+        return await until(
+            self.metrics, lambda text: all(re.search(f"^{line}", text, re.MULTILINE) for line in lines)
+        )
 
     async def lacks(self, part: str) -> str:
         """Scrape until this is nowhere."""
-        while part in (text := await self.metrics()):
-            pass
-        return text
+        return await until(self.metrics, lambda text: part not in text)
 
     async def reload(self) -> tuple[int, str]:
         async with self.session.post(f"{self.url}/-/reload") as answer:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from support.waiting import until
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -30,8 +32,7 @@ class Demo:
 
     async def ready(self) -> None:
         """Wait until every pool has been tried."""
-        while (await self.get("/-/ready"))[0] != 200:
-            pass
+        await until(lambda: self.get("/-/ready"), lambda answer: answer[0] == 200)
 
 
 @asynccontextmanager

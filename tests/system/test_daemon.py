@@ -10,6 +10,7 @@ import pytest
 from support import cloud_faults
 from support.cloud import KEY
 from support.daemon_process import A, B, C, running, up
+from support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,12 +113,8 @@ async def test_ready_after_every_pool_was_tried_and_healthy_without_the_cloud(tm
     """A dead cloud makes the exporter neither unhealthy nor unready."""
     async with running(tmp_path) as daemon:
         cloud_faults.plant(daemon.simulator, cloud_faults.Reset())
-        while True:
-            async with daemon.session.get(f"{daemon.url}/-/ready") as answer:
-                if answer.status == 200:
-                    break
-        async with daemon.session.get(f"{daemon.url}/-/healthy") as answer:
-            assert answer.status == 200
+        await until(lambda: daemon.status("/-/ready"), lambda status: status == 200)
+        assert await daemon.status("/-/healthy") == 200
 
 
 async def test_a_pool_that_stays_is_not_asked_again_by_a_reload(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.programs import program, promtool_findings
 from support.running import running_demo, running_prometheus
+from support.waiting import until
 
 from exporter.self_metrics import PREFIX
 
@@ -92,9 +93,11 @@ async def test_the_demo_serves_every_family_and_promtool_has_no_finding() -> Non
         assert (await demo.get("/-/healthy"))[0] == 200
         await demo.ready()
         # Rendering follows the poll, and capacities follow both; a scrape in between shows what there is.
-        text, families = b"", ("workload_nodes", "pool_oldest_fitting_seconds", "pool_free_accelerators")
-        while any(f"modelarts_{family}{{".encode() not in text for family in families):
-            text = (await demo.get("/metrics"))[1]
+        families = ("workload_nodes", "pool_oldest_fitting_seconds", "pool_free_accelerators")
+        _, text = await until(
+            lambda: demo.get("/metrics"),
+            lambda answer: all(f"modelarts_{family}{{".encode() in answer[1] for family in families),
+        )
         assert promtool_findings(text) == ""
         names = {line.split("{")[0].split(" ")[0] for line in text.decode().splitlines() if line[:1] != "#"}
         assert names >= CONTRACT
@@ -114,18 +117,22 @@ async def test_sigterm_ends_the_demo_with_status_0() -> None:
         assert b"Traceback" not in errors
 
 
+@pytest.mark.long
 async def test_a_real_prometheus_scrapes_every_family(tmp_path: Path) -> None:
     """Prometheus itself reads the demo, by the format it prefers, and has series of every family."""
     async with running_demo() as demo:
         await demo.ready()
         async with running_prometheus(program("prometheus"), demo.url, tmp_path) as prometheus:
-            while not set(await prometheus.ask("label/__name__/values") or ()) >= CONTRACT:
-                pass
-            while not (up := await prometheus.ask("query", query="up") or {"result": []})["result"]:
-                pass
+            await until(
+                lambda: prometheus.ask("label/__name__/values"), lambda names: set(names or ()) >= CONTRACT
+            )
+            up = await until(
+                lambda: prometheus.ask("query", query="up"), lambda answer: answer and answer["result"]
+            )
             assert [sample["value"][1] for sample in up["result"]] == ["1"]
 
 
+@pytest.mark.long
 async def test_a_port_in_use_is_a_clear_sentence() -> None:
     """Exit 2 and one line, no traceback."""
     async with running_demo() as demo:

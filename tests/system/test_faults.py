@@ -18,6 +18,8 @@ from tools.faults.world import A
 if TYPE_CHECKING:
     from tools.faults.fault import Fault
 
+pytestmark = pytest.mark.long
+
 FAULTS = [fault for group in CATALOGUE.values() for fault in group]
 PAGE = Path(__file__).parents[2] / "docs/faults.md"
 

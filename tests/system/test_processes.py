@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 from support.daemon_process import A, B, running, up
+from support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,10 +32,8 @@ async def test_a_process_that_was_stopped_goes_on(tmp_path: Path) -> None:
             await daemon.session.get(f"{daemon.url}/metrics", timeout=aiohttp.ClientTimeout(total=1))
         polled = _asked(daemon)
         daemon.process.send_signal(signal.SIGCONT)
-        while _asked(daemon) < polled + 10:
-            await daemon.shows(up(A, 1), up(B, 1))
-        async with daemon.session.get(f"{daemon.url}/-/healthy") as answer:
-            assert answer.status == 200
+        await until(lambda: daemon.shows(up(A, 1), up(B, 1)), lambda _: _asked(daemon) >= polled + 10)
+        assert await daemon.status("/-/healthy") == 200
 
 
 async def test_a_full_disk_costs_the_state_and_nothing_else(tmp_path: Path) -> None:
@@ -44,12 +43,10 @@ async def test_a_full_disk_costs_the_state_and_nothing_else(tmp_path: Path) -> N
         resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, _FULL)
         failing = await daemon.shows(_writes("failed"))
         polled = _asked(daemon)
-        while _asked(daemon) < polled + 10:
-            await daemon.shows(up(A, 1), up(B, 1))
+        await until(lambda: daemon.shows(up(A, 1), up(B, 1)), lambda _: _asked(daemon) >= polled + 10)
         resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, _ROOM)
         before = _written(failing)
-        while _written(await daemon.shows(up(A, 1), up(B, 1))) <= before:
-            pass
+        await until(lambda: daemon.shows(up(A, 1), up(B, 1)), lambda text: _written(text) > before)
 
 
 def _asked(daemon: Running) -> int:

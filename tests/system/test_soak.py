@@ -20,6 +20,8 @@ from exporter.simulator.pools import WorkloadQuery
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 SHORT = Plan(
     seconds=4,
     speed=1000,

@@ -9,13 +9,16 @@ import re
 import signal
 import sys
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import aiohttp
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.cloud import KEY, PROJECT, REGION
 from support.fakes import FakeClock
 from support.truth import POOL, SteppedPool
+from support.waiting import until
 
 from exporter.common.clock import SystemClock
 from exporter.simulator.server import Simulator, serve
@@ -23,6 +26,8 @@ from exporter.simulator.server import Simulator, serve
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+pytestmark = pytest.mark.long
 
 STEP = 40.0
 """Simulated seconds between two listings. What is shorter than two of them may be missed around a kill; no
@@ -128,8 +133,7 @@ async def test_every_event_counts_exactly_once_through_restarts_and_a_kill(tmp_p
                 process.send_signal(end)
                 await process.wait()
         async with exporter(config) as (_, url):
-            while not (taken_up := await counted(url)):
-                pass
+            taken_up = await until(partial(counted, url))
             assert goes_back(shown, taken_up) == []
             await events(pool, 2000)
             pool.stopped = True

@@ -16,6 +16,8 @@ from support.programs import program
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 FOLDER = DEPLOY / "alertmanager"
 RUNBOOK = "https://example.com/runbooks/waits"
 

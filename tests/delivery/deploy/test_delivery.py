@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import yaml
 from support.alerting import DEPLOY, TOKEN, open_inbox, running_alertmanager
 from support.cloud import KEY, POOL, PROJECT, REGION
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.alerting import Inbox
+
+pytestmark = pytest.mark.long
 
 ALERT = "ModelArtsWorkloadWaitsTooLong"
 WAITED = 30 * 24 * 3600

@@ -21,6 +21,8 @@ from exporter import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.long
+
 ENVIRONMENT = "opt/modelarts-exporter"
 URL = "http://127.0.0.1:10310"
 SCRAPE = f"from urllib.request import urlopen; print(urlopen('{URL}/metrics').read().decode())"

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import kubernetes_validate
 import pytest
-from support.chart import CHART, EXAMPLES, container, helm, objects_of, of_kind, only, rendered, service
+from support.chart import (
+    CHART,
+    EXAMPLES,
+    OLDEST,
+    container,
+    helm,
+    known_to_kubernetes,
+    objects_of,
+    of_kind,
+    only,
+    rendered,
+    service,
+)
 
 RELEASE = "watch-modelarts-exporter"
 SHARDED = EXAMPLES["sharded"]
@@ -75,9 +86,7 @@ def test_two_replicas_watch_everything() -> None:
     assert {"targetLabel": "instance", "sourceLabels": ["__meta_kubernetes_pod_name"]} in endpoint[
         "relabelings"
     ]
-    for document in objects:
-        if not document["apiVersion"].startswith("monitoring.coreos.com/"):
-            kubernetes_validate.validate(document, "1.25.0", strict=True)
+    known_to_kubernetes(objects, OLDEST)
 
 
 def test_a_single_exporter_is_a_deployment() -> None:

@@ -27,6 +27,7 @@ from support.secrecy.canaries import (
     SK,
     WEB_PASSWORD,
 )
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -177,8 +178,7 @@ class Served:
             return answer.status, repr(answer.headers).encode() + await answer.read()
 
     async def ready(self) -> None:
-        while (await self.ask("/-/ready"))[0] != 200:
-            pass
+        await until(lambda: self.ask("/-/ready"), lambda answer: answer[0] == 200)
 
     async def every_path(self) -> bytes:
         """Everything that is to be had, with the password and without; and broken HTTP with the password."""

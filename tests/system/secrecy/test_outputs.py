@@ -30,6 +30,7 @@ from support.secrecy.driving import (
     profile,
 )
 from support.secrecy.echo import STATUSES, Echo, echoing
+from support.waiting import until
 
 from exporter.common.clock import SystemClock
 from exporter.simulator.credential_endpoints import METADATA_TOKEN as SIMULATED_METADATA_TOKEN
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Form = Callable[[Path, str], Way]
+
+pytestmark = pytest.mark.long
 
 BROKEN = {
     "c.yml": (
@@ -82,8 +85,7 @@ async def test_the_daemon_shows_no_secret(tmp_path: Path, form: Form, log_format
         command = prepared(tmp_path, echo.url, form(tmp_path, echo.url))
         async with command.serving(*SERVE, f"--log.format={log_format}") as served:
             await served.ready()
-            while echo.listings < len(STATUSES):
-                await served.ask("/-/healthy")
+            await until(lambda: served.ask("/-/healthy"), lambda _: echo.listings >= len(STATUSES))
             answers = await served.every_path() + await _reloads_refused(served, tmp_path)
             served.process.terminate()
             log = await served.log()

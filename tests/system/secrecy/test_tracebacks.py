@@ -15,6 +15,8 @@ from support.secrecy.echo import echoing
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 FORMATS = ("console", "json", "logfmt")
 
 

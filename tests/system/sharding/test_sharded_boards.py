@@ -9,10 +9,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from aiohttp import web
 from support.fleet import StoodStill, cloud_of_pools, polled, project_settings
 from support.programs import program
 from support.running import configured_prometheus
+from support.waiting import until
 
 from exporter.simulator.server import serve
 from grafana.boards import documents
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from support.fleet import Exporter
     from support.running import Prometheus
+
+pytestmark = pytest.mark.long
 
 RULES = Path(__file__).parents[3] / "deploy/prometheus/rules"
 OF_SINGLE_EXPORTERS = re.compile(r"modelarts_exporter_(?!pools\b)|process_|time\(\)|instance")
@@ -50,10 +54,7 @@ async def answers(server: Prometheus, queries: Sequence[str]) -> dict[str, list[
 async def scraped(server: Prometheus, targets: int) -> None:
     """Wait until every target was scraped some times and the rules were evaluated after that."""
     wanted = f"count(count_over_time(up[1m]) >= 3) == {targets} and on () count(modelarts:pool_fresh) > 0"
-    while True:
-        answer = await server.ask("query", query=wanted)
-        if answer and answer["result"]:
-            return
+    await until(lambda: server.ask("query", query=wanted), lambda answer: answer and answer["result"])
 
 
 def application(exporters: dict[str, Exporter]) -> web.Application:
@@ -107,11 +108,14 @@ async def test_boards_show_of_four_shards_what_they_show_of_one(tmp_path: Path) 
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         address = f"127.0.0.1:{runner.addresses[0][1]}"
-        for exporters in (alone, shards, twice):
+        watched = (alone, shards, twice)
+        servers = []
+        for exporters in watched:
             folder = tmp_path / next(iter(exporters))
             folder.mkdir()
             config = configured(folder, address, list(exporters))
-            server = await stack.enter_async_context(configured_prometheus(prometheus, config))
+            servers.append(await stack.enter_async_context(configured_prometheus(prometheus, config)))
+        for server, exporters in zip(servers, watched, strict=True):
             await scraped(server, len(exporters))
             found.append(await answers(server, queries))
     of_one, of_shards, of_replicas = found

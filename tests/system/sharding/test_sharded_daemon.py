@@ -18,6 +18,8 @@ from exporter.polling.selection import owner
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 POOLS = (A, B, C)
 TOTAL = 4
 

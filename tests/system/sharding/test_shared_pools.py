@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from support.fleet import Exporter
 
+pytestmark = pytest.mark.long
+
 POOLS = 1000
 
 

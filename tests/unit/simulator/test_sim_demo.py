@@ -18,13 +18,20 @@ SPEED = 15.0
 HOUR = 3600.0
 
 
+@pytest.fixture(scope="module")
+def standing() -> tuple[DemoCloud, FakeClock]:
+    """The demo at its first moment, for tests that only look: the days before it take seconds to simulate."""
+    clock = FakeClock()
+    return demo_cloud(clock), clock
+
+
 def listed(cloud: DemoCloud) -> list[dict[str, Any]]:
     return [item for pool in cloud.pools for item in pool.workloads()]
 
 
-def test_the_demo_is_lively_from_the_first_moment(clock: FakeClock) -> None:
+def test_the_demo_is_lively_from_the_first_moment(standing: tuple[DemoCloud, FakeClock]) -> None:
     """Every pool has jobs that wait and jobs that run; all documented types and most statuses are there."""
-    cloud = demo_cloud(clock)
+    cloud, _ = standing
     for pool in cloud.pools:
         statuses = {item["status"] for item in pool.workloads()}
         assert {"Pending", "Running", "Terminated"} <= statuses
@@ -37,6 +44,7 @@ def test_the_demo_is_lively_from_the_first_moment(clock: FakeClock) -> None:
     assert accelerators == {"huawei.com/ascend-snt9", "huawei.com/ascend-310", "nvidia.com/gpu"}
 
 
+@pytest.mark.long
 def test_the_rare_statuses_come_by(clock: FakeClock) -> None:
     """Abnormal and Terminating are seen within a simulated day."""
     cloud = demo_cloud(clock, speed=SPEED)
@@ -47,6 +55,7 @@ def test_the_rare_statuses_come_by(clock: FakeClock) -> None:
     assert {"Abnormal", "Terminating"} <= seen
 
 
+@pytest.mark.long
 def test_exactly_one_job_is_stuck_for_ever(clock: FakeClock) -> None:
     """It asks for more than its pool has, is older than 26 hours at the start, and stays Pending."""
     cloud = demo_cloud(clock)
@@ -66,6 +75,7 @@ def test_exactly_one_job_is_stuck_for_ever(clock: FakeClock) -> None:
         assert item["pendingDuration"] == int(clock.wall() - item["createTime"] / 1000)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 4))
 def test_queues_build_up_in_the_day_and_drain_in_the_night(seed: int) -> None:
     """Over simulated days the queues are clearly longer in the afternoon than at the end of the night."""
@@ -83,6 +93,7 @@ def test_queues_build_up_in_the_day_and_drain_in_the_night(seed: int) -> None:
     assert afternoon > 1.5 * dawn
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 4))
 def test_some_jobs_wait_for_hours_and_start_all_the_same(seed: int) -> None:
     """Large jobs starve behind small ones for real hours, but they do start."""
@@ -128,9 +139,9 @@ def test_a_waiting_job_tells_what_is_documented_and_leaves_the_rest_out(clock: F
     assert told == {1, -1, None}
 
 
-def test_a_running_job_tells_where_it_runs(clock: FakeClock) -> None:
+def test_a_running_job_tells_where_it_runs(standing: tuple[DemoCloud, FakeClock]) -> None:
     """Its hosts, joined by commas, the cards on each, and no position."""
-    [pool, *_] = demo_cloud(clock).pools
+    [pool, *_] = standing[0].pools
     running = [item for item in pool.workloads() if item["status"] == "Running"]
     for item in running:
         nodes = item["nodes"]
@@ -141,9 +152,9 @@ def test_a_running_job_tells_where_it_runs(clock: FakeClock) -> None:
     assert any(len(str(item["hostIps"]).split(",")) > 1 for item in running)
 
 
-async def test_the_demo_answers_its_own_user(clock: FakeClock) -> None:
+async def test_the_demo_answers_its_own_user(standing: tuple[DemoCloud, FakeClock]) -> None:
     """The user, project and pools that the demo hands out fit together."""
-    cloud = demo_cloud(clock)
+    cloud, clock = standing
     token = cloud.simulator.iam.log_in(cloud.user.domain, cloud.user.name, cloud.user.password)
     headers = {"X-Auth-Token": token.value}
     async with connect(cloud.simulator, clock) as client:
