@@ -64,7 +64,7 @@ class DefaultChain:
         return self._chosen.name if self._chosen else ", ".join(name for name, _ in self._places)
 
     async def credential(self) -> Credential:
-        """The chosen place's credential; the first call chooses it."""
+        """The credential of the chosen place. The first call chooses the place."""
         if self._chosen is not None:
             return await self._chosen.credential()
         looked_at: list[str] = []
@@ -74,7 +74,7 @@ class DefaultChain:
                 looked_at.append(f"{name}: {found}")
                 continue
             if found is not self._agency:
-                # Chosen before its first request: concurrent callers share one source and its one request.
+                # The choice comes before the first request, so that concurrent callers share one request.
                 self._choose(found)
                 return await found.credential()
             try:
@@ -96,6 +96,6 @@ class DefaultChain:
             self._chosen.refused(credential)
 
     def _choose(self, source: CredentialSource) -> None:
-        if self._chosen is None:  # a concurrent call may have chosen meanwhile
+        if self._chosen is None:  # a concurrent call may have chosen already
             self._chosen = source
             log.info("credentials found", source=source.name)
