@@ -2,6 +2,9 @@ PYTHON ?= python3
 LISTEN ?= 127.0.0.1:10310
 FUZZ_SECONDS ?= 60
 
+# The tests start hundreds of processes; without its cache each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The tests that `make test` runs. `make check` runs all of them.
 TESTS ?= tests/unit tests/system -m 'not long'
 # Options for pytest, in both: PYTEST="-x -k listing"
