@@ -240,7 +240,7 @@ async def test_limited_label_values_are_told_once(clock: FakeClock) -> None:
     with capture_logs() as logs:
         for _ in range(7):
             await polls.poll()
-    told = [line for line in logs if line["event"].startswith("label values")]
+    told = [line for line in logs if line["event"].startswith("some label values")]
     assert [(line["too_long"], line["too_many"], line["pool"]) for line in told] == [(3, 0, KEY.pool)] * 2
 
 
