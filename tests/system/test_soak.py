@@ -66,10 +66,10 @@ def test_a_journal_knows_what_was_lost_and_what_was_invented() -> None:
             JobEvent(25.0, "created", "comes later"),
         ]
     )
-    format_duration = Span(10.0, 20.0, earliest=10.0)
-    assert journal.lost(set(), format_duration) == {"stays"}
+    span = Span(10.0, 20.0, earliest=10.0)
+    assert journal.lost(set(), span) == {"stays"}
     everything = {"stays", "goes before", "goes meanwhile", "comes meanwhile", "comes later", "never was"}
-    assert journal.invented(everything, format_duration) == {"goes before", "comes later", "never was"}
+    assert journal.invented(everything, span) == {"goes before", "comes later", "never was"}
 
 
 def test_a_listing_that_fills_its_page_is_of_no_one_moment() -> None:

@@ -215,8 +215,8 @@ async def has_data(server: Prometheus, expression: str, over_time: bool) -> bool
         answer = await server.ask("query", query=expression)
     elif clock := await server.ask("query", query="time()"):
         now = clock["result"][1]
-        format_duration = {"start": str(float(now) - 30), "end": now, "step": "1"}
-        answer = await server.ask("query_range", query=expression, **format_duration)
+        span = {"start": str(float(now) - 30), "end": now, "step": "1"}
+        answer = await server.ask("query_range", query=expression, **span)
     else:
         answer = None
     return bool(answer and answer["result"])

@@ -91,35 +91,35 @@ class Journal:
         """Note that a listing began."""
         self.listings.append(Listed(at, statuses))
 
-    def format_duration(self, success: float, before: float) -> Span:
+    def span(self, success: float, before: float) -> Span:
         """When the listing was read that ended well at this moment, the one ahead of it `before`."""
         [*others, last] = [listed for listed in self.listings if listed.at <= success]
         again = [listed.at for listed in others[-1:] if listed.at > before and listed.pages > 1]
         return Span(last.at, success, min(again, default=last.at))
 
-    def invented(self, shown: set[str], format_duration: Span) -> set[str]:
+    def invented(self, shown: set[str], span: Span) -> set[str]:
         """Workloads that existed at no moment of the span."""
         existed = {
             uid
             for uid, came, went in self._lives()
-            if came <= format_duration.end and went > format_duration.earliest
+            if came <= span.end and went > span.earliest
         }
         return shown - existed
 
-    def lost(self, shown: set[str], format_duration: Span) -> set[str]:
+    def lost(self, shown: set[str], span: Span) -> set[str]:
         """Workloads that existed throughout the span, and are not shown."""
         stayed = {
             uid
             for uid, came, went in self._lives()
-            if came <= format_duration.begin and went > format_duration.end
+            if came <= span.begin and went > span.end
         }
         return stayed - shown
 
     def miscounted(
-        self, shown: Mapping[tuple[str, str], int], format_duration: Span
+        self, shown: Mapping[tuple[str, str], int], span: Span
     ) -> Counter[tuple[str, str]]:
         """By how many workloads each (type, status) is off; one of several pages is of no one moment."""
-        *_, told = [listed for listed in self.listings if listed.at == format_duration.begin]
+        *_, told = [listed for listed in self.listings if listed.at == span.begin]
         off = Counter(shown)
         off.subtract(told.statuses if told.pages <= 1 else shown)
         return Counter({which: by for which, by in off.items() if by})

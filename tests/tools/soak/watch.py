@@ -96,26 +96,26 @@ class Watch:
     def _hold(self, pool: str, shown: Shown, journal: Journal, before: float) -> None:
         assert shown.success is not None
         self.checked += 1
-        format_duration, uids = journal.format_duration(shown.success, before), set(shown.workloads)
+        span, uids = journal.span(shown.success, before), set(shown.workloads)
         if shown.reads == 1:
-            journal.since = format_duration.begin
-        where = f"{pool}, read from {format_duration.begin:.3f} to {format_duration.end:.3f}"
-        for uid in journal.invented(uids, format_duration):
+            journal.since = span.begin
+        where = f"{pool}, read from {span.begin:.3f} to {span.end:.3f}"
+        for uid in journal.invented(uids, span):
             self._note("invented", f"{uid} in {where}")
         for uid, times in shown.workloads.items():
             if times > 1:
                 self._note("invented", f"{uid} has {times} statuses in {where}")
         if shown.complete:
-            for uid in journal.lost(uids, format_duration):
+            for uid in journal.lost(uids, span):
                 self._note("lost", f"{uid} in {where}")
-        self._count(shown, journal, format_duration, where)
+        self._count(shown, journal, span, where)
 
-    def _count(self, shown: Shown, journal: Journal, format_duration: Span, where: str) -> None:
+    def _count(self, shown: Shown, journal: Journal, span: Span, where: str) -> None:
         if shown.statuses.total() != len(shown.workloads):
             counts = f"{shown.statuses.total()} counted, {len(shown.workloads)} shown"
             self._note("miscounted", f"{counts} in {where}")
         elif shown.complete:
-            for which, by in journal.miscounted(shown.statuses, format_duration).items():
+            for which, by in journal.miscounted(shown.statuses, span).items():
                 self._note("miscounted", f"{which} by {by} of {shown.statuses.total()} in {where}")
 
     def inspect(self, text: str) -> int:
