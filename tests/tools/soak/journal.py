@@ -99,25 +99,15 @@ class Journal:
 
     def invented(self, shown: set[str], span: Span) -> set[str]:
         """Workloads that existed at no moment of the span."""
-        existed = {
-            uid
-            for uid, came, went in self._lives()
-            if came <= span.end and went > span.earliest
-        }
+        existed = {uid for uid, came, went in self._lives() if came <= span.end and went > span.earliest}
         return shown - existed
 
     def lost(self, shown: set[str], span: Span) -> set[str]:
         """Workloads that existed throughout the span, and are not shown."""
-        stayed = {
-            uid
-            for uid, came, went in self._lives()
-            if came <= span.begin and went > span.end
-        }
+        stayed = {uid for uid, came, went in self._lives() if came <= span.begin and went > span.end}
         return stayed - shown
 
-    def miscounted(
-        self, shown: Mapping[tuple[str, str], int], span: Span
-    ) -> Counter[tuple[str, str]]:
+    def miscounted(self, shown: Mapping[tuple[str, str], int], span: Span) -> Counter[tuple[str, str]]:
         """By how many workloads each (type, status) is off; one of several pages is of no one moment."""
         *_, told = [listed for listed in self.listings if listed.at == span.begin]
         off = Counter(shown)

@@ -243,6 +243,7 @@ workloads = st.builds(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=60)
 @given(st.lists(workloads, max_size=8, unique_by=lambda workload: workload.uid))
 async def test_every_listing_can_be_read_back(listed: list[Workload]) -> None:

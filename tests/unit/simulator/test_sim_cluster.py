@@ -79,6 +79,7 @@ def free_by_counting(jobs: list[Job]) -> list[NodeResources]:
     return free
 
 
+@pytest.mark.long
 @given(arrivals(), st.floats(0.1, 30))
 def test_a_cluster_never_gives_more_than_it_has_and_a_job_all_or_nothing(
     arriving: list[Submission], step: float
@@ -97,6 +98,7 @@ def test_a_cluster_never_gives_more_than_it_has_and_a_job_all_or_nothing(
             assert {allocation.cards.bit_count() for allocation in job.allocations} == {request.cards}
 
 
+@pytest.mark.long
 @given(arrivals(), st.floats(0.1, 30))
 def test_the_queue_is_in_order_and_nobody_in_it_could_start(arriving: list[Submission], step: float) -> None:
     """Higher priority first, then the older; what fits is never left waiting."""
@@ -111,6 +113,7 @@ def test_the_queue_is_in_order_and_nobody_in_it_could_start(arriving: list[Submi
             assert len(fitting) < waiting.request.nodes
 
 
+@pytest.mark.long
 @given(arrivals())
 def test_every_wait_is_start_minus_creation_and_the_log_says_so(arriving: list[Submission]) -> None:
     """The log of what happened agrees with the jobs and with their drawn futures."""
@@ -130,6 +133,7 @@ def test_every_wait_is_start_minus_creation_and_the_log_says_so(arriving: list[S
             assert job.pending_duration(1e9) == pytest.approx(asked.patience)
 
 
+@pytest.mark.long
 @given(arrivals(), st.lists(st.floats(0, 300), max_size=20))
 def test_looking_does_not_change_what_happens(arriving: list[Submission], looks: list[float]) -> None:
     """A cluster that is asked often and one that is asked once, at the end, went the same way."""

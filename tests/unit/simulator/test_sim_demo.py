@@ -111,6 +111,7 @@ def test_some_jobs_wait_for_hours_and_start_all_the_same(seed: int) -> None:
     assert longest > 2 * HOUR
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_cloud() -> None:
     """Everything listed is equal, now and later; another seed gives another cloud."""
     clocks = [FakeClock() for _ in range(3)]
