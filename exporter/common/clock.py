@@ -52,3 +52,15 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait that long."""
         await asyncio.sleep(seconds)
+
+
+def wall_and_monotonic(clock: Clock) -> tuple[float, float]:
+    """Both times of one moment: Unix seconds, monotonic seconds.
+
+    Reads again if a second passes between the two reads, because the process was stopped there. Otherwise it
+    would seem that somebody had set the date.
+    """
+    while True:
+        before, wall, monotonic = clock.monotonic(), clock.wall(), clock.monotonic()
+        if monotonic - before < 1:
+            return wall, monotonic

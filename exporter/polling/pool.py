@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.common.clock import wall_and_monotonic
 from exporter.common.errors import NotFound, PollError
 from exporter.common.suggest import similar
 from exporter.common.text import escape_unprintable
@@ -82,9 +83,9 @@ class PoolPoller:
         listing, outcome, explanation = await self._read()
         throughput = None
         if listing is not None:
-            wall = self.context.clock.wall() - listing.clock_ahead
+            wall, monotonic = wall_and_monotonic(self.context.clock)
             listing, throughput = await self.tracker.record(
-                self.key, listing, wall, monotonic=self.context.clock.monotonic(), estimates=self.estimates
+                self.key, listing, wall - listing.clock_ahead, monotonic=monotonic, estimates=self.estimates
             )
         self.context.self_metrics.poll_duration.observe(self.context.clock.monotonic() - started)
         change = partial(self._new_state, started, outcome, explanation, listing, throughput)

@@ -88,7 +88,7 @@ def accepted_by_promtool(pems: Path, tmp_path_factory: pytest.TempPathFactory) -
         directory = tmp_path_factory.mktemp(folder)
         shutil.copytree(pems, directory, dirs_exist_ok=True)
         files = [place(folder, name, directory) for name in names(folder)]
-        command = [program, "check", "web-config", *files]
+        command: list[str | Path] = [program, "check", "web-config", *files]
         done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
         assert done.returncode in {0, 1}
         verdicts = re.findall(r"^(\S+) (SUCCESS|FAILED)", done.stdout + done.stderr, re.MULTILINE)
