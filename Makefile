@@ -26,7 +26,7 @@ NEEDS_PYTHON = $(if $(shell $(PYTHON) --version 2>&1 | grep -E '^Python 3\.(1[1-
 	Python 3.11 or newer is needed, and $(PYTHON) is "$(shell $(PYTHON) --version 2>&1 | head -n 1)"; \
 	name another one: make $(firstword $(MAKECMDGOALS)) PYTHON=python3.12))
 
-.PHONY: help demo test check every-test search lint format docs faults dashboards bench soak fuzz audit sbom lock clean
+.PHONY: help demo test check search lint format docs faults dashboards bench soak fuzz audit sbom lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,11 +37,7 @@ demo: $(RUN_READY)  ## run the exporter on a simulated ModelArts; LISTEN=host:po
 test: $(READY)  ## what to run before every commit; TESTS=tests/unit/api for a part, PYTEST=... for pytest's options
 	$(RUN_TESTS) $(PYTEST) $(TESTS)
 
-# Both at once: the type checker uses one core, and some tests wait for others.
-check: $(READY)  ## what CI runs: linters, types, layers, every test
-	@$(MAKE) --no-print-directory --jobs=2 lint every-test
-
-every-test: $(READY)
+check: lint  ## what CI runs: linters, types, layers, every test
 	$(RUN_TESTS) $(PYTEST) tests
 
 search: $(READY)  ## every test in a new random order, with new generated inputs (nightly)
