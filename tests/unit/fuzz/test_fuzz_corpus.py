@@ -60,6 +60,7 @@ _SPECIAL = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("target", TARGETS)
 def test_seeds_with_changes_hold_too(target: str) -> None:
     """What is almost right reaches further than random bytes."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -16,6 +17,8 @@ from exporter.snapshot.pool import PoolKey
 if TYPE_CHECKING:
     from exporter.snapshot.pool import Listing, PoolState
     from exporter.snapshot.workload import Workload
+
+pytestmark = pytest.mark.long
 
 details = st.builds(
     Detail,

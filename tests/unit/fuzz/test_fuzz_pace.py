@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -20,6 +21,8 @@ from exporter.transport.http import Request, Response
 
 if TYPE_CHECKING:
     from exporter.credentials.credential import Identity
+
+pytestmark = pytest.mark.long
 
 SLOWEST = 300.0
 HOUR = 3600.0

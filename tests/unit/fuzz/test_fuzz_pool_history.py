@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -18,6 +19,8 @@ from exporter.snapshot.workload import STATUSES, Workload
 
 if TYPE_CHECKING:
     from exporter.snapshot.counters import Throughput
+
+pytestmark = pytest.mark.long
 
 KEY = PoolKey("cn-north-4", "0" * 32, "pool-0123456789abcdef0123456789abcdef")
 BEGAN = 1_700_000_000.0
