@@ -68,7 +68,8 @@ class Renderer:
                 self._context.worker, render_pool, state, self.detail, previous, self.thresholds
             )
             self._context.self_metrics.render_duration.observe(self._context.clock.monotonic() - started)
-            self._replace({**self._pools, key: rendered})
+            if key in self._context.store.states:  # it may have been removed meanwhile
+                self._replace({**self._pools, key: rendered})
 
     def _as_configured(self, pool: RenderedPool) -> bool:
         # Thresholds are compared by identity: this runs for every pool whenever one of them changes, and a
