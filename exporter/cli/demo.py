@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -55,9 +54,7 @@ async def demo(flags: Mapping[str, object], process: Process) -> int:
         }
         reread = partial(load, None, {}, {**settings, **flags})
         loaded = reread()
-        set_up_logging(
-            loaded.log.level, loaded.log.format or ("console" if sys.stderr.isatty() else "logfmt")
-        )
+        set_up_logging(loaded.log.level, loaded.log.format)
         return await run(loaded, reread, process, started=_welcome)
 
 

@@ -84,28 +84,24 @@ def _run(invocation: Invocation) -> int:
             from exporter.cli.check import check  # noqa: PLC0415
 
             # The table shows what went wrong; log lines would repeat it.
-            _start_logging(settings, quiet="log.level" not in invocation.flags)
+            level = settings.log.level if "log.level" in invocation.flags else "critical"
+            set_up_logging(level, settings.log.format)
             web = WebConfigWatcher(settings.web.config_file).settings
             _warn_of_insecure_files(settings, invocation, process, web)
             return asyncio.run(check(settings, process))
         case "once":
             from exporter.cli.once import once  # noqa: PLC0415
 
-            _start_logging(settings)
+            set_up_logging(settings.log.level, settings.log.format)
             _warn_of_insecure_files(settings, invocation, process, WebConfig())
             with process.tracker.persist_in(settings.state.path):
                 return asyncio.run(once(settings, process))
         case _:
             from exporter.cli.run import run  # noqa: PLC0415
 
-            _start_logging(settings)
+            set_up_logging(settings.log.level, settings.log.format)
             with process.tracker.persist_in(settings.state.path):
                 return asyncio.run(run(settings, reread, process, config_file=invocation.config_file))
-
-
-def _start_logging(settings: Settings, *, quiet: bool = False) -> None:
-    form = settings.log.format or ("console" if sys.stderr.isatty() else "logfmt")
-    set_up_logging("critical" if quiet else settings.log.level, form)
 
 
 def _warn_of_insecure_files(

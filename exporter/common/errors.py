@@ -6,7 +6,7 @@
     └── PollError               a pool could not be read; carries its outcome
         ├── CredentialsError    no usable credentials                                   unauthorized
         │   └── LockedOut       refused recently; nothing is sent, to avoid a lockout
-        ├── RequestTimeout      no complete answer in time                                timeout
+        ├── RequestTimeout      no complete answer in time                              timeout
         ├── ConnectionFailed    no connection, or it broke                              connection
         ├── TlsFailed           no trusted connection                                   tls
         └── AnswerError         the cloud answered, but not with what was asked

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 Format = Literal["logfmt", "json", "console"]
 
 
-def set_up_logging(level: str, form: Format) -> None:
+def set_up_logging(level: str, form: Format | None = None) -> None:
     """Configure logging.
 
     Args:
         level: debug, info, warning or error; lines below it are dropped.
-        form: the format of a line.
+        form: the format of a line; if not given, console on a terminal, else logfmt.
     """
+    form = form or ("console" if sys.stderr.isatty() else "logfmt")
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,

@@ -17,13 +17,12 @@ from exporter.common.files import file_version
 from exporter.credentials.credential import key_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from exporter.common.files import FileVersion
     from exporter.credentials.credential import Credential, KeyPair
 
     _Versions = tuple[FileVersion | None, ...]
-    from collections.abc import Mapping
 
 _ATTEMPTS = 3
 """Attempts to read files that change while they are read."""

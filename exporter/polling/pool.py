@@ -105,7 +105,7 @@ class PoolPoller:
         before: PoolState,
     ) -> PoolState:
         """The state after this poll. `before` also has what others published during the poll."""
-        now = self.context.clock.monotonic()
+        wall, now = wall_and_monotonic(self.context.clock)
         state = replace(
             before,
             name=self.names().get(self.key.pool, before.name),
@@ -118,7 +118,7 @@ class PoolPoller:
         if listing is not None:
             state = replace(
                 state,
-                succeeded_at=self.context.clock.wall() - listing.clock_ahead,
+                succeeded_at=wall - listing.clock_ahead,
                 listing=listing,
                 read_at=now,
                 fresh_until=now + self.stale_after,

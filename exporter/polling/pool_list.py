@@ -67,8 +67,10 @@ class PoolList:
             fresh_until: the monotonic moment from which it is no longer shown.
         """
         for key in watched:
-            listed, known = self._pools.get(key.pool), self.context.store.states[key].description
-            if listed is not None and (known is None or known.value is not listed):
+            listed, state = self._pools.get(key.pool), self.context.store.states.get(key)
+            if listed is None or state is None:
+                continue
+            if state.description is None or state.description.value is not listed:
                 description = Expiring(listed, fresh_until)
                 await publish(self.context, key, partial(replace, name=listed.name, description=description))
 
