@@ -31,6 +31,9 @@ _HARMLESS_RUN = re.compile(
     "|[0-9]{1,10}|[A-Za-z0-9]{1,5}"  # a number, a duration
     "|[0-9a-f]{32}|[0-9A-F]{32}"  # an ID; access and secret keys have 20 or 40 characters, of more kinds
 )
+_LONG_RUN = re.compile("[A-Za-z0-9]{20,}")
+_HEXADECIMAL_ID = re.compile("[0-9a-f]{32}|[0-9A-F]{32}")
+_HEXADECIMAL_KEY = re.compile("[0-9a-f]{36,}")
 _HIDDEN = "'...' (not shown, it may be a secret)"
 _KEY = re.compile("[A-Za-z]{1,14}([_.-]([A-Za-z]{1,14}|[0-9]{1,3})){0,3}|[0-9]{1,3}|http[0-9]")
 
@@ -38,13 +41,32 @@ _KEY = re.compile("[A-Za-z]{1,14}([_.-]([A-Za-z]{1,14}|[0-9]{1,3})){0,3}|[0-9]{1
 def quote_or_hide(text: object) -> str:
     """The text in quotes if it consists of words, numbers and IDs; otherwise a note that it is hidden."""
     shown = str(text)
-    return f"'{shown}'" if _harmless(shown) else _HIDDEN
+    return f"'{shown}'" if is_harmless(shown) else _HIDDEN
+
+
+def may_hold_key(text: str) -> bool:
+    """Whether it has a run of letters and digits like an access key (20), secret key (40) or token (more).
+
+    For values that are shown later: labels, hosts, names. Words, however long, and IDs of 32 hexadecimal
+    digits are no keys, so names that operators choose pass. A password cannot be told from a name.
+    """
+    return any(map(_is_key, _LONG_RUN.findall(text)))
+
+
+def _is_key(run: str) -> bool:
+    mixed = len(re.findall("[0-9]+", run)) > 1 and any(map(str.isupper, run))
+    return bool(mixed or _HEXADECIMAL_KEY.fullmatch(run)) and not _HEXADECIMAL_ID.fullmatch(run)
 
 
 def quote_path_or_hide(path: Path) -> str:
-    """The path in quotes, if `quote_or_hide` shows it or its directory exists; a key has no directory."""
+    """The path in quotes, if `quote_or_hide` shows it, or its directory exists and its name is no key."""
     try:
-        in_directory = len(path.parts) > 1 and path.parent != Path("/") and path.parent.is_dir()
+        in_directory = (
+            len(path.parts) > 1
+            and path.parent != Path("/")
+            and path.parent.is_dir()
+            and not may_hold_key(path.name)
+        )
     except (OSError, ValueError):
         in_directory = False
     return f"'{path}'" if in_directory else quote_or_hide(path)
@@ -55,12 +77,13 @@ def quote_joined_path_or_hide(path: Path) -> str:
 
     Its directory exists whatever the operator wrote, so the name alone decides.
     """
-    if _harmless(path.name) and path.parent.is_dir():
+    if is_harmless(path.name) and path.parent.is_dir():
         return f"'{path}'"
     return quote_or_hide(path)
 
 
-def _harmless(text: str) -> bool:
+def is_harmless(text: str) -> bool:
+    """Whether the text consists of words, numbers and IDs, so that it may be shown."""
     return bool(_SHOWN.fullmatch(text)) and all(map(_HARMLESS_RUN.fullmatch, _RUN.findall(text)))
 
 

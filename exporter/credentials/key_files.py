@@ -140,7 +140,12 @@ def _text_of(part: str | Path) -> str:
 ENVIRONMENT = "environment"
 """The name of the source in the environment."""
 
-_AK, _SK, _TOKEN = "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN"
+KEY_VARIABLES = _AK, _SK, _TOKEN = (
+    "HUAWEICLOUD_SDK_AK",
+    "HUAWEICLOUD_SDK_SK",
+    "HUAWEICLOUD_SDK_SECURITY_TOKEN",
+)
+"""The variables of an access key, its secret key and a security token."""
 
 
 class StaticKeys:

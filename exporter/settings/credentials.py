@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from exporter.common.files import read_file
 from exporter.common.text import quote_path_or_hide
 from exporter.common.validation import Section, field_types, text_or_file
-from exporter.settings.types import NonEmptyText, SecretFile
+from exporter.settings.types import Name, SecretFile
 
 _Secret = Annotated[SecretStr, Field(min_length=1)]
 
@@ -119,14 +119,14 @@ class KeysForm(Form):
 class PasswordForm(Form):
     """An IAM user, who logs in for a token."""
 
-    username: NonEmptyText = Field(description="Name of the IAM user.")
+    username: Name = Field(description="Name of the IAM user.")
     password: _Secret | None = Field(default=None, description="The user's password.")
     password_file: SecretFile | None = Field(
         default=None,
         validate_default=True,
         description="File that holds the password. Either this or `password`.",
     )
-    domain: NonEmptyText = Field(description="Name of the account that the user belongs to.")
+    domain: Name = Field(description="Name of the account that the user belongs to.")
 
     @field_validator("password_file")
     @classmethod

@@ -10,8 +10,12 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from exporter.common.errors import Problem
 from exporter.common.suggest import did_you_mean
+from exporter.common.text import may_hold_key
+from exporter.common.validation import field_types
+from exporter.credentials.key_files import KEY_VARIABLES
 from exporter.settings.model import Settings
 from exporter.settings.names import PREFIX, PROJECT_VARIABLES, SETTING_VARIABLES, variable
+from exporter.settings.project import Project
 from exporter.settings.types import is_utf8
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ _PROJECT_NAMES = {
 }
 
 _KNOWN = (*PROJECT_VARIABLES, *SETTING_VARIABLES)
+
+_ONLY_IN_FILE = field_types(Project).keys() - PROJECT_VARIABLES.values()
 
 _ALL_POOLS = "*"
 
@@ -89,7 +95,7 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         project_names=_PROJECT_NAMES if project else {},
         project_variables=project,
         problems=(
-            *(Problem(name, "is not text in UTF-8") for name in given if name not in readable),
+            *(Problem(_shown(name), "is not text in UTF-8") for name in given if name not in readable),
             *(_unknown(name) for name in readable if name not in _KNOWN),
         ),
     )
@@ -103,5 +109,17 @@ def _project(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(name: str) -> Problem:
-    meant = did_you_mean(name.upper(), _KNOWN)
-    return Problem(name, f"unknown variable; {meant}" if meant else "unknown variable")
+    key = name.upper().removeprefix(PREFIX)
+    if any(variable.endswith(f"_SDK_{key}") for variable in KEY_VARIABLES):
+        advice = f"did you mean HUAWEICLOUD_SDK_{key}?"
+    elif key.lower() in _ONLY_IN_FILE:
+        advice = f"only the file can set projects[].{key.lower()}"
+    else:
+        # Without the prefix: it makes any two names alike.
+        meant = did_you_mean(key, [known.removeprefix(PREFIX) for known in _KNOWN])
+        advice = meant.replace("mean ", f"mean {PREFIX}")
+    return Problem(_shown(name), f"unknown variable; {advice}" if advice else "unknown variable")
+
+
+def _shown(name: str) -> str:
+    return f"{PREFIX}..." if may_hold_key(name) else name

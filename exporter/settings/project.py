@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, field_validator
 
-from exporter.common.text import quote_or_hide
+from exporter.common.text import may_hold_key, quote_or_hide
 from exporter.common.validation import Section, SiblingError, path_of
 from exporter.settings.credentials import Credentials, PasswordForm
-from exporter.settings.regions import REGIONS, check_known
+from exporter.settings.regions import REGIONS, check_known, parse_region
 from exporter.settings.types import (
     AuthoritiesFile,
     Endpoint,
-    NonEmptyText,
     OneOrMore,
     ServiceUrl,
     split_list,
@@ -26,22 +25,31 @@ if TYPE_CHECKING:
 
     from exporter.common.validation import Location
 
-_PROJECT_ID = re.compile(r"[0-9a-f-]{32,36}")
+_HEXADECIMAL_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _POOL_ID = re.compile(r"[a-z0-9][a-z0-9-]{34,61}[a-z0-9]")
 
 
 def _project_id(text: str) -> str:
-    if not _PROJECT_ID.fullmatch(text):
+    if not _HEXADECIMAL_ID.fullmatch(text):
         raise ValueError(
-            f"{quote_or_hide(text)} is no project ID: 32 to 36 of 0-9, a-f and -; "
+            f"{quote_or_hide(text)} is no project ID: 32 digits of 0-9 and a-f; "
             "see My Credentials in the console"
+        )
+    return text
+
+
+def _workspace_id(text: str) -> str:
+    if text != "0" and not _HEXADECIMAL_ID.fullmatch(text):
+        raise ValueError(
+            f"{quote_or_hide(text)} is no workspace ID: 0 for the default workspace, or 32 digits of 0-9 "
+            "and a-f"
         )
     return text
 
 
 def _pool_id(text: str) -> str:
     """The API's documentation gives a pool's ID 36 to 63 characters."""
-    if not _POOL_ID.fullmatch(text):
+    if not _POOL_ID.fullmatch(text) or may_hold_key(text):
         raise ValueError(
             f"{quote_or_hide(text)} is no pool ID; give the pool's ID (metadata.name: 36 to 63 "
             "lower-case letters, digits and hyphens), not its display name"
@@ -82,7 +90,7 @@ class Discover(Section):
     exclude: Annotated[re.Pattern[str] | None, PlainValidator(_pattern_or_none)] = Field(
         default=None, description="Leave out the pools in whose ID or display name it is found."
     )
-    workspace_id: NonEmptyText = Field(
+    workspace_id: Annotated[str, AfterValidator(_workspace_id)] = Field(
         default="0", description="The workspace whose pools are listed; `0` is the default workspace."
     )
 
@@ -99,7 +107,7 @@ class Project(Section):
         description="URL of ModelArts, for a private cloud. The default follows from the region. https; "
         "http only for this machine.",
     )
-    region: NonEmptyText = Field(
+    region: Annotated[str, AfterValidator(parse_region)] = Field(
         description="The region, such as `cn-north-4`. A region that the exporter does not know needs "
         "`endpoint`."
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.common.suggest import did_you_mean
-from exporter.common.text import quote_or_hide
+from exporter.common.text import may_hold_key, quote_or_hide
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,10 @@ _MODELARTS_DOMAINS = {_HONG_KONG: "myhuaweicloud.cn", _EUROPE: "myhuaweicloud.eu
 # unlike its ModelArts.
 _IAM_DOMAINS = {_EUROPE: "myhuaweicloud.eu"}
 
+# A private cloud names its regions itself. The parts are words and numbers, so that no key passes.
+_PART = "(?:[A-Za-z]{1,16}[0-9]{0,4}|[0-9]{1,6}|[A-Za-z0-9]{1,5})"
+_FORM = re.compile(f"{_PART}(?:[-_.]{_PART}){{0,7}}")
+
 
 class Endpoints(NamedTuple):
     """The URLs of a region's services, without a trailing slash."""
@@ -64,6 +69,20 @@ REGIONS: Mapping[str, Endpoints] = MappingProxyType(
         for name in _NAMES
     }
 )
+
+
+def parse_region(text: str) -> str:
+    """The name of a region, known or not: `cn-north-4`, `eu-de`, `RegionOne`.
+
+    Raises:
+        ValueError: it has not the form of one. It becomes a label, so it must not be a misplaced key.
+    """
+    if not _FORM.fullmatch(text) or may_hold_key(text):
+        raise ValueError(
+            f"{quote_or_hide(text)} is no region; write it like cn-north-4: words and numbers, joined by "
+            "hyphens"
+        )
+    return text
 
 
 def check_known(region: str) -> None:

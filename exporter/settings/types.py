@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 
 from exporter.common.files import read_file
-from exporter.common.text import quote_or_hide, quote_path_or_hide
+from exporter.common.text import is_harmless, may_hold_key, quote_or_hide, quote_path_or_hide
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,16 @@ OneOrMore = Annotated[tuple[_Item, ...], BeforeValidator(_one_or_more)]
 """At least one item, as a list or separated by commas."""
 
 NonEmptyText = Annotated[str, Field(min_length=1)]
+
+
+def _no_key(text: str) -> str:
+    if may_hold_key(text):
+        raise ValueError("looks like a key, and would be shown in logs and pages; give the name")
+    return text
+
+
+Name = Annotated[NonEmptyText, AfterValidator(_no_key)]
+"""A name that logs and pages show."""
 
 _WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
 
@@ -151,7 +161,13 @@ def parse_listen_address(text: Any) -> ListenAddress:
             raise ValueError(f"{quote_or_hide(ipv6)} is no IPv6 address") from None
     if port > _LAST_PORT:
         raise ValueError(f"the port must be 0 to {_LAST_PORT}, not {port}")
+    if may_hold_key(match["host"] or ""):
+        raise ValueError("the host looks like a key; write the address like 127.0.0.1:10310")
     return ListenAddress(ipv6 or match["host"] or None, port)
+
+
+_HOST = re.compile(r"\w[\w-]{0,62}(\.[\w-]{1,63})*\.?|[0-9a-f.]*:[0-9a-f:.]*(%.+)?")
+"""A name, also of an internal or international domain, or an IPv6 address."""
 
 
 def parse_url(text: str) -> str:
@@ -164,7 +180,8 @@ def parse_url(text: str) -> str:
     """
     try:
         url = urlsplit(text)
-        usable = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+        named = bool(_HOST.fullmatch(url.hostname or ""))
+        usable = url.scheme in {"http", "https"} and named and url.port != 0
     except ValueError:  # brackets without an IPv6 address, or an invalid port
         usable = False
     else:
@@ -172,9 +189,17 @@ def parse_url(text: str) -> str:
             raise ValueError("must not contain a user name or a password")
         if "?" in text or "#" in text:
             raise ValueError("must not have a query (?) or a fragment (#)")
+        if usable and _may_hold_key(url):
+            raise ValueError("looks like a key, and would be shown in logs; must be a URL like https://host")
     if not usable or _UNPRINTED.search(text):
         raise ValueError("must be a URL like https://host or http://host:8080")
     return text.rstrip("/")
+
+
+def _may_hold_key(url: SplitResult) -> bool:
+    """Whether a key stands where the host or the path belongs. One with slashes begins with a short host."""
+    begins_key = url.netloc.isalnum() and not url.netloc.islower() and not is_harmless(url.netloc)
+    return begins_key or may_hold_key(url.netloc + url.path)
 
 
 def parse_endpoint(text: str) -> str:

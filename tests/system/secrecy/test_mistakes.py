@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROJECT = "projects:\n- region: cn-north-4\n  project_id: 0123456789abcdef0123456789abcdef\n"
+PRIVATE = PROJECT.replace("cn-north-4", "private-1") + "  discover: {}\n  endpoint: "
 CREDENTIALS = PROJECT + "  discover: {}\n  credentials: "
 
 
@@ -25,6 +26,10 @@ def _places(secret: str) -> dict[str, str]:
         "pools as text": f"{PROJECT}  pools: {secret}",
         "workspace": f"{PROJECT}  discover: {{include: '({secret}', exclude: '({secret}'}}",
         "endpoint": f"{PROJECT}  endpoint: {secret}\n  iam_endpoint: http://me:{secret}@a\n  proxy: {secret}",
+        "region beside an endpoint": f"{PRIVATE.replace('private-1', secret)}https://x.example.com",
+        "endpoint's host": f"{PRIVATE}'https://{secret}'",
+        "endpoint's only label": f"{PRIVATE}https://x.example.com\n  proxy: 'http://{secret}:3128/'",
+        "workspace ID": f"{PROJECT}  discover: {{workspace_id: {secret}}}",
         "list": f"{CREDENTIALS}{{ak: [{secret}], sk: {{x: {secret}}}}}",
         "text": f"{CREDENTIALS}{secret}",
         "file": f"{CREDENTIALS}{{ak_file: {secret}, sk_file: ./{secret}}}",
@@ -64,6 +69,42 @@ def test_a_secret_in_the_wrong_place_is_not_told(
     said = "".join(capsys.readouterr())
     assert said
     assert found_in(said, {"typed": secret}) == []
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        f"{PRIVATE}https://x.example.com/%s",
+        f"{PRIVATE}https://%s.example.com",
+        f"{PROJECT}  pools: [pool-%s]",
+        f"{CREDENTIALS}{{username: %s, password: x, domain: y}}",
+        f"{CREDENTIALS}{{username: y, password: x, domain: %s}}",
+        f"{PROJECT}  discover: {{}}\nweb: {{listen_address: '%s:10310'}}",
+        f"{PROJECT}  discover: {{}}\n  ca_file: /etc/%s",
+    ],
+)
+@pytest.mark.parametrize("key", [AK, SK, "0123456789abcdef0123456789abcdef01234567"])
+def test_a_key_where_a_name_belongs_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str, key: str
+) -> None:
+    """Hosts, paths and names of users can be anything else, and are shown; a key there is a problem."""
+    config = tmp_path / "c.yml"
+    config.write_text(place.replace("%s", key))
+    assert main(["--config.check", f"--config.file={config}"]) == 2
+    said = "".join(capsys.readouterr())
+    assert said.startswith(("projects[0].", "web."))
+    assert found_in(said, {"typed": key}) == []
+
+
+def test_a_key_in_the_name_of_a_variable_is_not_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`export MODELARTS_EXPORTER_$SK=...` is an unknown variable without a name."""
+    monkeypatch.setenv(f"MODELARTS_EXPORTER_{SK}", "x")
+    assert main(["--config.check"]) == 2
+    said = "".join(capsys.readouterr())
+    assert "MODELARTS_EXPORTER_...: unknown variable" in said
+    assert found_in(said) == []
 
 
 @pytest.mark.parametrize(

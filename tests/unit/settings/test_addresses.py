@@ -39,6 +39,14 @@ def test_no_listen_address(text: str) -> None:
         ("https://modelarts.example.com", "https://modelarts.example.com"),
         ("https://modelarts.example.com/", "https://modelarts.example.com"),
         ("http://[::1]:8080/cloud/", "http://[::1]:8080/cloud"),
+        ("https://[2001:DB8::AB12]", "https://[2001:DB8::AB12]"),
+        ("https://ModelArts.PRIVATE.example.com:8443", "https://ModelArts.PRIVATE.example.com:8443"),
+        ("https://Gateway/ModelArts/v2", "https://Gateway/ModelArts/v2"),
+        ("https://apigw2prod01:8443", "https://apigw2prod01:8443"),
+        ("https://vpcep-0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9.cn-north-4.huaweicloud.com",) * 2,
+        ("https://0123456789abcdef0123456789abcdef.apig.example.com",) * 2,
+        ("https://modelarts_svc.my-namespace.svc.cluster.local",) * 2,
+        ("https://modelarts.münchen.example",) * 2,
     ],
 )
 def test_service_url(text: str, url: str) -> None:
@@ -62,6 +70,10 @@ def test_service_url(text: str, url: str) -> None:
         "https://:hush@a",
         "https://a?",
         "https://a#",
+        "https://a..b",
+        "https://a,b",
+        "https://hush!",
+        "https://${HOST}",
     ],
 )
 def test_no_service_url(text: str) -> None:
@@ -70,3 +82,20 @@ def test_no_service_url(text: str) -> None:
         parse_url(text)
 
     assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://hushWx7Kd9mPq2Rt5Vb8Nc3Jf6Hg1Ly4Zs0Ta7Ue",
+        "https://HUSH7Q2WX9KD4MPR1T8V:443",
+        "https://hushXUt7FEMI/K7MDENG/bPxRfiCYzzzzz",
+        "https://example.com/hushWx7Kd9mPq2Rt5Vb8Nc3Jf6Hg1Ly4Zs0Ta7Ue",
+    ],
+)
+def test_a_key_is_no_service_url(text: str) -> None:
+    """The host and the path are shown, so a key in their place is refused, and not quoted."""
+    with pytest.raises(ValueError, match="looks like a key") as raised:
+        parse_url(text)
+
+    assert "hush" not in str(raised.value).lower()
