@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from exporter.common.errors import Problem
+from exporter.common.placeholders import A_PLACEHOLDER, is_variable
 from exporter.common.suggest import did_you_mean
 from exporter.common.text import show_key_or_hide
 
@@ -56,6 +57,15 @@ class Section(BaseModel):
     def __reduce_ex__(self, _protocol: Any) -> NoReturn:
         raise TypeError("a section may hold a secret and cannot be pickled")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _replaced(cls, value: Any) -> Any:
+        """Refuse a variable or a template's field: nothing is replaced here."""
+        texts = value if isinstance(value, list) else [value]
+        if any(isinstance(text, str) and is_variable(text) for text in texts):
+            raise PlaceholderError
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, given: Any) -> Any:
@@ -65,6 +75,13 @@ class Section(BaseModel):
         return {
             key: value for key, value in given.items() if value is not None or key not in field_types(cls)
         }
+
+
+class PlaceholderError(ValueError):
+    """A value that somebody meant to replace. The problem says how else the setting can be given."""
+
+    def __init__(self) -> None:
+        super().__init__(f"is {A_PLACEHOLDER}, and the exporter replaces none")
 
 
 class SiblingError(ValueError):
@@ -116,7 +133,10 @@ def sections_in(annotation: Any) -> Iterator[type[Section]]:
 
 
 def problems_of(
-    error: ValidationError, model: type[Section], where: Callable[[Location], str]
+    error: ValidationError,
+    model: type[Section],
+    where: Callable[[Location], str],
+    instead: Callable[[Location], str] = lambda _: "",
 ) -> Iterator[Problem]:
     """Every problem that the validation of a file found.
 
@@ -124,9 +144,12 @@ def problems_of(
         error: the error of the validation.
         model: the model of the whole file, for suggestions of keys.
         where: the name of a location for the operator, mostly its `path_of`.
+        instead: how else the setting there can be given (`use ak_file`); empty if in no other way.
     """
     for details in error.errors(include_url=False, include_input=False):
         location, what = _describe(details, model)
+        if isinstance(details.get("ctx", {}).get("error"), PlaceholderError):
+            what = f"{what}; write the value{instead(location)}"
         yield Problem(where(location), what)
 
 

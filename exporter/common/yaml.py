@@ -35,6 +35,9 @@ _NULL_RESOLVERS = {
 _TAG_HANDLE = re.compile(r" '!.*'$")
 
 
+_BRACES = "a key must be text; {{ ... }} is not replaced here"
+
+
 class Unquoted(str):
     """A scalar written without quotes, so it can also be a number or a boolean where one is expected."""
 
@@ -125,7 +128,8 @@ class _Loader(yaml.SafeLoader):
         lines: dict[str, int] = {}
         for key, _ in node.value:
             if key.tag != _TEXT:
-                raise _NotAccepted("a key must be text", key.start_mark)
+                told = _BRACES if isinstance(key, yaml.MappingNode) else "a key must be text"
+                raise _NotAccepted(told, key.start_mark)
             if key.value in lines:
                 problem = f"'{show_key_or_hide(key.value)}' is given twice, first in line {lines[key.value]}"
                 self.repeated.append(_NotAccepted(problem, key.start_mark))

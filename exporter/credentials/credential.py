@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from exporter.common.errors import CredentialsError
+from exporter.common.placeholders import A_PLACEHOLDER, is_placeholder
 from exporter.common.secrets import Secret, Unpicklable, secret_value
 
 
@@ -163,11 +164,15 @@ def usable(part: str, text: str, source: str) -> str:
     """The text without surrounding white space, if it can go into a header.
 
     Raises:
-        CredentialsError: it is empty, or has a character that no key has.
+        CredentialsError: it is empty, a placeholder, or has a character that no key has.
     """
     text = text.strip()
     if not text:
         raise CredentialsError(f"the {part} is empty", where=source)
+    if is_placeholder(text):
+        raise CredentialsError(
+            f"the {part} is {A_PLACEHOLDER}", where=source, advice="put the key itself there"
+        )
     if not (text.isascii() and text.isprintable()) or " " in text:
         raise CredentialsError(f"the {part} holds white space or characters that no key has", where=source)
     return text

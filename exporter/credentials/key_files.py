@@ -140,12 +140,10 @@ def _text_of(part: str | Path) -> str:
 ENVIRONMENT = "environment"
 """The name of the source in the environment."""
 
-KEY_VARIABLES = _AK, _SK, _TOKEN = (
-    "HUAWEICLOUD_SDK_AK",
-    "HUAWEICLOUD_SDK_SK",
-    "HUAWEICLOUD_SDK_SECURITY_TOKEN",
-)
-"""The variables of an access key, its secret key and a security token."""
+_AK, _SK, _TOKEN = "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN"
+
+KEY_VARIABLES = {"ak": _AK, "sk": _SK, "security_token": _TOKEN}
+"""The variables of a key pair and its token, by their keys in the configuration."""
 
 
 class StaticKeys:

@@ -11,11 +11,10 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from exporter.common.files import read_file
+from exporter.common.placeholders import A_PLACEHOLDER, is_example, is_placeholder
 from exporter.common.text import quote_path_or_hide
-from exporter.common.validation import Section, field_types, text_or_file
+from exporter.common.validation import PlaceholderError, Section, field_types, text_or_file
 from exporter.settings.types import Name, SecretFile
-
-_Secret = Annotated[SecretStr, Field(min_length=1)]
 
 _NO_KEY = "contains a space or a character that no key has; was it cut or quoted wrongly?"
 
@@ -24,6 +23,12 @@ def _is_key(text: str) -> bool:
     """Whether it can be sent in a header, apart from white space around it."""
     text = text.strip()
     return text.isascii() and text.isprintable() and " " not in text
+
+
+def _no_example(secret: SecretStr) -> SecretStr:
+    if is_example(secret.get_secret_value().strip()):
+        raise PlaceholderError
+    return secret
 
 
 def _key(secret: SecretStr) -> SecretStr:
@@ -35,11 +40,15 @@ def _key(secret: SecretStr) -> SecretStr:
 
 
 def _key_file(path: Path) -> Path:
-    if not _is_key(read_file(path).decode("utf-8-sig", errors="replace")):
+    text = read_file(path).decode("utf-8-sig", errors="replace").strip()
+    if is_placeholder(text):
+        raise ValueError(f"{quote_path_or_hide(path)} contains {A_PLACEHOLDER}; write the key into it")
+    if not _is_key(text):
         raise ValueError(f"{quote_path_or_hide(path)} {_NO_KEY}")
     return path
 
 
+_Secret = Annotated[SecretStr, Field(min_length=1), AfterValidator(_no_example)]
 _Key = Annotated[_Secret, AfterValidator(_key)]
 """An access key, secret key or security token. A password may contain any character."""
 

@@ -109,14 +109,14 @@ def _project(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(name: str) -> Problem:
-    key = name.upper().removeprefix(PREFIX)
-    if any(variable.endswith(f"_SDK_{key}") for variable in KEY_VARIABLES):
-        advice = f"did you mean HUAWEICLOUD_SDK_{key}?"
-    elif key.lower() in _ONLY_IN_FILE:
-        advice = f"only the file can set projects[].{key.lower()}"
+    key = name[len(PREFIX) :].lower()
+    if key in KEY_VARIABLES:
+        advice = f"did you mean {KEY_VARIABLES[key]}?"
+    elif key in _ONLY_IN_FILE:
+        advice = f"only the file can set projects[].{key}"
     else:
         # Without the prefix: it makes any two names alike.
-        meant = did_you_mean(key, [known.removeprefix(PREFIX) for known in _KNOWN])
+        meant = did_you_mean(key.upper(), [known.removeprefix(PREFIX) for known in _KNOWN])
         advice = meant.replace("mean ", f"mean {PREFIX}")
     return Problem(_shown(name), f"unknown variable; {advice}" if advice else "unknown variable")
 

@@ -13,7 +13,7 @@ from exporter.common.yaml import Document, read_yaml
 from exporter.credentials.key_files import environment_keys
 from exporter.settings.environment import read_environment
 from exporter.settings.model import Settings
-from exporter.settings.names import FLAGS, name_of
+from exporter.settings.names import FLAGS, name_of, other_ways
 from exporter.settings.project import duplicates
 from exporter.settings.types import is_utf8
 
@@ -83,7 +83,12 @@ def _validate(
     try:
         return Settings.model_validate(content, context=environ), repeated
     except ValidationError as error:
-        invalid = problems_of(error, Settings, lambda location: name_of(location, names))
+        invalid = problems_of(
+            error,
+            Settings,
+            where=lambda location: name_of(location, names),
+            instead=lambda location: other_ways(location, names),
+        )
         return None, [*invalid, *repeated]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_origin
 
 from exporter.common.validation import Section, path_of, sections_in
+from exporter.credentials.key_files import KEY_VARIABLES
 from exporter.settings.model import Settings
 from exporter.settings.types import Flag
 
@@ -44,6 +45,24 @@ FLAGS = {
     path: flag for path, field in _settings(Settings) for flag in field.metadata if isinstance(flag, Flag)
 }
 """The flags of the settings that have one, by the settings' paths."""
+
+
+def other_ways(location: Location, names: Mapping[str, str]) -> str:
+    """How a setting of the file can be given without the file, as the end of a sentence; empty if in no way.
+
+    Args:
+        location: the setting.
+        names: variables and flags that were given, by path, as for `name_of`.
+    """
+    if name_of(location, names) != (path := path_of(location)):
+        return ""
+    match location:
+        case ("projects", int(), "credentials", str(key)) if key in KEY_VARIABLES:
+            return f", or give {key}_file, or leave credentials out and set {KEY_VARIABLES[key]}"
+        case ("projects", int(), "credentials", "password"):
+            return ", or give password_file"
+        case _:  # not a project's own keys: their variables are for a configuration without projects
+            return "".join(f", or set {name}" for name, other in SETTING_VARIABLES.items() if other == path)
 
 
 def name_of(location: Location, names: Mapping[str, str]) -> str:

@@ -149,6 +149,17 @@ def test_problem_is_told_where_the_value_was_set() -> None:
     ]
 
 
+def test_a_variable_in_a_variable_is_told_without_another_way() -> None:
+    """Docker's and systemd's files of variables replace nothing; the variable is the setting already."""
+    told = "is a variable or placeholder, and the exporter replaces none; write the value"
+    environ = {"MODELARTS_EXPORTER_REGION": "${REGION}", "MODELARTS_EXPORTER_POLL__INTERVAL": "$INTERVAL"}
+    assert problems(None, PROJECT | environ, {"log.level": "%LEVEL%"}) == [
+        f"MODELARTS_EXPORTER_POLL__INTERVAL: {told}",
+        f"MODELARTS_EXPORTER_REGION: {told}",
+        f"--log.level: {told}",
+    ]
+
+
 def test_a_setting_with_a_hyphen_is_told_by_its_variable() -> None:
     """Its variable has none: no shell could set it."""
     name = "MODELARTS_EXPORTER_ALERTS__PENDING_AFTER__X_INFER"
@@ -190,6 +201,20 @@ def test_unknown_variable(name: str, meant: str) -> None:
     assert problems(None, {**PROJECT, name: "hush"}, {}) == [
         f"{name}: unknown variable; did you mean {meant}?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("MODELARTS_EXPORTER_AK", "did you mean HUAWEICLOUD_SDK_AK?"),
+        ("MODELARTS_EXPORTER_SECURITY_TOKEN", "did you mean HUAWEICLOUD_SDK_SECURITY_TOKEN?"),
+        ("MODELARTS_EXPORTER_CA_FILE", "only the file can set projects[].ca_file"),
+        ("MODELARTS_EXPORTER_DISCOVER", "only the file can set projects[].discover"),
+    ],
+)
+def test_variable_of_another_place(name: str, advice: str) -> None:
+    """Keys have the variables of Huawei's SDKs, and some settings of a project have none."""
+    assert problems(None, {**PROJECT, name: "hush"}, {}) == [f"{name}: unknown variable; {advice}"]
 
 
 def test_unknown_variable_like_no_other() -> None:
@@ -244,6 +269,10 @@ def test_every_single_setting_has_a_variable() -> None:
         (
             {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "S K"},
             "environment: the secret key holds white space or characters that no key has",
+        ),
+        (
+            {"HUAWEICLOUD_SDK_AK": "${AK}", "HUAWEICLOUD_SDK_SK": "SK"},
+            "environment: the access key is a variable or placeholder; put the key itself there",
         ),
     ],
 )

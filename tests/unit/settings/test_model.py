@@ -204,3 +204,22 @@ def test_pool_id_may_be_in_several_projects() -> None:
 def test_byte_order_mark() -> None:
     """A file from a Windows editor is read like any other."""
     assert loaded("\ufeff" + EXAMPLE) == loaded(EXAMPLE)
+
+
+def test_a_file_may_hold_any_password() -> None:
+    """One that looks like a variable is no mistake there: the way out for whoever has such a password."""
+    Path("odd").write_text("$ecret")
+    form = loaded(CREDENTIALS.format(credentials="{username: u, password_file: odd, domain: d}")).projects[0]
+
+    assert isinstance(form.credentials, PasswordForm)
+
+
+def test_regular_expressions_are_no_variables() -> None:
+    """Anchors, groups and counts are left alone."""
+    expressions = r'{include: "^pool-$|^(?P<team>a|b){2}.*$", exclude: "$"}'
+    discover = loaded(
+        EXAMPLE.replace('{include: ".*", exclude: "", workspace_id: "0"}', expressions)
+    ).projects[1]
+
+    assert discover.discover
+    assert discover.discover.include.pattern == "^pool-$|^(?P<team>a|b){2}.*$"
