@@ -20,6 +20,7 @@ from exporter.context import Context
 from exporter.credentials.lockout import Lockout
 from exporter.lifecycle.tracker import Tracker
 from exporter.self_metrics import SelfMetrics
+from exporter.settings.environment import trimmed
 from exporter.settings.load import load
 from exporter.snapshot.store import SnapshotStore
 from exporter.web.config import WebConfig
@@ -58,12 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(invocation: Invocation) -> int:
     # One thread: the interpreter runs one at a time anyway, and every thread keeps memory of its own.
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
+    environment = trimmed(os.environ)
     context = Context(clock=SystemClock(), worker=worker, self_metrics=SelfMetrics(), store=SnapshotStore())
     process = Process(
         context=context,
         tracker=Tracker(context),
         lockout=Lockout(context.clock),
-        environment=os.environ,
+        environment=environment,
         home=Path.home(),
     )
     # Each command is imported when it is needed: the daemon starts without rich and the simulator.
@@ -71,7 +73,7 @@ def _run(invocation: Invocation) -> int:
         from exporter.cli.demo import demo  # noqa: PLC0415
 
         return asyncio.run(demo(invocation.flags, process))
-    reread = partial(load, invocation.config_file, os.environ, invocation.flags)
+    reread = partial(load, invocation.config_file, environment, invocation.flags)
     settings = reread()
     if invocation.config_check:
         _warn_of_insecure_files(

@@ -30,8 +30,6 @@ _KNOWN = (*PROJECT_VARIABLES, *SETTING_VARIABLES)
 
 _ONLY_IN_FILE = field_types(Project).keys() - PROJECT_VARIABLES.values()
 
-_ALL_POOLS = "*"
-
 # Kubernetes gives every pod variables about the Services in its namespace, and one of those may be called
 # modelarts-exporter.
 _KUBERNETES = re.compile(
@@ -78,6 +76,14 @@ class Environment:
     problems: tuple[Problem, ...]
 
 
+def trimmed(environ: Mapping[str, str]) -> dict[str, str]:
+    """All variables, without the white space around their values, such as the line end of a Windows file.
+
+    For every reader of the environment, so that no two differ in this.
+    """
+    return {name: value.strip() for name, value in environ.items()}
+
+
 def read_environment(environ: Mapping[str, str]) -> Environment:
     """Read the variables that start with `MODELARTS_EXPORTER_`."""
     given = {
@@ -90,7 +96,7 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
     project = tuple(name for name in PROJECT_VARIABLES if name in readable)
     return Environment(
         content=_Source({variable(path): value for path, value in settings.items()})(),
-        project=_project({PROJECT_VARIABLES[name]: readable[name] for name in project}),
+        project={PROJECT_VARIABLES[name]: readable[name] for name in project},
         names={path: name for name, path in SETTING_VARIABLES.items() if path in settings},
         project_names=_PROJECT_NAMES if project else {},
         project_variables=project,
@@ -99,13 +105,6 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
             *(_unknown(name) for name in readable if name not in _KNOWN),
         ),
     )
-
-
-def _project(given: dict[str, Any]) -> dict[str, Any]:
-    if given.get("pools", "").strip() == _ALL_POOLS:
-        del given["pools"]
-        given["discover"] = {}
-    return given
 
 
 def _unknown(name: str) -> Problem:

@@ -6,7 +6,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, field_validator, model_validator
 
 from exporter.common.text import may_hold_key, quote_or_hide
 from exporter.common.validation import Section, SiblingError, path_of
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _HEXADECIMAL_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _POOL_ID = re.compile(r"[a-z0-9][a-z0-9-]{34,61}[a-z0-9]")
+
+_ALL_POOLS = "*"
 
 
 def _project_id(text: str) -> str:
@@ -49,10 +51,13 @@ def _workspace_id(text: str) -> str:
 
 def _pool_id(text: str) -> str:
     """The API's documentation gives a pool's ID 36 to 63 characters."""
+    if text == _ALL_POOLS:
+        raise ValueError("'*' stands for all pools; remove it, or the IDs beside it")
     if not _POOL_ID.fullmatch(text) or may_hold_key(text):
         raise ValueError(
-            f"{quote_or_hide(text)} is no pool ID; give the pool's ID (metadata.name: 36 to 63 "
-            "lower-case letters, digits and hyphens), not its display name"
+            f"{quote_or_hide(text)} is no pool ID: 36 to 63 lower-case letters, digits and hyphens; not the "
+            "display name. To find IDs, look into the console, or set pools to '*' and run "
+            "modelarts-exporter check"
         )
     return text
 
@@ -115,7 +120,8 @@ class Project(Section):
         description="The ID of the project in this region (console: My Credentials)."
     )
     pools: OneOrMore[Annotated[str, AfterValidator(_pool_id)]] = Field(
-        default=(), description="IDs of the pools to watch, not display names. Either this or `discover`."
+        default=(),
+        description="IDs of the pools to watch, not display names; `'*'` for all. Either this or `discover`.",
     )
     discover: Discover | None = Field(
         default=None,
@@ -142,6 +148,15 @@ class Project(Section):
         "`NO_PROXY`.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _all_pools(cls, given: Any) -> Any:
+        """Read `pools: "*"`, alone, as `discover: {}`."""
+        if not isinstance(given, dict) or split_list(given.get("pools")) != [_ALL_POOLS]:
+            return given
+        discover = given.get("discover")
+        return given | {"pools": None, "discover": {} if discover is None else discover}
+
     @field_validator("region")
     @classmethod
     def _known(cls, region: str, info: ValidationInfo) -> str:
@@ -159,7 +174,7 @@ class Project(Section):
         if not listed and not discover:
             raise SiblingError(
                 "pools",
-                "is missing; give the pools' IDs, or for all: discover: {} in the file, * in the environment",
+                "is missing; give the pools' IDs, or '*' for all",
             )
         return discover
 

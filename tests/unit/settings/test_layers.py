@@ -55,6 +55,28 @@ def test_star_in_the_environment_discovers() -> None:
     assert project.discover.exclude is None
 
 
+@pytest.mark.parametrize("pools", ["['*']", "'*'", '" * "', "['*'], discover: ", "'*', discover: {}"])
+def test_star_in_the_file_discovers(tmp_path: Path, pools: str) -> None:
+    """As in the environment, as a list or as text."""
+    file = tmp_path / "exporter.yml"
+    file.write_text(PROJECT_IN_FILE.replace(f"[{POOL_A}]", pools))
+    (project,) = load(file, {}, {}).projects
+
+    assert project.pools == ()
+    assert project.discover
+    assert project.discover.include.search("anything")
+
+
+def test_star_beside_discover_is_filtered(tmp_path: Path) -> None:
+    """All pools, less those that `discover` leaves out."""
+    file = tmp_path / "exporter.yml"
+    file.write_text(PROJECT_IN_FILE.replace(f"[{POOL_A}]", "'*', discover: {exclude: ^test-}"))
+    (project,) = load(file, {}, {}).projects
+
+    assert project.discover
+    assert project.discover.exclude
+
+
 def test_endpoint_in_the_environment_allows_any_region() -> None:
     """A private cloud has its own region and endpoint."""
     variables = {
