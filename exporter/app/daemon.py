@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.app.restart import waiting_for_restart
 from exporter.app.secret_files import SecretFileWatcher
 from exporter.app.wiring import Pollers, build_detail, build_exposition, build_thresholds
 from exporter.common.errors import ConfigurationError
@@ -48,7 +49,7 @@ class Daemon:
         process: Process,
         secrets: Callable[[Settings], Iterable[Path]] = lambda _: (),
     ) -> None:
-        self._settings = settings
+        self._started_with = self._settings = settings
         self._reread = reread
         self._process = process
         self._secrets = secrets
@@ -111,9 +112,8 @@ class Daemon:
             # No traceback: its frames hold secrets, and the configuration is at fault, not the program.
             log.error("the configuration was not reloaded; the old one stays in use", problems=problems)  # noqa: TRY400
             raise
-        fixed = ("web", "log", "state")
-        if any(getattr(settings, name) != getattr(self._settings, name) for name in fixed):
-            log.warning("changes of web, log and state take effect at the next start of the exporter")
+        if waiting := waiting_for_restart(self._started_with, settings):
+            log.warning("changed settings take effect at the next start of the exporter", settings=waiting)
         self._settings, self._pollers = settings, pollers
         self._renderer.detail = build_detail(settings.workloads)
         self._renderer.thresholds = build_thresholds(settings.alerts)

@@ -113,7 +113,7 @@ def text_or_file(file: _File | None, info: ValidationInfo, *, required: bool = T
     if name not in info.data:  # the text is invalid, which is a problem of its own
         return file
     if file and info.data[name]:
-        raise ValueError(f"{name} is given too; keep one of them")
+        raise ValueError(f"cannot be used together with {name}; remove one of the two")
     if required and not file and not info.data[name]:
         raise SiblingError(name, f"is missing; give {name} or {name}_file")
     return file

@@ -181,7 +181,7 @@ def _validated(given: Any) -> Form:
         forms = [form for form in _FORMS if present & field_types(form).keys()]
         if len(forms) > 1:
             mixed = [next(key for key in given if key in field_types(form)) for form in forms]
-            raise ValueError(f"{', '.join(mixed)} belong to different forms of credentials; keep one form")
+            raise ValueError(f"{', '.join(mixed)} belong to different forms of credentials; use one form")
         form = forms[0] if forms else form
     return form.model_validate(given)
 

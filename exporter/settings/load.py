@@ -71,7 +71,12 @@ def _contradictions(file: Mapping[str, Any], environment: Environment) -> tuple[
     if not environment.project or not file.get("projects"):
         return ()
     variables = " and ".join(environment.project_variables)
-    return (Problem("projects", f"cannot be combined with {variables}; keep one of them"),)
+    return (
+        Problem(
+            "projects",
+            f"cannot be used together with {variables}; remove it from the file, or unset the variables",
+        ),
+    )
 
 
 def _validate(

@@ -170,7 +170,7 @@ class Project(Section):
     def _pools_or_discover(cls, discover: Discover | None, info: ValidationInfo) -> Discover | None:
         listed = info.data.get("pools") != ()  # None: the pools are invalid, a problem of its own
         if listed and discover:
-            raise ValueError("pools is given too; keep one of them")
+            raise ValueError("cannot be used together with pools; remove one of the two")
         if not listed and not discover:
             raise SiblingError(
                 "pools",

@@ -42,7 +42,7 @@ def _web_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_white_space_around_any_variable_is_ignored(
     form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of settings, keys and the pod's name alike; a file from Windows ends its lines with a carriage return."""
+    """Of settings, keys and the pod's name alike; files from Windows end lines with a carriage return."""
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, form.format(value))
 

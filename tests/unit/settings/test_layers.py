@@ -133,8 +133,8 @@ def test_project_in_environment_and_file_contradict(tmp_path: Path) -> None:
     environ = {"MODELARTS_EXPORTER_REGION": "cn-north-1", "MODELARTS_EXPORTER_POOLS": "*"}
 
     variables = "MODELARTS_EXPORTER_REGION and MODELARTS_EXPORTER_POOLS"
-    told = f"projects: cannot be combined with {variables}; keep one of them"
-    assert problems(file, environ, {}) == [told]
+    told = f"cannot be used together with {variables}; remove it from the file, or unset the variables"
+    assert problems(file, environ, {}) == [f"projects: {told}"]
 
 
 def test_projects_of_the_caller_beat_all_others(tmp_path: Path) -> None:
