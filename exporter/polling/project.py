@@ -95,6 +95,7 @@ class ProjectPoller:
     settled: bool = False
     elsewhere: int = 0
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _selects_none: bool = False
     _phases: Iterator[float] = field(default_factory=phases)
     _pool_list: PoolList = field(init=False)
     _statistics: OptionalEndpoint = field(init=False)
@@ -177,7 +178,22 @@ class ProjectPoller:
         """The pools to watch here, as far as known."""
         selected = self.selection.select(self._pool_list.names)
         self.elsewhere = selected.elsewhere
+        self._report_selection(found=bool(selected.pools or selected.elsewhere))
         return selected.pools
+
+    def _report_selection(self, *, found: bool) -> None:
+        """Log once when none of the listed pools is selected, and once when some is again."""
+        selects_none = not found and bool(self._pool_list.names)
+        if not self.selection.discovers or selects_none == self._selects_none:
+            return
+        self._selects_none = selects_none
+        report = log.bind(region=self.region, project_id=self.project_id, listed=len(self._pool_list.names))
+        if selects_none:
+            report.warning(
+                "no pool is watched: discover.include and discover.exclude select none of the project's pools"
+            )
+        else:
+            report.info("some of the project's pools are selected again")
 
     def _watch(self, pools: Sequence[str], group: asyncio.TaskGroup) -> None:
         """Start a loop for every pool that has none; end the loops of pools that are gone."""

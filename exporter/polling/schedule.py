@@ -131,10 +131,11 @@ class IntervalMonitor:
         if needed <= self.requests_per_second:
             return None
         return (
-            f"{pools} pools every {self.interval:g} s need at least {needed:.3g} requests a second, and "
+            f"{pools} pools every {self.interval:g} s need at least "
+            f"{_told_apart(needed, self.requests_per_second)} requests a second, and "
             f"poll.requests_per_second is {self.requests_per_second:g}, so a pool is read every "
-            f"{pools / self.requests_per_second:.0f} s at best: raise poll.requests_per_second or "
-            "poll.interval, or let more exporters share the pools (shard.total)"
+            f"{_told_apart(pools / self.requests_per_second, self.interval)} s at best: raise "
+            "poll.requests_per_second or poll.interval, or let more exporters share the pools (shard.total)"
         )
 
     def _lateness(self) -> str | None:
@@ -143,10 +144,10 @@ class IntervalMonitor:
         if self._mean <= limit * self.interval:
             return None
         return (
-            f"a pool was recently read every {self._mean:.0f} s, not every {self.interval:g} s; answers are "
-            "slow, too few requests are in flight, or the cloud throttles them: raise poll.concurrency, "
-            "poll.requests_per_second or poll.interval, let more exporters share the pools (shard.total), or "
-            "give projects that share a credential one each"
+            f"a pool was recently read every {_told_apart(self._mean, self.interval)} s, not every "
+            f"{self.interval:g} s; answers are slow, too few requests are in flight, or the cloud throttles "
+            "them: raise poll.concurrency, poll.requests_per_second or poll.interval, let more exporters share "
+            "the pools (shard.total), or give projects that share a credential one each"
         )
 
     def _report(self) -> None:
@@ -160,3 +161,9 @@ class IntervalMonitor:
             report.warning("the project's pools cannot all be read within poll.interval", reason=reason)
         else:
             report.info("the project's pools are read within poll.interval again")
+
+
+def _told_apart(figure: float, target: float) -> str:
+    """The figure with three digits, or with as many as it takes to differ from the target: 2.31 beside 2."""
+    rounded = (float(f"{figure:.{digits}g}") for digits in range(3, 10))
+    return f"{next((value for value in rounded if value != target), figure):.10g}"

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from support.projects import FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 
 from exporter.api.rate_limit import RateLimiter
-from exporter.polling.schedule import IntervalMonitor
+from exporter.polling.schedule import POLLS, IntervalMonitor
 from exporter.self_metrics import SelfMetrics
 
 if TYPE_CHECKING:
@@ -108,6 +108,36 @@ async def test_slow_answers_are_told_when_they_begin_and_when_they_are_over() ->
     assert begins["log_level"] == "warning"
     assert "poll.concurrency" in begins["reason"]
     assert over["log_level"] == "info"
+
+
+@pytest.mark.parametrize(
+    ("interval", "late", "figures"),
+    [
+        (2.0, 2.4, "every 2.4 s, not every 2 s;"),
+        (0.5, 0.6, "every 0.6 s, not every 0.5 s;"),
+        (60.0, 70.123, "every 70.1 s, not every 60 s;"),
+        (3600.0, 5000.0, "every 5000 s, not every 3600 s;"),
+    ],
+)
+def test_lateness_is_told_in_figures_that_differ(interval: float, late: float, figures: str) -> None:
+    """With short intervals too, where whole seconds would be the same."""
+    watched = pace(pools=1, interval=interval)
+    with capture_logs() as logs:
+        watched.observe(interval + POLLS * (late - interval))  # the mean is `late` after it
+    [line] = about_pace(logs)
+    assert figures in line["reason"]
+
+
+@pytest.mark.parametrize(
+    ("pools", "interval", "rate", "best"),
+    [(12, 1.0, "12", "1.2"), (101, 10.0, "10.1", "10.1"), (6001, 600.0, "10.002", "600.1")],
+)
+def test_overload_is_told_in_figures_that_differ(pools: int, interval: float, rate: str, best: str) -> None:
+    """What is needed is never the same as what is set, however close."""
+    excess = pace(pools=0, interval=interval).overload(pools)
+    assert excess
+    assert f"need at least {rate} requests a second, and poll.requests_per_second is 10," in excess
+    assert f"every {best} s at best" in excess
 
 
 def test_one_late_poll_is_no_falling_behind() -> None:

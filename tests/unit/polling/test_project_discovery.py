@@ -58,6 +58,31 @@ async def test_pools_that_a_reload_keeps_are_not_discovered_again() -> None:
     assert counted(poller) == {"pools": 0.0, "pools_discovered_total": 0.0, "pools_gone_total": 0.0}
 
 
+async def test_a_selection_of_no_pool_is_told() -> None:
+    """One warning when it begins, as after a reload that misspells `include`; one line when it is over."""
+    look = INTERVAL * LIST_INTERVALS
+    cloud: Cloud
+
+    def rename() -> None:
+        cloud.names = {"pool-a": "Team A"}
+
+    clock = StepClock(until=3.5 * look, at={2.5 * look: rename})
+    cloud = Cloud(clock, {"pool-a": "A", "pool-b": "B"})
+    with capture_logs() as logs:
+        await run(project(cloud, Discovery(re.compile("Team"), None)), clock)
+    told = [(line["log_level"], line["listed"]) for line in logs if "select" in line["event"]]
+    assert told == [("warning", 2), ("info", 1)]
+
+
+@pytest.mark.parametrize("names", [{}, {"pool-a": "A"}])
+async def test_nothing_to_tell_of_a_selection(names: dict[str, str]) -> None:
+    """Where the project has no pools, or some are selected."""
+    clock = StepClock(until=INTERVAL)
+    with capture_logs() as logs:
+        await run(project(Cloud(clock, names), EVERYTHING), clock)
+    assert not [line for line in logs if "select" in line["event"]]
+
+
 @pytest.mark.parametrize(
     ("include", "exclude", "watched"),
     [
