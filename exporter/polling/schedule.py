@@ -146,8 +146,8 @@ class IntervalMonitor:
         return (
             f"a pool was recently read every {_told_apart(self._mean, self.interval)} s, not every "
             f"{self.interval:g} s; answers are slow, too few requests are in flight, or the cloud throttles "
-            "them: raise poll.concurrency, poll.requests_per_second or poll.interval, let more exporters share "
-            "the pools (shard.total), or give projects that share a credential one each"
+            "them: raise poll.concurrency, poll.requests_per_second or poll.interval, let more exporters "
+            "share the pools (shard.total), or give projects that share a credential one each"
         )
 
     def _report(self) -> None:
