@@ -41,4 +41,5 @@ def read_file(path: Path, quote: Callable[[Path], str] = quote_path_or_hide) -> 
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: the path contains NUL
         reason = getattr(error, "strerror", None) or "no such path"
-        raise ValueError(f"{quote(path)} cannot be read: {reason}") from None
+        advice = "; ~ is not replaced, write the whole path" if path.parts[:1] == ("~",) else ""
+        raise ValueError(f"{quote(path)} cannot be read: {reason}{advice}") from None

@@ -6,7 +6,8 @@ pydantic's errors into the same sentences for both.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
@@ -16,7 +17,7 @@ from exporter.common.suggest import did_you_mean
 from exporter.common.text import show_key_or_hide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pydantic import ValidationError, ValidationInfo
     from pydantic_core import ErrorDetails
@@ -30,7 +31,7 @@ _SENTENCES = {
     "model_type": "must be a mapping of keys to values",
     "model_attributes_type": "must be a mapping of keys to values",
     "dict_type": "must be a mapping of keys to values",
-    "tuple_type": "must be a list",
+    "tuple_type": "must be a list, with a hyphen before each item",
     "string_type": "must be text",
     "string_too_short": "is empty",
     "too_short": "is empty",
@@ -49,10 +50,17 @@ _SENTENCES = {
 }
 
 
+_FEW = 3
+"""Places that a problem names for a key."""
+
+
 class Section(BaseModel):
     """A mapping in a file: immutable, and unknown keys are problems."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    also_called: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Keys by names that others have for them, for the problem of an unknown key."""
 
     def __reduce_ex__(self, _protocol: Any) -> NoReturn:
         raise TypeError("a section may hold a secret and cannot be pickled")
@@ -183,19 +191,47 @@ def _describe(details: ErrorDetails, model: type[Section]) -> tuple[Location, st
 
 
 def _unknown_key(location: Location, model: type[Section]) -> str:
-    meant = did_you_mean(str(location[-1]), _keys_at(location[:-1], model))
+    key, sections = str(location[-1]), _sections_at(location[:-1], model)
+    meant = _misplaced(key, model) or did_you_mean(
+        key, [known for each in sections for known in field_types(each)]
+    )
+    for section in sections:
+        if other := section.also_called.get(key):
+            meant = f"did you mean {other}?"
     return f"unknown key; {meant}" if meant else "unknown key"
 
 
-def _keys_at(location: Location, model: type[Section]) -> list[str]:
-    """The keys that are known at a location, including those of all forms of credentials."""
+def _misplaced(key: str, model: type[Section]) -> str:
+    """What to do with a key that belongs to another section; empty if it belongs to none, or to many."""
+    flat = key.replace(".", "_")
+    paths = [path for path in _paths(model) if flat in {path[-1], "_".join(path).replace("[]", "")}]
+    if not paths or len(paths) > _FEW:
+        return ""
+    if "." in key:
+        *above, last = paths[0]
+        return f"write {': {'.join((*above, last))}: ...{'}' * len(above)}"
+    places = (".".join(path) if len(path) > 1 else f"{path[0]} at the top of the file" for path in paths)
+    return f"the setting is {' or '.join(places)}"
+
+
+def _paths(section: type[Section], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The keys of a section and of all below it, each with those above: `("projects[]", "region")`."""
+    for key, annotation in field_types(section).items():
+        yield (*above, key)
+        listed = get_origin(annotation) is tuple
+        for inner in sections_in(annotation):
+            yield from _paths(inner, (*above, f"{key}[]" if listed else key))
+
+
+def _sections_at(location: Location, model: type[Section]) -> list[type[Section]]:
+    """The sections that can be at a location: several where credentials are, one for each form."""
     sections: list[type[Section]] = [model]
     for part in location:
         if isinstance(part, str) and not _is_tag(part):
             sections = [
                 found for section in sections for found in sections_in(field_types(section).get(part))
             ]
-    return [key for section in sections for key in field_types(section)]
+    return sections
 
 
 def _without_tags(location: Iterable[int | str]) -> Location:

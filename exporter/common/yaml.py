@@ -35,6 +35,9 @@ _NULL_RESOLVERS = {
 _TAG_HANDLE = re.compile(r" '!.*'$")
 
 
+_ALIAS = "aliases and anchors are not supported; quote text that starts with * or &"
+_NEEDS_QUOTES = re.compile(r"found character '[%@`]'|got '\{'")
+_QUOTE = "quote text that contains this character"
 _BRACES = "a key must be text; {{ ... }} is not replaced here"
 
 
@@ -115,9 +118,7 @@ class _Loader(yaml.SafeLoader):
         """Any node without alias, anchor or tag; the first two also start an unquoted password."""
         event = self.peek_event()  # type: ignore[no-untyped-call]  # missing in PyYAML's stubs
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _NotAccepted(
-                "aliases and anchors are not supported; quote text that starts with * or &", event.start_mark
-            )
+            raise _NotAccepted(_ALIAS, event.start_mark)
         if getattr(event, "tag", None):
             raise _NotAccepted("tags are not supported; quote text that starts with !", event.start_mark)
         return super().compose_node(parent, index)
@@ -176,7 +177,10 @@ def _problem(path: Path, error: yaml.MarkedYAMLError) -> Problem:
 
 
 def _explain(error: yaml.MarkedYAMLError) -> str:
+    if error.context in {"while scanning an alias", "while scanning an anchor"}:
+        return _ALIAS
     problem = _TAG_HANDLE.sub("", str(error.problem))
     if problem.startswith("but "):  # PyYAML's sentence starts in its context
         problem = f"{error.context} {problem}"
-    return f"is not YAML: {problem}; check indentation and quotes"
+    advice = _QUOTE if _NEEDS_QUOTES.search(problem) else "check indentation and quotes"
+    return f"is not YAML: {problem}; {advice}"

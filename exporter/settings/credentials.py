@@ -6,6 +6,7 @@ Without one, the credential chain looks in the usual places (see `exporter.app.c
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003  (pydantic reads the annotations)
+from types import MappingProxyType
 from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
@@ -74,6 +75,16 @@ class Form(Section):
 class KeysForm(Form):
     """An access key and its secret key, with a security token if they are temporary."""
 
+    also_called = MappingProxyType(
+        {
+            "access_key": "ak",
+            "access_key_id": "ak",
+            "secret_key": "sk",
+            "secret_access_key": "sk",
+            "token": "security_token",
+        }
+    )
+
     ak: _Key | None = Field(default=None, description="Access key.")
     ak_file: _KeyFile | None = Field(
         default=None,
@@ -127,6 +138,8 @@ class KeysForm(Form):
 
 class PasswordForm(Form):
     """An IAM user, who logs in for a token."""
+
+    also_called = MappingProxyType({"user": "username", "account": "domain", "domain_name": "domain"})
 
     username: Name = Field(description="Name of the IAM user.")
     password: _Secret | None = Field(default=None, description="The user's password.")

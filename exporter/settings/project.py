@@ -74,7 +74,8 @@ def _pattern(value: Any) -> re.Pattern[str]:
         ):  # [[:alpha:]] is not a class in Python
             return re.compile(value)
     except (re.error, OverflowError, RecursionError, FutureWarning) as error:
-        raise ValueError(f"{quote_or_hide(value)} is no regular expression: {error}") from None
+        advice = "; for any text write .*" if value.startswith("*") else ""
+        raise ValueError(f"{quote_or_hide(value)} is no regular expression: {error}{advice}") from None
 
 
 Pattern = Annotated[re.Pattern[str], PlainValidator(_pattern)]
@@ -164,6 +165,13 @@ class Project(Section):
         if info.data.get("own_endpoint", ...) is None:
             check_known(region)
         return region
+
+    @field_validator("discover", mode="before")
+    @classmethod
+    def _mapping(cls, discover: Any) -> Any:
+        if isinstance(discover, str | list):
+            raise ValueError("must be {} for all pools, or a mapping like {include: ^team-}")  # noqa: TRY004
+        return discover
 
     @field_validator("discover")
     @classmethod
