@@ -58,18 +58,27 @@ def _is_key(run: str) -> bool:
     return bool(mixed or _HEXADECIMAL_KEY.fullmatch(run)) and not _HEXADECIMAL_ID.fullmatch(run)
 
 
+def quote_name_or_hide(name: str) -> str:
+    """A name that the machine has, such as its host's, in quotes unless it is a key."""
+    return _HIDDEN if may_hold_key(name) else f"'{name}'"
+
+
 def quote_path_or_hide(path: Path) -> str:
     """The path in quotes, if `quote_or_hide` shows it, or its directory exists and its name is no key."""
+    return f"'{path}'" if _is_path(path) else quote_or_hide(path)
+
+
+def show_path_or_hide(path: Path) -> str:
+    """As `quote_path_or_hide`, without quotes: for the place where an error happened."""
+    return str(path) if _is_path(path) or is_harmless(str(path)) else _HIDDEN
+
+
+def _is_path(path: Path) -> bool:
     try:
-        in_directory = (
-            len(path.parts) > 1
-            and path.parent != Path("/")
-            and path.parent.is_dir()
-            and not may_hold_key(path.name)
-        )
+        in_directory = len(path.parts) > 1 and path.parent != Path("/") and path.parent.is_dir()
     except (OSError, ValueError):
-        in_directory = False
-    return f"'{path}'" if in_directory else quote_or_hide(path)
+        return False
+    return in_directory and not may_hold_key(path.name)
 
 
 def quote_joined_path_or_hide(path: Path) -> str:

@@ -14,6 +14,7 @@ import structlog
 
 from exporter.common.errors import CredentialsError
 from exporter.common.files import file_version
+from exporter.common.text import show_path_or_hide
 from exporter.credentials.credential import key_pair
 
 if TYPE_CHECKING:
@@ -129,7 +130,9 @@ def read_secret(path: Path) -> str:
         problem = "is empty"
     # Raised outside of the except block: a decoding error contains the file's content.
     raise CredentialsError(
-        f"the file {problem}", where=str(path), advice="check its path, its content and who may read it"
+        f"the file {problem}",
+        where=show_path_or_hide(path),
+        advice="check its path, its content and who may read it",
     )
 
 
@@ -210,7 +213,7 @@ def profile_keys(environment: Mapping[str, str], home: Path) -> KeyFiles | str:
     the source raises the error when it is asked for a credential.
     """
     named, path = environment.get(_VARIABLE), profile_path(environment, home)
-    name = named or PROFILE
+    name = show_path_or_hide(path) if named else PROFILE
     if not named:
         try:
             path.stat()

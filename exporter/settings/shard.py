@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from exporter.common.text import quote_name_or_hide
 from exporter.common.validation import Section
 from exporter.settings.types import Flag, WholeNumber
 
@@ -72,15 +73,16 @@ def _ordinal(total: int, environ: Mapping[str, str]) -> int:
     name, source = environ.get(POD_NAME), POD_NAME
     if not name:
         name, source = socket.gethostname(), "the host name"
+    named = f"{source} {quote_name_or_hide(name)}"
     found = _ORDINAL.search(name)
     if not found:
         raise ValueError(
-            f"is missing, and {source} '{name}' does not end with a number as a StatefulSet's pods do; "
+            f"is missing, and {named} does not end with a number as a StatefulSet's pods do; "
             "give it, e.g. --shard.index=0 for the first one"
         )
     if (index := int(found[1])) >= total:
         raise ValueError(
-            f"is {index} according to {source} '{name}', and must be less than shard.total ({total}); "
+            f"is {index} according to {named}, and must be less than shard.total ({total}); "
             "give it, or let the StatefulSet start at 0 (spec.ordinals.start)"
         )
     return index

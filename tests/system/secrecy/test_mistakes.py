@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from support.secrecy.canaries import AK, IAM_TOKEN, PASSWORD, SECURITY_TOKEN, SK, found_in
+from support.secrecy.canaries import AK, IAM_TOKEN, PASSWORD, POD_TOKEN, SECURITY_TOKEN, SK, found_in
 
 from exporter.cli.main import main
 from exporter.common.text import quote_or_hide, show_key_or_hide
@@ -94,6 +95,39 @@ def test_a_key_where_a_name_belongs_is_refused(
     said = "".join(capsys.readouterr())
     assert said.startswith(("projects[0].", "web."))
     assert found_in(said, {"typed": key}) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"HUAWEICLOUD_SDK_CREDENTIALS_FILE": SK}, "the file cannot be read"),
+        ({"HUAWEICLOUD_SDK_CREDENTIALS_FILE": f"/etc/{SK}"}, "the file cannot be read"),
+        (
+            {
+                "HC_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9/",
+                "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE": POD_TOKEN,
+            },
+            "the file cannot be read",
+        ),
+        ({"POD_NAME": SK, "MODELARTS_EXPORTER_SHARD__TOTAL": "2"}, "does not end with a number"),
+    ],
+)
+def test_a_secret_in_another_variable_is_not_told(
+    tmp_path: Path, variables: dict[str, str], said: str
+) -> None:
+    """The secret itself, where the name of its file belongs, or the pod's."""
+    project = {"REGION": "private-1", "ENDPOINT": "http://127.0.0.1:9", "PROJECT_ID": "0" * 32, "POOLS": "*"}
+    environ = {f"MODELARTS_EXPORTER_{key}": value for key, value in project.items()} | variables
+    # A process of its own: `check` sets up logging.
+    ended = subprocess.run(
+        [sys.executable, "-m", "exporter", "check"],
+        env=environ | {"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said in ended.stdout + ended.stderr
+    assert found_in(ended.stdout + ended.stderr) == []
 
 
 def test_a_key_in_the_name_of_a_variable_is_not_told(
