@@ -173,8 +173,10 @@ def usable(part: str, text: str, source: str) -> str:
         raise CredentialsError(
             f"the {part} is {A_PLACEHOLDER}", where=source, advice="put the key itself there"
         )
-    if not (text.isascii() and text.isprintable()) or " " in text:
-        raise CredentialsError(f"the {part} holds white space or characters that no key has", where=source)
+    if not (text.isascii() and text.isprintable()) or set(text) & set(" \"'"):
+        raise CredentialsError(
+            f"the {part} holds white space, quotes or characters that no key has", where=source
+        )
     return text
 
 

@@ -23,7 +23,7 @@ _NO_KEY = "contains a space or a character that no key has; was it cut or quoted
 def _is_key(text: str) -> bool:
     """Whether it can be sent in a header, apart from white space around it."""
     text = text.strip()
-    return text.isascii() and text.isprintable() and " " not in text
+    return text.isascii() and text.isprintable() and not set(text) & set(" \"'")
 
 
 def _no_example(secret: SecretStr) -> SecretStr:

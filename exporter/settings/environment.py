@@ -28,6 +28,9 @@ _PROJECT_NAMES = {
 
 _KNOWN = (*PROJECT_VARIABLES, *SETTING_VARIABLES)
 
+_QUOTES = "\"'"
+_QUOTED = "begins with a quote; remove the quotes: files of variables, such as Docker's, may keep them"
+
 _ONLY_IN_FILE = field_types(Project).keys() - PROJECT_VARIABLES.values()
 
 # Kubernetes gives every pod variables about the Services in its namespace, and one of those may be called
@@ -65,7 +68,7 @@ class Environment:
         names: the variables behind `content`, by path.
         project_names: the variables that describe a project, set or not, by path; empty without a project.
         project_variables: those of them that are set.
-        problems: variables that are unknown or not UTF-8.
+        problems: variables that are unknown, not UTF-8 or in quotes.
     """
 
     content: Mapping[str, Any]
@@ -91,7 +94,8 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         for name, value in environ.items()
         if value and name.upper().startswith(PREFIX) and not _KUBERNETES.fullmatch(name)
     }
-    readable = {name: value for name, value in given.items() if is_utf8(value)}
+    # A value in quotes is a problem, and validated without them, so that it is not two.
+    readable = {name: value.strip(_QUOTES) for name, value in given.items() if is_utf8(value)}
     settings = {path: readable[name] for name, path in SETTING_VARIABLES.items() if name in readable}
     project = tuple(name for name in PROJECT_VARIABLES if name in readable)
     return Environment(
@@ -103,6 +107,7 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         problems=(
             *(Problem(_shown(name), "is not text in UTF-8") for name in given if name not in readable),
             *(_unknown(name) for name in readable if name not in _KNOWN),
+            *(Problem(name, _QUOTED) for name in _KNOWN if given.get(name, "").startswith(tuple(_QUOTES))),
         ),
     )
 
@@ -111,6 +116,8 @@ def _unknown(name: str) -> Problem:
     key = name[len(PREFIX) :].lower()
     if key in KEY_VARIABLES:
         advice = f"did you mean {KEY_VARIABLES[key]}?"
+    elif key.replace("__", "_") == "config_file":
+        advice = "only the flag --config.file names the file"
     elif key in _ONLY_IN_FILE:
         advice = f"only the file can set projects[].{key}"
     else:

@@ -93,7 +93,6 @@ def check_known(region: str) -> None:
     """
     if region not in REGIONS:
         meant = did_you_mean(region, REGIONS)
-        guess = f" ({meant})" if meant else ""
-        raise ValueError(
-            f"unknown region {quote_or_hide(region)}{guess}; for a private cloud set endpoint too"
-        )
+        # What is like a region is none by a mistake in typing, and no secret.
+        shown = f"'{region}' ({meant})" if meant else quote_or_hide(region)
+        raise ValueError(f"unknown region {shown}; for a private cloud set endpoint too")

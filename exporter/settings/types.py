@@ -202,16 +202,21 @@ def _may_hold_key(url: SplitResult) -> bool:
     return begins_key or may_hold_key(url.netloc + url.path)
 
 
+_VERSION = re.compile(r"/v[0-9](\.[0-9])?(/[0-9a-f]{32}.*)?")
+
+
 def parse_endpoint(text: str) -> str:
     """The URL of a service that gets credentials: as `parse_url`, and https unless it is on this machine.
 
     Raises:
-        ValueError: it is not a URL, or not encrypted.
+        ValueError: it is not a URL, not encrypted, or goes on with a path of the API.
     """
     url = parse_url(text)
     parts = urlsplit(url)
     if parts.scheme != "https" and not _on_this_machine(parts.hostname or ""):
         raise ValueError("must be https; http, which is not encrypted, is only for 127.0.0.1 and localhost")
+    if _VERSION.fullmatch(parts.path):
+        raise ValueError("must end before the version of the API, such as /v2; the exporter adds it")
     return url
 
 

@@ -49,8 +49,9 @@ async def test_configured_keys_are_given_as_they_are() -> None:
     [
         (("", "SK"), "the access key is empty"),
         (("AK", " \n"), "the secret key is empty"),
-        (("AK", "S K"), "the secret key holds white space or characters that no key has"),
-        (("AK", "SK", "tök"), "the security token holds white space or characters that no key has"),
+        (("AK", "S K"), "the secret key holds white space, quotes or characters that no key has"),
+        (("AK", '"SK"'), "the secret key holds white space, quotes or characters that no key has"),
+        (("AK", "SK", "tök"), "the security token holds white space, quotes or characters that no key has"),
     ],
 )
 def test_what_can_be_no_key_is_refused(parts: tuple[str, ...], problem: str) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.settings.types import ListenAddress, parse_listen_address, parse_url
+from exporter.settings.types import ListenAddress, parse_endpoint, parse_listen_address, parse_url
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,9 @@ def test_a_key_is_no_service_url(text: str) -> None:
         parse_url(text)
 
     assert "hush" not in str(raised.value).lower()
+
+
+@pytest.mark.parametrize("path", ["", "/modelarts", "/gateway/v1", "/v1/modelarts", "/v2x"])
+def test_an_endpoint_may_have_a_path(path: str) -> None:
+    """A gateway of a private cloud may serve it anywhere; only the API's own path is a mistake."""
+    assert parse_endpoint(f"https://example.com{path}") == f"https://example.com{path}"

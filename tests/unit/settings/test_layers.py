@@ -182,6 +182,16 @@ def test_a_variable_in_a_variable_is_told_without_another_way() -> None:
     ]
 
 
+def test_a_value_in_quotes_is_told() -> None:
+    """An env file of Docker keeps them; one problem for each, and no other besides."""
+    environ = PROJECT | {"MODELARTS_EXPORTER_REGION": '"cn-north-4"', "MODELARTS_EXPORTER_POOLS": "'*'"}
+    told = "begins with a quote; remove the quotes: files of variables, such as Docker's, may keep them"
+    assert problems(None, environ, {}) == [
+        f"MODELARTS_EXPORTER_REGION: {told}",
+        f"MODELARTS_EXPORTER_POOLS: {told}",
+    ]
+
+
 def test_a_setting_with_a_hyphen_is_told_by_its_variable() -> None:
     """Its variable has none: no shell could set it."""
     name = "MODELARTS_EXPORTER_ALERTS__PENDING_AFTER__X_INFER"
@@ -232,6 +242,7 @@ def test_unknown_variable(name: str, meant: str) -> None:
         ("MODELARTS_EXPORTER_SECURITY_TOKEN", "did you mean HUAWEICLOUD_SDK_SECURITY_TOKEN?"),
         ("MODELARTS_EXPORTER_CA_FILE", "only the file can set projects[].ca_file"),
         ("MODELARTS_EXPORTER_DISCOVER", "only the file can set projects[].discover"),
+        ("MODELARTS_EXPORTER_CONFIG_FILE", "only the flag --config.file names the file"),
     ],
 )
 def test_variable_of_another_place(name: str, advice: str) -> None:
@@ -290,7 +301,7 @@ def test_every_single_setting_has_a_variable() -> None:
         ),
         (
             {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "S K"},
-            "environment: the secret key holds white space or characters that no key has",
+            "environment: the secret key holds white space, quotes or characters that no key has",
         ),
         (
             {"HUAWEICLOUD_SDK_AK": "${AK}", "HUAWEICLOUD_SDK_SK": "SK"},
