@@ -2,28 +2,34 @@
 
 It is an SQLite database, which survives a kill at any time. Each poll of a pool is one transaction, so counts
 and workloads always agree. In WAL mode, a commit is one write without a flush. A killed process loses
-nothing; a power failure may lose the newest polls, each one as a whole. The file is locked while the process
-runs.
+nothing; a power failure may lose the newest polls, each one as a whole.
+
+`state_claim` keeps other exporters away. If the file can be locked as a whole, SQLite needs no shared memory
+for it. If somebody reads it at the start, that is not possible; then they share it.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
+from itertools import count
+from pathlib import Path
 from sys import intern
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import structlog
 
-from exporter.common.errors import ConfigurationError, Problem
+from exporter.common.errors import InUse, Problem
+from exporter.common.files import FileVersion, file_version
 from exporter.lifecycle.codec import decode, encode
+from exporter.lifecycle.state_claim import Claim
 from exporter.lifecycle.transitions import Stage, WorkloadRecord
 from exporter.snapshot.pool import PoolKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from exporter.lifecycle.pool_history import PoolHistory
     from exporter.lifecycle.transitions import Changes
@@ -31,13 +37,21 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 APPLICATION_ID = 0x4D41_5846  # "MAXF", in the file's header
-VERSION = 1
-"""Of the tables below and of the JSON of `codec`; a file of another version is set aside."""
+VERSION = 2
+"""Of the tables below and of the JSON of `codec`. Version 1 is converted; any other file is set aside."""
 
 _LOCK_TIMEOUT = 2.0
-"""Seconds to wait for another exporter to release the file."""
+"""Seconds to wait at the start for another program to release the file."""
 
-_TABLES = """
+_BUSY_TIMEOUT_MS = 200
+"""The same for a write, which the polls of all pools wait for."""
+
+_PARTS = ("", "-wal", "-journal")
+"""Suffixes of the files that belong together. SQLite removes its own file `-shm` itself."""
+
+_OWNER = "CREATE TABLE owner (token TEXT, shard_index INTEGER, shard_total INTEGER)"
+
+_TABLES = f"""
 CREATE TABLE pools (
     id INTEGER PRIMARY KEY,
     region TEXT NOT NULL,
@@ -54,9 +68,17 @@ CREATE TABLE workloads (
     stage INTEGER NOT NULL,
     running_since REAL,
     missing_since REAL,
+    ran REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (pool_id, uid)
 ) WITHOUT ROWID;
+{_OWNER}
 """
+
+_CONVERSION = f"""
+ALTER TABLE workloads ADD COLUMN ran REAL NOT NULL DEFAULT 0;
+{_OWNER}
+"""
+"""From version 1."""
 
 _OF_POOL = "region = ? AND project_id = ? AND pool = ?"
 
@@ -65,45 +87,124 @@ class _Unusable(Exception):
     """The file does not hold this exporter's state; the message is a clause that says why."""
 
 
+class StateLost(Exception):
+    """The file is not the one any more that was opened; the message is a clause that says why."""
+
+
+class Share(NamedTuple):
+    """Which pools an exporter counts: one shard's.
+
+    Attributes:
+        shard: its index, from 0.
+        total: the number of shards.
+    """
+
+    shard: int = 0
+    total: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.shard} of {self.total}"
+
+
+class Stored(NamedTuple):
+    """What a state file holds.
+
+    Attributes:
+        pools: the histories.
+        share: of the exporter that wrote them; None if the file does not say.
+    """
+
+    pools: dict[PoolKey, PoolHistory]
+    share: Share | None
+
+
 class StateDb:
     """An open state file. Used by one thread at a time.
 
-    Its methods raise sqlite3.Error if the disk fails; then the file is unchanged.
+    Its methods raise sqlite3.Error or OSError if the disk fails; then the file is unchanged.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, claim: Claim) -> None:
         self._connection = connection
+        self._path = path
+        self._log_path = _real(path, "-wal")
+        self._claim = claim
         self._ids: dict[PoolKey, int] = {}
+        self._versions: tuple[FileVersion | None, ...] = ()
 
     @classmethod
-    def open(cls, path: Path, now: float) -> tuple[StateDb, dict[PoolKey, PoolHistory]]:
-        """Open a state file, or create one. Returns the pools in it too.
+    def open(cls, path: Path, now: float, claim: Claim | None = None) -> tuple[StateDb, Stored]:
+        """Open a state file, or create one. Returns what is in it too.
 
         A file with other content, or a damaged one, is renamed, and a new one is made. If only some pools
-        cannot be read, the file is copied, and they are removed from it.
+        cannot be read, the file is copied, and they are removed from it. If the counters may be behind those
+        that were shown before, they begin at 0; what is known of the workloads stays.
 
         Args:
             path: of the file.
             now: Unix seconds; becomes part of the name of a file that is set aside.
+            claim: the right to write it; taken if not given.
 
         Raises:
-            ConfigurationError: another process has it open.
+            InUse: another process has it open.
             sqlite3.Error, OSError: the disk or the permissions do not allow it.
         """
-        aside = path.with_name(f"{path.name}.set-aside-{int(now)}")
+        claim = claim or Claim.take(_real(path))
         try:
-            return _open(path, aside)
-        except _Unusable as error:
-            for suffix in ("", "-wal", "-journal"):  # SQLite's own files beside it
-                if (part := path.with_name(path.name + suffix)).exists():
-                    part.rename(aside.with_name(aside.name + suffix))
+            try:
+                return cls._open(path, claim, now)
+            except _Unusable as error:
+                renamed = set_aside(path, now)
+                log.warning(
+                    "the state file cannot be used and is renamed; counters start at 0",
+                    path=str(path),
+                    reason=str(error),
+                    renamed_to=str(renamed),
+                )
+                return cls._open(path, claim, now)
+        except BaseException:
+            claim.release()
+            raise
+
+    @classmethod
+    def _open(cls, path: Path, claim: Claim, now: float) -> tuple[StateDb, Stored]:
+        connection = _connection(path)
+        try:
+            file = cls(connection, path, claim)
+            loaded, unreadable = file.load()
+            if unreadable:
+                file.copy_aside(unreadable, _aside(path, now))
+            stored = file._take_over(loaded)
+        except BaseException as error:
+            connection.close()
+            translated = _translated(error, path)
+            if translated is error:
+                raise
+            raise translated from error
+        file._versions = file._look()
+        return file, stored
+
+    def _take_over(self, pools: dict[PoolKey, PoolHistory]) -> Stored:
+        """Sign the file as this exporter's, and begin counters at 0 that may be behind."""
+        [row] = self._connection.execute("SELECT * FROM owner").fetchall() or [(None, None, None)]
+        token, index, total = row
+        if doubt := self._claim.doubt(token):
+            for history in pools.values():
+                history.throughput = history.throughput.zeroed()
             log.warning(
-                "the state file cannot be used and is renamed; counters start at 0",
-                path=str(path),
-                reason=str(error),
-                renamed_to=str(aside),
+                "counters start at 0, because the state file may not have the newest ones",
+                path=str(self._path),
+                reason=doubt,
             )
-            return _open(path, aside)
+        self._claim.note("running")
+        with self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("DELETE FROM owner")
+            connection.execute("INSERT INTO owner VALUES (?, ?, ?)", (self._claim.token, index, total))
+            if doubt:
+                rows = ((encode(history), self._ids[key]) for key, history in pools.items())
+                connection.executemany("UPDATE pools SET memory = ? WHERE id = ?", rows)
+        return Stored(pools, None if index is None else Share(index, total))
 
     def load(self) -> tuple[dict[PoolKey, PoolHistory], dict[PoolKey, Exception]]:
         """Load every pool; returns the histories, and the errors of the pools that cannot be read."""
@@ -123,17 +224,37 @@ class StateDb:
                 self._ids[key] = number
         return loaded, unreadable
 
-    def set_aside(self, unreadable: Mapping[PoolKey, Exception], aside: Path) -> None:
+    def copy_aside(self, unreadable: Mapping[PoolKey, Exception], aside: Path) -> None:
         """Copy the file, then remove the pools that cannot be read."""
         self._connection.execute("VACUUM INTO ?", (str(aside),))
         for key, error in unreadable.items():
-            self.remove(key)
+            self._delete(key)
             log.warning(
                 "a pool in the state file cannot be read; its counters start at 0",
                 **key._asdict(),
                 reason=str(error),
                 copied_to=str(aside),
             )
+
+    def check(self) -> None:
+        """Check that the file is still there, and as the last write left it.
+
+        SQLite itself would go on in a deleted file without an error.
+
+        Raises:
+            StateLost: it is not.
+            OSError: the next start could not open it.
+        """
+        for path, mode in ((self._path, os.R_OK | os.W_OK), (_real(self._path).parent, os.W_OK | os.X_OK)):
+            if path.exists() and not os.access(path, mode):
+                raise PermissionError(f"'{path}' may not be written any more")
+        database, journal = self._look()
+        if database is None:
+            raise StateLost("it was deleted, or its folder was")
+        if (database, journal) != self._versions:
+            raise StateLost("it was replaced, or another program wrote to it")
+        if not self._claim.held:
+            raise StateLost(f"'{_real(self._path, '.lock')}' was deleted or replaced")
 
     def save(self, key: PoolKey, history: PoolHistory, changes: Changes | None) -> None:
         """Write what is remembered of a pool.
@@ -143,32 +264,92 @@ class StateDb:
             history: all of it.
             changes: what has changed since the last time, to write only that; None to write everything.
         """
-        with self._connection as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            if changes is None:
+        number = self._ids.get(key)
+        with self._writing():
+            if changes is None or number is None:
                 number = self._insert(key, history)
                 self._write(number, history.workloads)
             else:
-                number = self._ids[key]
-                connection.execute("UPDATE pools SET memory = ? WHERE id = ?", (encode(history), number))
+                self._connection.execute(
+                    "UPDATE pools SET memory = ? WHERE id = ?", (encode(history), number)
+                )
                 self._write(number, changes.changed)
                 forgotten = ((number, uid) for uid in changes.forgotten)
-                connection.executemany("DELETE FROM workloads WHERE pool_id = ? AND uid = ?", forgotten)
+                self._connection.executemany("DELETE FROM workloads WHERE pool_id = ? AND uid = ?", forgotten)
         self._ids[key] = number
+
+    def save_share(self, share: Share) -> None:
+        """Write whose pools are in the file."""
+        with self._writing():
+            self._connection.execute("UPDATE owner SET shard_index = ?, shard_total = ?", share)
 
     def remove(self, key: PoolKey) -> None:
         """Remove a pool with all its workloads."""
-        with self._connection as connection:
-            connection.execute(f"DELETE FROM pools WHERE {_OF_POOL}", key)  # noqa: S608  (a constant of ours)
-        self._ids.pop(key, None)
+        with self._writing():
+            self._delete(key)
 
-    def close(self) -> None:
-        """Close the file; then another process may open it."""
+    def note(self, *, whole: bool) -> None:
+        """Note for the next start whether everything that is shown is in the file."""
+        if whole:
+            self._claim.note("running")
+        else:
+            self._claim.note_behind()
+
+    def abandon(self, now: float) -> Claim:
+        """Rename whatever is in the place of a lost file, and close it. Returns the right to write a new one.
+
+        Args:
+            now: Unix seconds; becomes part of the new name.
+
+        Raises:
+            InUse: another exporter has the new file.
+            OSError: the folder does not allow it.
+        """
+        claim = self._claim if self._claim.held else Claim.take(_real(self._path))
+        # Renamed first: SQLite finds its file moved then, and closes it without writing to what is there.
+        renamed = set_aside(self._path, now)
         self._connection.close()
+        if claim is not self._claim:
+            self._claim.release()
+        if renamed:
+            log.warning("what was found in place of the state file is renamed", renamed_to=str(renamed))
+        return claim
+
+    def close(self, *, whole: bool = True) -> None:
+        """Close the file; then another process may open it.
+
+        Args:
+            whole: whether everything that was shown is in the file.
+        """
+        try:
+            self._connection.close()
+            if whole and self._claim.held:
+                self._claim.note("closed")
+        finally:
+            self._claim.release()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction. Whatever becomes of it, the files are afterwards as this exporter left them."""
+        self.check()
+        try:
+            with self._connection as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                yield
+        finally:
+            self._versions = self._look()
+
+    def _look(self) -> tuple[FileVersion | None, FileVersion | None]:
+        return file_version(self._path), file_version(self._log_path)
+
+    def _delete(self, key: PoolKey) -> None:
+        self._connection.execute(f"DELETE FROM pools WHERE {_OF_POOL}", key)  # noqa: S608  (a constant of ours)
+        self._ids.pop(key, None)
 
     def _workloads(self, number: int) -> Iterator[tuple[str, WorkloadRecord]]:
         for uid, kind, status, stage, *moments in self._connection.execute(
-            "SELECT uid, type, status, stage, running_since, missing_since FROM workloads WHERE pool_id = ?",
+            "SELECT uid, type, status, stage, running_since, missing_since, ran FROM workloads "
+            "WHERE pool_id = ?",
             (number,),
         ):
             # One copy of each word for all records.
@@ -186,29 +367,63 @@ class StateDb:
 
     def _write(self, number: int, workloads: Mapping[str, WorkloadRecord]) -> None:
         rows = ((number, uid, *msgspec.structs.astuple(record)) for uid, record in workloads.items())
-        self._connection.executemany("INSERT OR REPLACE INTO workloads VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._connection.executemany("INSERT OR REPLACE INTO workloads VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
-def _open(path: Path, aside: Path) -> tuple[StateDb, dict[PoolKey, PoolHistory]]:
+def set_aside(path: Path, now: float) -> Path | None:
+    """Rename a state file with what belongs to it. Returns the new path; None if there is nothing.
+
+    Args:
+        path: of the file.
+        now: Unix seconds; becomes part of the new name.
+
+    Raises:
+        OSError: the folder does not allow it.
+    """
+    aside = _aside(path, now)
+    parts = [suffix for suffix in _PARTS if _real(path, suffix).exists()]
+    for suffix in parts:
+        _real(path, suffix).rename(aside.with_name(aside.name + suffix))
+    return aside if parts else None
+
+
+def _aside(path: Path, now: float) -> Path:
+    """A path beside the file where nothing is yet."""
+    real = _real(path)
+    names = (f"{real.name}.set-aside-{int(now)}{f'-{n}' if n else ''}" for n in count())
+    return next(aside for name in names if not (aside := real.with_name(name)).exists())
+
+
+def _real(path: Path, suffix: str = "") -> Path:
+    """The file behind a link, or one beside it: SQLite puts its own files there."""
+    real = Path(os.path.realpath(path))
+    return real.with_name(real.name + suffix)
+
+
+def _connection(path: Path) -> sqlite3.Connection:
+    """Open the file for this process alone, or if somebody reads it, together with them."""
+    try:
+        return _connect(path, "EXCLUSIVE")
+    except InUse:
+        return _connect(path, "NORMAL")
+
+
+def _connect(path: Path, locking: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
     try:
-        _prepare(connection)
-        file = StateDb(connection)
-        pools, unreadable = file.load()
-        if unreadable:
-            file.set_aside(unreadable, aside)
+        _prepare(connection, locking)
     except BaseException as error:
         connection.close()
         translated = _translated(error, path)
         if translated is error:
             raise
         raise translated from error
-    return file, pools
+    return connection
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    """Lock the file, check what it is, and make the tables if it is empty."""
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+def _prepare(connection: sqlite3.Connection, locking: str) -> None:
+    """Lock the file, check what it is, and make the tables if it is empty or of the version before."""
+    connection.execute(f"PRAGMA locking_mode = {locking}")
     # Checked before anything is written: a file of another program is not touched.
     [application_id] = connection.execute("PRAGMA application_id").fetchone()
     [version] = connection.execute("PRAGMA user_version").fetchone()
@@ -216,18 +431,19 @@ def _prepare(connection: sqlite3.Connection) -> None:
     empty = tables == 0 and application_id == 0
     if not empty and application_id != APPLICATION_ID:
         raise _Unusable("it is the database of another program")
-    if not empty and version != VERSION:
-        raise _Unusable(f"it has version {version}, and this exporter reads {VERSION}")
+    if not empty and version not in {1, VERSION}:
+        raise _Unusable(f"it has version {version}, and this exporter reads {VERSION} and 1")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("BEGIN EXCLUSIVE")
-    if empty:
-        for statement in _TABLES.split(";"):
+    if empty or version != VERSION:
+        for statement in (_TABLES if empty else _CONVERSION).split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
     with closing(connection.execute("PRAGMA quick_check(1)")) as check:
         [found] = check.fetchone()
     if found != "ok":
@@ -242,8 +458,8 @@ def _translated(error: BaseException, path: Path) -> BaseException:
     # itself raises the error, without a code.
     match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            what = f"'{path}' is in use by another exporter; give each a file of its own"
-            return ConfigurationError(Problem("state.path", what))
+            what = f"'{path}' is locked by another program; end that program"
+            return InUse(Problem("state.path", what))
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_ERROR:
             return _Unusable(f"it is damaged, or no state file: {error}")
         case _:
