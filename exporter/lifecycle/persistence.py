@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.common.errors import InUse
-from exporter.lifecycle.state_db import Share, StateDb, StateLost
+from exporter.lifecycle.state_db import Share, StateDb, StateLost, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
     from exporter.common.clock import Clock
@@ -70,8 +70,8 @@ class Persistence:
     ) -> tuple[Persistence, dict[PoolKey, PoolHistory]]:
         """Open a state file, and return the pools in it that are to be continued.
 
-        Histories of another share are not, nor those of one shard of several that are old: other shards may
-        have counted what happened since then.
+        Histories that may be older than what was shown last are not. Nor are those of another share, and old
+        ones of one shard of several: other shards may have counted what happened since then.
 
         Args:
             path: of the file.
@@ -131,12 +131,12 @@ class Persistence:
     def _open(self, continues_for: float) -> dict[PoolKey, PoolHistory]:
         try:
             self._db, stored = StateDb.open(self._path, self._clock.wall())
-            reason = self._not_continued(stored.share, stored.pools.values(), continues_for)
+            reason = self._not_continued(stored, continues_for)
             if reason:
                 for key in stored.pools:
                     self._db.remove(key)
                 log.warning(
-                    "counters start at 0, because the state file is of another share, or old",
+                    "the state file is not continued; counters start at 0",
                     path=str(self._path),
                     reason=reason,
                 )
@@ -152,16 +152,13 @@ class Persistence:
         self._known = dict(stored.pools)
         return stored.pools
 
-    def _not_continued(
-        self, share: Share | None, histories: Iterable[PoolHistory], continues_for: float
-    ) -> str:
-        """Why none of the histories is continued, as a clause; "" if they are."""
-        read_at = max((history.read_at for history in histories), default=None)
-        if read_at is None:
-            return ""
-        if share is not None and share != self._share:
-            return f"it is of shard {share}, and this is shard {self._share}"
-        age = self._clock.wall() - read_at
+    def _not_continued(self, stored: Stored, continues_for: float) -> str:
+        """Why the histories are not continued, as a clause; "" if they are."""
+        if not stored.pools or stored.doubt:
+            return stored.doubt if stored.pools else ""
+        if stored.share is not None and stored.share != self._share:
+            return f"it is of shard {stored.share}, and this is shard {self._share}"
+        age = self._clock.wall() - max(history.read_at for history in stored.pools.values())
         if self._share.total > 1 and age > continues_for:
             return f"it is {age:.0f} s old, and other shards may have watched its pools since then"
         return ""
@@ -183,7 +180,7 @@ class Persistence:
         self._report_recovery()
 
     def _fail(self, error: Exception) -> None:
-        self._report("state cannot be written; a restart would lose what is counted from now on", error)
+        self._report("state cannot be written; after a restart, counters would start at 0", error)
         if isinstance(error, StateLost) and not self._lost:
             self._lost = True
             try:

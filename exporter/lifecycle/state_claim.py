@@ -3,10 +3,9 @@
 SQLite's own locks cannot say whose a state file is: a person who reads it holds one, too. So an exporter
 locks `PATH.lock`, which nobody else does. The lock ends with the process.
 
-The content of that file is one line. By it the next exporter knows whether the counters in the state file may
-be behind those that were shown: after failed writes, after a power failure, or if it is a backup. Such
-counters are not continued: Prometheus takes a counter that goes back for one that began at 0, and adds all of
-it once more.
+The content of that file is one line. By it the next exporter knows whether the state file may be older than
+what was shown last: after failed writes, after a power failure, or if it is a backup. Such a state is not
+continued. Prometheus takes a counter that goes back for one that began at 0, and adds all of it once more.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ class Claim:
         return os.path.samestat(there, os.fstat(self._file))
 
     def doubt(self, token: str | None) -> str:
-        """Why the counters in the state file may be behind those that were shown, as a clause; "" if not.
+        """Why the state file may be older than what was shown last, as a clause; "" if it is not.
 
         Args:
             token: of the last exporter that wrote the state file; None if it has none.
@@ -89,7 +88,7 @@ class Claim:
         if self._previous.standing == "behind":
             return "the last writes to it had failed"
         if self._previous.standing == "running" and self._previous.boot != _boot():
-            return "the machine was not shut down properly, so the last writes may be missing"
+            return "the machine was not shut down properly, and the last writes may be missing"
         return ""
 
     def note(self, standing: Standing) -> None:

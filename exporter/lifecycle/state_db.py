@@ -112,10 +112,12 @@ class Stored(NamedTuple):
     Attributes:
         pools: the histories.
         share: of the exporter that wrote them; None if the file does not say.
+        doubt: why they may be older than what was shown last, as a clause; "" if they are not.
     """
 
     pools: dict[PoolKey, PoolHistory]
     share: Share | None
+    doubt: str
 
 
 class StateDb:
@@ -137,8 +139,7 @@ class StateDb:
         """Open a state file, or create one. Returns what is in it too.
 
         A file with other content, or a damaged one, is renamed, and a new one is made. If only some pools
-        cannot be read, the file is copied, and they are removed from it. If the counters may be behind those
-        that were shown before, they begin at 0; what is known of the workloads stays.
+        cannot be read, the file is copied, and they are removed from it.
 
         Args:
             path: of the file.
@@ -185,26 +186,16 @@ class StateDb:
         return file, stored
 
     def _take_over(self, pools: dict[PoolKey, PoolHistory]) -> Stored:
-        """Sign the file as this exporter's, and begin counters at 0 that may be behind."""
+        """Sign the file as this exporter's."""
         [row] = self._connection.execute("SELECT * FROM owner").fetchall() or [(None, None, None)]
-        token, index, total = row
-        if doubt := self._claim.doubt(token):
-            for history in pools.values():
-                history.throughput = history.throughput.zeroed()
-            log.warning(
-                "counters start at 0, because the state file may not have the newest ones",
-                path=str(self._path),
-                reason=doubt,
-            )
+        token, *share = row
+        stored = Stored(pools, None if None in share else Share(*share), self._claim.doubt(token))
         self._claim.note("running")
         with self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("DELETE FROM owner")
-            connection.execute("INSERT INTO owner VALUES (?, ?, ?)", (self._claim.token, index, total))
-            if doubt:
-                rows = ((encode(history), self._ids[key]) for key, history in pools.items())
-                connection.executemany("UPDATE pools SET memory = ? WHERE id = ?", rows)
-        return Stored(pools, None if index is None else Share(index, total))
+            connection.execute("INSERT INTO owner VALUES (?, ?, ?)", (self._claim.token, *share))
+        return stored
 
     def load(self) -> tuple[dict[PoolKey, PoolHistory], dict[PoolKey, Exception]]:
         """Load every pool; returns the histories, and the errors of the pools that cannot be read."""

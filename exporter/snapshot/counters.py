@@ -55,17 +55,6 @@ class Throughput:
     waits: Mapping[Labels, Distribution] = field(default_factory=dict)
     runs: Mapping[Labels, Distribution] = field(default_factory=dict)
 
-    def zeroed(self) -> Throughput:
-        """The same series, all at 0."""
-        return Throughput(
-            dict.fromkeys(self.created, 0),
-            dict.fromkeys(self.started, 0),
-            dict.fromkeys(self.finished, 0),
-            dict.fromkeys(self.requeued, 0),
-            dict.fromkeys(self.waits, Distribution()),
-            dict.fromkeys(self.runs, Distribution()),
-        )
-
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 AGE_BUCKETS = (

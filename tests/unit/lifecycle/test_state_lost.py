@@ -364,23 +364,23 @@ def test_a_kill_costs_no_counter(path: Path) -> None:
     assert restarted(path) == {"pool-a": 3}
 
 
-def test_counters_that_a_power_failure_may_have_put_back_begin_at_0(
+def test_a_state_that_a_power_failure_may_have_put_back_is_not_continued(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Prometheus would add all of a counter that falls; what is known of the workloads stays."""
+    """Prometheus would add all of a counter that falls, and what was shown would be counted again."""
     interrupted(path)
     monkeypatch.setattr(state_claim, "_boot", lambda: "another")
     exporter = Exporter(path)
     with capture_logs() as logs, exporter.runs():
-        assert exporter.created(A) == 0
+        assert exporter.polls(A, "a", "b", "c", "d") == 0
     assert [line["log_level"] for line in logs] == ["warning"]
     again = Exporter(path)
     with again.runs():
-        assert again.polls(A, "a", "b", "c", "d") == 1
+        assert again.polls(A, "a", "b", "c", "d", "e") == 1
 
 
-def test_counters_of_a_restored_backup_begin_at_0(path: Path) -> None:
-    """They are older than what was shown last; so are those that another exporter has left there."""
+def test_a_restored_backup_is_not_continued(path: Path) -> None:
+    """It is older than what was shown last."""
     exporter = Exporter(path)
     with exporter.runs():
         exporter.polls(A)
@@ -388,26 +388,33 @@ def test_counters_of_a_restored_backup_begin_at_0(path: Path) -> None:
     kept = path.read_bytes()
     assert restarted(path) == {"pool-a": 1}
     path.write_bytes(kept)
-    assert restarted(path) == {"pool-a": 0}
-    assert restarted(path) == {"pool-a": 0}
+    assert restarted(path) == {}
+    assert restarted(path) == {}
 
 
-def test_counters_after_failed_writes_begin_at_0(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk was full to the end: the file has older ones than those that were shown."""
+def test_a_closed_file_is_continued_after_a_reboot(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is shut down properly loses nothing."""
     exporter = Exporter(path)
     with exporter.runs():
+        exporter.polls(A)
+        exporter.polls(A, "a")
+    monkeypatch.setattr(state_claim, "_boot", lambda: "another")
+    assert restarted(path) == {"pool-a": 1}
+
+
+def test_a_state_after_failed_writes_is_not_continued(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk was full to the end: the file has older counts than those that were shown."""
+    exporter = Exporter(path)
+    with monkeypatch.context() as broken, exporter.runs():
         exporter.polls(A)
         exporter.polls(A, "a")
 
         def full(*_: object) -> None:
             raise sqlite3.OperationalError("database or disk is full")
 
-        with monkeypatch.context() as broken:
-            broken.setattr(StateDb, "_write", full)
-            assert exporter.polls(A, "a", "b") == 2
-            exporter.tracker._persistence.close()  # type: ignore[union-attr]
-            exporter.tracker._persistence._db = None  # type: ignore[union-attr]
-    assert restarted(path) == {"pool-a": 0}
+        broken.setattr(StateDb, "_write", full)
+        assert exporter.polls(A, "a", "b") == 2
+    assert restarted(path) == {}
 
 
 def test_room_at_the_end_is_enough(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
