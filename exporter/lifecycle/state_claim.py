@@ -54,7 +54,7 @@ class Claim:
             OSError: the folder or the disk does not allow it.
         """
         path = state.with_name(state.name + ".lock")
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return cls(path, file)

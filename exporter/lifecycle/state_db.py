@@ -163,7 +163,11 @@ class StateDb:
                     renamed_to=str(renamed),
                 )
                 return cls._open(path, claim, now)
+        except InUse:
+            claim.release()
+            raise
         except BaseException:
+            claim.note_behind()  # what the exporter shows from now on is not in the file
             claim.release()
             raise
 

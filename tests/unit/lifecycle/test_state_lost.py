@@ -417,6 +417,22 @@ def test_a_state_after_failed_writes_is_not_continued(path: Path, monkeypatch: p
     assert restarted(path) == {}
 
 
+def test_a_state_is_not_continued_after_a_run_without_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could not be opened for once: what that run has counted would be counted again."""
+    exporter = Exporter(path)
+    with exporter.runs():
+        exporter.polls(A)
+        exporter.polls(A, "a")
+
+    def broken(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("exporter.lifecycle.state_db._connection", broken)
+        assert restarted(path) == {}
+    assert restarted(path) == {}
+
+
 def test_room_at_the_end_is_enough(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What could not be written before is written when the exporter stops."""
     exporter = Exporter(path)
