@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 from uuid import uuid4
@@ -101,11 +100,6 @@ class Claim:
         os.pwrite(self._file, line.encode(), 0)
         if standing == "running":
             os.fsync(self._file)  # before anything is shown that a power failure could take back
-
-    def note_behind(self) -> None:
-        """Note that a write has failed, if that is possible."""
-        with suppress(OSError):
-            self.note("behind")
 
     def release(self) -> None:
         """Let others have the state file."""

@@ -11,80 +11,32 @@ for it. If somebody reads it at the start, that is not possible; then they share
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import closing, contextmanager
-from itertools import count
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import structlog
 
-from exporter.common.errors import InUse, Problem
+from exporter.common.errors import InUse
 from exporter.common.files import FileVersion, file_version
 from exporter.lifecycle.codec import decode, encode
 from exporter.lifecycle.state_claim import Claim
+from exporter.lifecycle.state_file import Unusable, aside_path, connect, real_path, set_aside, translated
 from exporter.lifecycle.transitions import Stage, WorkloadRecord
 from exporter.snapshot.pool import PoolKey
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from exporter.lifecycle.pool_history import PoolHistory
     from exporter.lifecycle.transitions import Changes
 
 log = structlog.get_logger(__name__)
 
-APPLICATION_ID = 0x4D41_5846  # "MAXF", in the file's header
-VERSION = 2
-"""Of the tables below and of the JSON of `codec`. Version 1 is converted; any other file is set aside."""
-
-_LOCK_TIMEOUT = 2.0
-"""Seconds to wait at the start for another program to release the file."""
-
-_BUSY_TIMEOUT_MS = 200
-"""The same for a write, which the polls of all pools wait for."""
-
-_PARTS = ("", "-wal", "-journal")
-"""Suffixes of the files that belong together. SQLite removes its own file `-shm` itself."""
-
-_OWNER = "CREATE TABLE owner (token TEXT, shard_index INTEGER, shard_total INTEGER)"
-
-_TABLES = f"""
-CREATE TABLE pools (
-    id INTEGER PRIMARY KEY,
-    region TEXT NOT NULL,
-    project_id TEXT NOT NULL,
-    pool TEXT NOT NULL,
-    memory BLOB NOT NULL,
-    UNIQUE (region, project_id, pool)
-);
-CREATE TABLE workloads (
-    pool_id INTEGER NOT NULL REFERENCES pools ON DELETE CASCADE,
-    uid TEXT NOT NULL,
-    type TEXT NOT NULL,
-    status TEXT,
-    stage INTEGER NOT NULL,
-    running_since REAL,
-    missing_since REAL,
-    ran REAL NOT NULL DEFAULT 0,
-    PRIMARY KEY (pool_id, uid)
-) WITHOUT ROWID;
-{_OWNER}
-"""
-
-_CONVERSION = f"""
-ALTER TABLE workloads ADD COLUMN ran REAL NOT NULL DEFAULT 0;
-{_OWNER}
-"""
-"""From version 1."""
-
 _OF_POOL = "region = ? AND project_id = ? AND pool = ?"
-
-
-class _Unusable(Exception):
-    """The file does not hold this exporter's state; the message is a clause that says why."""
 
 
 class StateLost(Exception):
@@ -129,7 +81,7 @@ class StateDb:
     def __init__(self, connection: sqlite3.Connection, path: Path, claim: Claim) -> None:
         self._connection = connection
         self._path = path
-        self._log_path = _real(path, "-wal")
+        self._log_path = real_path(path, "-wal")
         self._claim = claim
         self._ids: dict[PoolKey, int] = {}
         self._versions: tuple[FileVersion | None, ...] = ()
@@ -150,11 +102,11 @@ class StateDb:
             InUse: another process has it open.
             sqlite3.Error, OSError: the disk or the permissions do not allow it.
         """
-        claim = claim or Claim.take(_real(path))
+        claim = claim or Claim.take(real_path(path))
         try:
             try:
                 return cls._open(path, claim, now)
-            except _Unusable as error:
+            except Unusable as error:
                 renamed = set_aside(path, now)
                 log.warning(
                     "the state file cannot be used and is renamed; counters start at 0",
@@ -167,25 +119,26 @@ class StateDb:
             claim.release()
             raise
         except BaseException:
-            claim.note_behind()  # what the exporter shows from now on is not in the file
+            with suppress(OSError):
+                claim.note("behind")  # what the exporter shows from now on is not in the file
             claim.release()
             raise
 
     @classmethod
     def _open(cls, path: Path, claim: Claim, now: float) -> tuple[StateDb, Stored]:
-        connection = _connection(path)
+        connection = connect(path)
         try:
             file = cls(connection, path, claim)
             loaded, unreadable = file.load()
             if unreadable:
-                file.copy_aside(unreadable, _aside(path, now))
+                file.copy_aside(unreadable, aside_path(path, now))
             stored = file._take_over(loaded)
         except BaseException as error:
             connection.close()
-            translated = _translated(error, path)
-            if translated is error:
+            clearer = translated(error, path)
+            if clearer is error:
                 raise
-            raise translated from error
+            raise clearer from error
         file._versions = file._look()
         return file, stored
 
@@ -240,7 +193,10 @@ class StateDb:
             StateLost: it is not.
             OSError: the next start could not open it.
         """
-        for path, mode in ((self._path, os.R_OK | os.W_OK), (_real(self._path).parent, os.W_OK | os.X_OK)):
+        for path, mode in (
+            (self._path, os.R_OK | os.W_OK),
+            (real_path(self._path).parent, os.W_OK | os.X_OK),
+        ):
             if path.exists() and not os.access(path, mode):
                 raise PermissionError(f"'{path}' may not be written any more")
         database, journal = self._look()
@@ -249,7 +205,7 @@ class StateDb:
         if (database, journal) != self._versions:
             raise StateLost("it was replaced, or another program wrote to it")
         if not self._claim.held:
-            raise StateLost(f"'{_real(self._path, '.lock')}' was deleted or replaced")
+            raise StateLost(f"'{real_path(self._path, '.lock')}' was deleted or replaced")
 
     def save(self, key: PoolKey, history: PoolHistory, changes: Changes | None) -> None:
         """Write what is remembered of a pool.
@@ -285,10 +241,8 @@ class StateDb:
 
     def note(self, *, whole: bool) -> None:
         """Note for the next start whether everything that is shown is in the file."""
-        if whole:
-            self._claim.note("running")
-        else:
-            self._claim.note_behind()
+        with suppress(OSError):  # then the note stays: "behind" is on the safe side
+            self._claim.note("running" if whole else "behind")
 
     def abandon(self, now: float) -> Claim:
         """Rename whatever is in the place of a lost file, and close it. Returns the right to write a new one.
@@ -300,7 +254,7 @@ class StateDb:
             InUse: another exporter has the new file.
             OSError: the folder does not allow it.
         """
-        claim = self._claim if self._claim.held else Claim.take(_real(self._path))
+        claim = self._claim if self._claim.held else Claim.take(real_path(self._path))
         # Renamed first: SQLite finds its file moved then, and closes it without writing to what is there.
         renamed = set_aside(self._path, now)
         self._connection.close()
@@ -318,8 +272,8 @@ class StateDb:
         """
         try:
             self._connection.close()
-            if whole and self._claim.held:
-                self._claim.note("closed")
+            with suppress(OSError):
+                self._claim.note("closed" if whole else "behind")
         finally:
             self._claim.release()
 
@@ -363,99 +317,3 @@ class StateDb:
     def _write(self, number: int, workloads: Mapping[str, WorkloadRecord]) -> None:
         rows = ((number, uid, *msgspec.structs.astuple(record)) for uid, record in workloads.items())
         self._connection.executemany("INSERT OR REPLACE INTO workloads VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-
-
-def set_aside(path: Path, now: float) -> Path | None:
-    """Rename a state file with what belongs to it. Returns the new path; None if there is nothing.
-
-    Args:
-        path: of the file.
-        now: Unix seconds; becomes part of the new name.
-
-    Raises:
-        OSError: the folder does not allow it.
-    """
-    aside = _aside(path, now)
-    parts = [suffix for suffix in _PARTS if _real(path, suffix).exists()]
-    for suffix in parts:
-        _real(path, suffix).rename(aside.with_name(aside.name + suffix))
-    return aside if parts else None
-
-
-def _aside(path: Path, now: float) -> Path:
-    """A path beside the file where nothing is yet."""
-    real = _real(path)
-    names = (f"{real.name}.set-aside-{int(now)}{f'-{n}' if n else ''}" for n in count())
-    return next(aside for name in names if not (aside := real.with_name(name)).exists())
-
-
-def _real(path: Path, suffix: str = "") -> Path:
-    """The file behind a link, or one beside it: SQLite puts its own files there."""
-    real = Path(os.path.realpath(path))
-    return real.with_name(real.name + suffix)
-
-
-def _connection(path: Path) -> sqlite3.Connection:
-    """Open the file for this process alone, or if somebody reads it, together with them."""
-    try:
-        return _connect(path, "EXCLUSIVE")
-    except InUse:
-        return _connect(path, "NORMAL")
-
-
-def _connect(path: Path, locking: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(connection, locking)
-    except BaseException as error:
-        connection.close()
-        translated = _translated(error, path)
-        if translated is error:
-            raise
-        raise translated from error
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, locking: str) -> None:
-    """Lock the file, check what it is, and make the tables if it is empty or of the version before."""
-    connection.execute(f"PRAGMA locking_mode = {locking}")
-    # Checked before anything is written: a file of another program is not touched.
-    [application_id] = connection.execute("PRAGMA application_id").fetchone()
-    [version] = connection.execute("PRAGMA user_version").fetchone()
-    [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    empty = tables == 0 and application_id == 0
-    if not empty and application_id != APPLICATION_ID:
-        raise _Unusable("it is the database of another program")
-    if not empty and version not in {1, VERSION}:
-        raise _Unusable(f"it has version {version}, and this exporter reads {VERSION} and 1")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("BEGIN EXCLUSIVE")
-    if empty or version != VERSION:
-        for statement in (_TABLES if empty else _CONVERSION).split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-    connection.execute("COMMIT")
-    connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-    with closing(connection.execute("PRAGMA quick_check(1)")) as check:
-        [found] = check.fetchone()
-    if found != "ok":
-        raise _Unusable(f"it is damaged: {found}")
-
-
-def _translated(error: BaseException, path: Path) -> BaseException:
-    """The error as one that says what is wrong; the error itself if its cause is not known."""
-    if not isinstance(error, sqlite3.Error):
-        return error
-    # The low byte is the primary result code, see sqlite.org/rescode.html. For text that is not UTF-8 Python
-    # itself raises the error, without a code.
-    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            what = f"'{path}' is locked by another program; end that program"
-            return InUse(Problem("state.path", what))
-        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_ERROR:
-            return _Unusable(f"it is damaged, or no state file: {error}")
-        case _:
-            return error

@@ -18,7 +18,8 @@ from support.fakes import fake_context
 from exporter.common.errors import InUse
 from exporter.lifecycle.codec import encode
 from exporter.lifecycle.pool_history import ALL_ARE_NEW, PoolHistory
-from exporter.lifecycle.state_db import APPLICATION_ID, VERSION, StateDb
+from exporter.lifecycle.state_db import StateDb
+from exporter.lifecycle.state_file import APPLICATION_ID, VERSION
 from exporter.lifecycle.tracker import Tracker
 from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey

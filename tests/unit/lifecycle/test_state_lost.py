@@ -428,7 +428,7 @@ def test_a_state_is_not_continued_after_a_run_without_it(path: Path, monkeypatch
         raise sqlite3.OperationalError("disk I/O error")
 
     with monkeypatch.context() as patched:
-        patched.setattr("exporter.lifecycle.state_db._connection", broken)
+        patched.setattr("exporter.lifecycle.state_db.connect", broken)
         assert restarted(path) == {}
     assert restarted(path) == {}
 
