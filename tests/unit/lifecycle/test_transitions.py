@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import product
 from typing import Any
 
@@ -152,6 +153,17 @@ def test_who_comes_back_after_it_vanished_is_new() -> None:
     pool = Watched(Listing((job("Queue"),)))
     assert [pool.lists(), pool.lists()] == [[], [Finished("train", "unknown", None)]]
     assert pool.lists(job("Queue")) == [CREATED]
+
+
+def test_the_memory_of_a_peak_is_given_back() -> None:
+    """A dict keeps its table when its items go; the one of 10,000 workloads does not stay for 100."""
+    few = tuple(job("Queue", f"{index}") for index in range(100))
+    pool = Watched(Listing((*few, *(job("Queue", f"more-{index}") for index in range(10_000)))))
+    at_peak = sys.getsizeof(pool.memory.workloads)
+    pool.lists(*few)
+    assert len(pool.lists(*few)) == 10_000
+    assert sys.getsizeof(pool.memory.workloads) < at_peak / 50
+    assert pool.lists(*few) == []
 
 
 def test_an_incomplete_listing_lets_nobody_vanish_and_loses_nobody() -> None:
