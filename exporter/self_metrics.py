@@ -210,8 +210,8 @@ class SelfMetrics:
     state_writes = SelfMetric(
         Counter,
         "state_writes_total",
-        "Writes to the file of state.path, by whether they succeeded (ok, failed); after a failed one a "
-        "restart loses what was counted since the last good one.",
+        "Writes to the file of state.path, by whether they succeeded (ok, failed). If the exporter restarts "
+        "before failed ones are made up for, counters start at 0.",
         ("outcome",),
         zeros=("ok", "failed"),
     )

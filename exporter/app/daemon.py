@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.app.memory import FreeMemory
 from exporter.app.restart import waiting_for_restart
 from exporter.app.secret_files import SecretFileWatcher
 from exporter.app.wiring import Pollers, build_detail, build_exposition, build_thresholds
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _CHECK_INTERVAL = 60.0
-"""Seconds between two checks of the permissions of files with secrets."""
+"""Seconds between two checks of the permissions of files with secrets, and of memory that is free."""
 
 
 class Daemon:
@@ -92,6 +93,7 @@ class Daemon:
             group.create_task(self._renderer.run())
             group.create_task(self._poll())
             group.create_task(self._watch_secrets())
+            group.create_task(self._give_memory_back())
 
     async def reload(self) -> None:
         """Read the configuration again and use it; pools that are still watched keep their state.
@@ -145,6 +147,13 @@ class Daemon:
         while True:
             watcher.check(self._secrets(self._settings))
             await self._process.context.clock.sleep(_CHECK_INTERVAL)
+
+    async def _give_memory_back(self) -> None:
+        memory, context = FreeMemory(), self._process.context
+        while True:
+            await context.clock.sleep(_CHECK_INTERVAL)
+            # By the worker: no poll is decoded or rendered meanwhile.
+            await asyncio.get_running_loop().run_in_executor(context.worker, memory.give_back)
 
     def _set_reload_metrics(self, *, success: bool) -> None:
         self_metrics = self._process.context.self_metrics

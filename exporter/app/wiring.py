@@ -114,6 +114,7 @@ class Pollers:
                 self._process.tracker.forget(key)
             elif project.capacity is None:
                 without_capacity.append(key)
+        self._process.tracker.keep_share(self.shard.index, self.shard.total)
         for key in self._process.tracker.pools:
             # A project itself forgets absent pools of its share. A pool of another shard is forgotten at
             # once: that shard counts it now, and if it came back here, its old counters would continue.

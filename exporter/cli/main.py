@@ -14,7 +14,7 @@ from exporter.app.process import Process
 from exporter.app.secret_files import insecure_files, secret_files
 from exporter.cli.args import parse
 from exporter.common.clock import SystemClock
-from exporter.common.errors import ConfigurationError
+from exporter.common.errors import ConfigurationError, InUse
 from exporter.common.logging import set_up_logging
 from exporter.context import Context
 from exporter.credentials.lockout import Lockout
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from exporter.cli.args import Invocation
     from exporter.settings.model import Settings
 
+FAILED = 1
 BAD_CONFIGURATION = 2
 INTERRUPTED = 130
 
@@ -43,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; those of the process if not given.
 
     Returns:
-        The exit status: 0 success, 1 some pool failed (check, once), 2 bad configuration.
+        The exit status: 0 success; 1 some pool failed (check, once), or another process has the state file
+        or the address, which may pass; 2 bad configuration.
     """
     invocation = parse(sys.argv[1:] if argv is None else argv)
     try:
@@ -52,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         for problem in error.problems:
             print(problem, file=sys.stderr)  # noqa: T201  (the documented output)
         return BAD_CONFIGURATION
+    except InUse as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)  # noqa: T201  (the documented output)
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -96,14 +102,20 @@ def _run(invocation: Invocation) -> int:
 
             set_up_logging(settings.log.level, settings.log.format)
             _warn_of_insecure_files(settings, invocation, process, WebConfig())
-            with process.tracker.persist_in(settings.state.path):
+            with process.tracker.persist_in(settings.state.path, _share(settings)):
                 return asyncio.run(once(settings, process))
         case _:
             from exporter.cli.run import run  # noqa: PLC0415
 
             set_up_logging(settings.log.level, settings.log.format)
-            with process.tracker.persist_in(settings.state.path):
+            with process.tracker.persist_in(
+                settings.state.path, _share(settings), continues_for=settings.poll.stale_after
+            ):
                 return asyncio.run(run(settings, reread, process, config_file=invocation.config_file))
+
+
+def _share(settings: Settings) -> tuple[int, int]:
+    return settings.shard.index, settings.shard.total
 
 
 def _warn_of_insecure_files(

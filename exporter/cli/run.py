@@ -54,6 +54,7 @@ async def run(
 
     Raises:
         ConfigurationError: the web configuration is bad, or an address cannot be listened on.
+        InUse: another program listens on an address.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL)
     web_config = WebConfigWatcher(settings.web.config_file)

@@ -2,6 +2,7 @@
 
     ExporterError
     ├── ConfigurationError      the operator's settings; carries every problem found    exit 2
+    ├── InUse                   another process has what this one needs                 exit 1
     ├── TooManyPasswordChecks   too many passwords wait to be checked                   503
     └── PollError               a pool could not be read; carries its outcome
         ├── CredentialsError    no usable credentials                                   unauthorized
@@ -66,6 +67,14 @@ class Problem:
 
 class ConfigurationError(ExporterError):
     """The settings cannot be used; `problems` lists everything that is wrong with them, at once."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class InUse(ExporterError):
+    """Another process has what this one needs; a later start may succeed. The settings are not at fault."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(map(str, problems)))

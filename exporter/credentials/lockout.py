@@ -297,5 +297,5 @@ def _probing(state: _State, scope: _Scope) -> Iterator[None]:
 
 
 def _origin(request: Request) -> str:
-    address = urlsplit(request.url)
+    address = urlsplit(request.url.partition("?")[0])
     return f"{address.scheme}://{address.netloc}"

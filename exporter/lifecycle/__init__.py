@@ -6,6 +6,8 @@ transitions    two listings -> events: created, started, finished, requeued
 counting       events -> counters and durations
 queue_stats    the head of the queue, estimated starts, time in a status
 persistence    writes to the state file, and survives a broken disk
-state_db       the state file: SQLite
+state_db       the state file: what it holds, and whether it is still there
+state_file     opens it: SQLite, tables, versions
+state_claim    which exporter has it, and whether it is up to date
 codec          a pool's history as JSON, for the state file
 """

@@ -54,14 +54,21 @@ class Tracker:
         self._persistence: Persistence | None = None
 
     @contextmanager
-    def persist_in(self, path: Path | None) -> Iterator[None]:
+    def persist_in(
+        self,
+        path: Path | None,
+        share: tuple[int, int] = (0, 1),
+        continues_for: float = float("inf"),
+    ) -> Iterator[None]:
         """Load a state file, and write every change to it until the end of the block.
 
         Args:
             path: of the file; None to do without.
+            share: the index of this exporter's shard, and how many there are.
+            continues_for: seconds after which the file of one shard of several is too old to be continued.
 
         Raises:
-            ConfigurationError: another exporter uses the file.
+            InUse: another process has the file.
         """
         if path is None:
             yield
@@ -69,7 +76,7 @@ class Tracker:
         from exporter.lifecycle.persistence import Persistence  # noqa: PLC0415  (SQLite takes a MiB)
 
         self._persistence, self._pools = Persistence.open(
-            path, self._context.self_metrics, self._context.clock.wall()
+            path, self._context.self_metrics, self._context.clock, share, continues_for
         )
         try:
             yield
@@ -115,6 +122,14 @@ class Tracker:
         """Forget a pool that is not watched any more."""
         # By the worker, after a poll of the pool that may still be in its queue.
         self._worker.submit(self._forget, key).add_done_callback(partial(_log_failure, key))
+
+    def keep_share(self, index: int, total: int) -> None:
+        """Note in the state file which shard this exporter is from now on."""
+        self._worker.submit(self._keep_share, (index, total))
+
+    def _keep_share(self, share: tuple[int, int]) -> None:
+        if self._persistence is not None:
+            self._persistence.keep_share(share)
 
     def _record(
         self, key: PoolKey, listing: Listing, now: float, monotonic: float | None, *, estimates: bool

@@ -3,8 +3,12 @@
 A workload is in one of three stages:
 
     WAITING    status Queue or Pending; as far as is known, it does not have its resources yet
-    STARTED    status Creating or Running, or any other with a runningDuration over 0
+    STARTED    status Creating or Running, or any other with a runningDuration of its own
     FINISHED   status Completed, Terminated or Failed
+
+A runningDuration is of its own if it is over 0, and longer than earlier runs explain: the API may keep the
+duration of a run after the workload was requeued, in the queue or only in the final status. A second run that
+is not longer than the first one, and that no listing shows, is taken for the first one.
 
 Abnormal, Terminating and undocumented statuses do not show whether a workload has its resources. In such a
 status it stays in its stage, or is WAITING if it was not seen before.
@@ -13,7 +17,7 @@ status it stays in its stage, or is WAITING if it was not seen before.
 |---|---|---|
 | not seen before | any | created, then as from WAITING |
 | WAITING | STARTED | started |
-| WAITING | FINISHED | finished; also started if it is Completed, or has a runningDuration over 0 |
+| WAITING | FINISHED | finished; also started if it is Completed, or has a runningDuration of its own |
 | STARTED | FINISHED | finished |
 | STARTED, FINISHED | WAITING | requeued |
 | FINISHED | STARTED | started: it runs again |
@@ -54,6 +58,9 @@ _HAVE_RESOURCES = frozenset({"Creating", "Running"})
 _RUNNING = "Running"
 _COMPLETED = "Completed"
 
+_LATE = 30.0
+"""Seconds by which a run may be longer than it was seen to be: listings take a while to be read."""
+
 FORGET_AFTER = 86400.0
 """Seconds until a workload that incomplete listings do not show is forgotten, because memory is limited."""
 
@@ -78,6 +85,8 @@ class WorkloadRecord(msgspec.Struct, frozen=True, gc=False):
         running_since: Unix seconds; None if it was not seen to run.
         missing_since: Unix seconds of the listing before the first complete one that lacks it, or of the
             first incomplete one that does not show it; None while the last listing shows it.
+        ran: seconds; a runningDuration up to this is explained by runs that ended before. 0 if there were
+            none.
     """
 
     type: str
@@ -85,6 +94,7 @@ class WorkloadRecord(msgspec.Struct, frozen=True, gc=False):
     stage: Stage
     running_since: float | None = None
     missing_since: float | None = None
+    ran: float = 0.0
 
     def shifted(self, seconds: float) -> WorkloadRecord:
         """The same with all times moved by this many seconds; itself if it has none."""
@@ -97,6 +107,7 @@ class WorkloadRecord(msgspec.Struct, frozen=True, gc=False):
             self.stage,
             None if running is None else running + seconds,
             None if missing is None else missing + seconds,
+            self.ran,
         )
 
 
@@ -186,11 +197,11 @@ def compare(records: Mapping[str, WorkloadRecord], listing: Listing, times: Time
             before is not None
             and before.status == workload.status
             and before.missing_since is None
-            # A status may not show it, but a workload with a runningDuration has started.
-            and (before.stage is not waiting or not workload.running or workload.waiting)
+            # A status may not show it, but a workload with a runningDuration of its own has started.
+            and (before.stage is not waiting or not workload.running or workload.running <= before.ran)
         ):
             continue
-        changed[workload.uid] = _record(before, workload, times.now)
+        changed[workload.uid] = _record(before, workload, times)
         if before is not None:
             returning += 1
         elif not _existed_before(workload, times):
@@ -253,42 +264,61 @@ def _note_not_shown(
             yield uid
 
 
-def _record(before: WorkloadRecord | None, workload: Workload, now: float) -> WorkloadRecord:
-    stage = _stage(workload, Stage.WAITING if before is None else before.stage)
+def _record(before: WorkloadRecord | None, workload: Workload, times: Times) -> WorkloadRecord:
+    stage = _stage(before, workload)
     since = before.running_since if before is not None else None
-    if stage is not Stage.STARTED:
+    ran = before.ran if before is not None else 0.0
+    if stage is Stage.STARTED:
+        if since is None and (workload.status == _RUNNING or _runs(before, workload)):
+            since = times.now - (workload.running or 0.0)
+    else:
+        if workload.running:
+            ran = workload.running
+        elif before is not None and before.stage is Stage.STARTED:
+            ran = max(ran, times.now - _earliest_run(before, times) + _LATE)
         since = None
-    elif since is None and (workload.status == _RUNNING or workload.running):
-        since = now - (workload.running or 0.0)
     # One copy of each word for all records, not one for each answer.
-    return WorkloadRecord(shared(workload.type), shared(workload.status), stage, since)
+    return WorkloadRecord(shared(workload.type), shared(workload.status), stage, since, ran=ran)
 
 
-def _stage(workload: Workload, before: Stage) -> Stage:
+def _earliest_run(before: WorkloadRecord, times: Times) -> float:
+    """Since when it may have run at the earliest, in Unix seconds, if the listing before shows it started."""
+    if before.running_since is not None:
+        return before.running_since
+    return times.previous if before.missing_since is None else before.missing_since
+
+
+def _runs(before: WorkloadRecord | None, workload: Workload) -> bool:
+    """Whether it has a runningDuration of its own, not left over from an earlier run."""
+    return (workload.running or 0.0) > (0.0 if before is None else before.ran)
+
+
+def _stage(before: WorkloadRecord | None, workload: Workload) -> Stage:
+    stage = Stage.WAITING if before is None else before.stage
     if workload.finished:
         return Stage.FINISHED
     if workload.waiting:
         return Stage.WAITING
-    if workload.status in _HAVE_RESOURCES or (workload.running and before is Stage.WAITING):
+    if workload.status in _HAVE_RESOURCES or (stage is Stage.WAITING and _runs(before, workload)):
         return Stage.STARTED
-    return before
+    return stage
 
 
 def _events(before: WorkloadRecord | None, workload: Workload, times: Times) -> Iterator[Event]:
     stage = Stage.WAITING if before is None else before.stage
-    after = _stage(workload, stage)
-    ran = stage is Stage.STARTED or workload.status == _COMPLETED or bool(workload.running)
+    after = _stage(before, workload)
+    ran = stage is Stage.STARTED or workload.status == _COMPLETED or _runs(before, workload)
     if after is stage:
         return
     if after is Stage.WAITING:
         yield Requeued(workload.type)
     if after is Stage.STARTED or (after is Stage.FINISHED and stage is Stage.WAITING and ran):
-        yield Started(workload.type, workload.priority, _wait_seconds(workload, times.now))
+        yield Started(workload.type, workload.priority, _wait_seconds(before, workload, times.now))
     if after is Stage.FINISHED:
         yield Finished(workload.type, workload.status, _run_seconds(before, workload, times) if ran else None)
 
 
-def _wait_seconds(workload: Workload, now: float) -> float | None:
+def _wait_seconds(before: WorkloadRecord | None, workload: Workload, now: float) -> float | None:
     """The API's pendingDuration; without it, the time from creation to start.
 
     If the time of the start is unknown, it is taken as now, which is late by up to one poll interval.
@@ -297,12 +327,17 @@ def _wait_seconds(workload: Workload, now: float) -> float | None:
         return workload.pending
     if workload.created is None or workload.status in FINISHED:
         return None
-    return max(0.0, now - (workload.running or 0.0) - workload.created)
+    running = workload.running if _runs(before, workload) else None
+    return max(0.0, now - (running or 0.0) - workload.created)
 
 
 def _run_seconds(before: WorkloadRecord | None, workload: Workload, times: Times) -> float | None:
-    """The API's runningDuration; without it, for how long the workload was seen to run."""
-    if workload.running is not None:
+    """The API's runningDuration; without it, for how long the workload was seen to run.
+
+    None for one that got its resources again, was not seen to run, and has the duration of an earlier run.
+    """
+    left_over = before is not None and before.running_since is None and not _runs(before, workload)
+    if workload.running is not None and (workload.status == _COMPLETED or not left_over):
         return workload.running
     if before is None or before.running_since is None:
         return None

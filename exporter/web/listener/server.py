@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import structlog
 from aiohttp import web
 
-from exporter.common.errors import ConfigurationError, Problem
+from exporter.common.errors import ConfigurationError, InUse, Problem
 from exporter.web.listener.connections import Connections, Limits
 from exporter.web.listener.protocol import HttpProtocol
 
@@ -93,6 +93,7 @@ class Server:
 
         Raises:
             ConfigurationError: lists every address that cannot be bound. Then no address is bound.
+            InUse: the same, if all that is wrong is that other programs listen there.
         """
         self._sockets = _bound(self._listen)
         await self._runner.setup()
@@ -162,16 +163,18 @@ class Server:
 def _bound(listen: Sequence[tuple[str | None, int]]) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     problems: list[Problem] = []
+    only_busy = True
     for host, port in listen:
         try:
             sockets.append(_bind(host, port))
         except OSError as error:
             shown = _shown(host or "", port)
             problems.append(Problem("web.listen_address", f"{shown} {_reason(error)}"))
+            only_busy = only_busy and error.errno == errno.EADDRINUSE
     if problems:
         for bound in sockets:
             bound.close()
-        raise ConfigurationError(*problems)
+        raise (InUse if only_busy else ConfigurationError)(*problems)
     for bound in sockets:
         bound.setblocking(False)
     return sockets

@@ -123,3 +123,28 @@ async def test_check_and_once_poll_their_share(tmp_path: Path, command: str, ind
         assert ("asking" in errors) == bool(mine(index))
     else:
         assert f'modelarts_exporter_shard{{index="{index}"}} 4.0' in said
+
+
+async def test_a_state_file_of_another_share_counts_nothing_twice(tmp_path: Path) -> None:
+    """What happened while another share was watched is not counted; with the same share it is."""
+    totals = [total for total in range(2, 9) if owner(PROJECT, A, total) == owner(PROJECT, A, TOTAL)]
+    assert TOTAL in totals
+    same, other = TOTAL, next(total for total in totals if total != TOTAL)
+    state: dict[str, Any] = {"state": {"path": str(tmp_path / "state.db")}}
+    async with running(tmp_path) as daemon:
+        pool = next(one for one in daemon.simulator.projects[PROJECT] if one.profile.id == A)
+        new = jobs(9, createTime=int(time.time()) * 1000)
+        created = []
+        for listed, total in ((3, same), (5, same), (7, other), (8, other), (9, same)):
+            daemon.write(list(POOLS), **share(owner(PROJECT, A, total), total), **state)
+            pool.workloads = new[:listed]  # type: ignore[attr-defined]  # a FixedPool
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "exporter", "once", f"--config.file={daemon.config}"),
+                stdout=-1,
+                stderr=-1,
+                env={"PATH": os.environ["PATH"]},
+            )
+            text = (await process.communicate())[0].decode()
+            line = rf'^modelarts_pool_workloads_created_total\{{.*pool="{A}".*type="train".*\}} (\S+)$'
+            created.append(re.findall(line, text, re.MULTILINE))
+    assert created == [["0"], ["2"], ["0"], ["1"], ["0"]]

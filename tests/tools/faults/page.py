@@ -36,9 +36,10 @@ with other keys. All settings have their defaults: `poll.interval` 60 s, `poll.t
 """
 
 _CLOSE = """\
-A full disk under `state.path` stops nothing: pools are polled and shown as usual. A restart loses what was
-counted since the last good write. `modelarts_exporter_state_writes_total{outcome="failed"}` counts the failed
-writes, and the first poll after there is room again writes everything. `tests/system/test_processes.py` tests
+A full disk under `state.path` stops nothing: pools are polled and shown as usual. After a restart, counters
+begin at 0. `modelarts_exporter_state_writes_total{outcome="failed"}` counts the failed writes, and the first
+poll after there is room again writes everything. A state file that is deleted or replaced fails one write,
+and is made anew ([throughput.md](throughput.md#over-a-restart)). `tests/system/test_processes.py` tests
 this with a real process, and SIGSTOP and SIGCONT too.
 """
 

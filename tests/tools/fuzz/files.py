@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 import trustme
+from support.fakes import FakeClock
 
 from exporter.common.errors import ConfigurationError
 from exporter.lifecycle.persistence import Persistence
@@ -122,7 +123,7 @@ def state(data: bytes) -> None:
         old.unlink()
     path.write_bytes(_changed(_good_state(), data[1:]) if data.startswith(b"%") else data)
     with structlog.testing.capture_logs():
-        keeping, pools = Persistence.open(path, SelfMetrics(), NOW)
+        keeping, pools = Persistence.open(path, SelfMetrics(), FakeClock(NOW))
         for key, memory in (pools or {KEY: PoolHistory()}).items():
             before = _counts(memory.throughput)
             assert all(count >= 0 for count in before.values())
@@ -153,7 +154,7 @@ def _counts(passed: Throughput) -> dict[tuple[str, ...], float]:
 @cache
 def _good_state() -> bytes:
     path = _folder() / "good"
-    keeping, _ = Persistence.open(path, SelfMetrics(), NOW)
+    keeping, _ = Persistence.open(path, SelfMetrics(), FakeClock(NOW))
     memory = PoolHistory()
     for moment, status in enumerate(("Pending", "Running", "Completed", "Abnormal")):
         workloads = (

@@ -80,3 +80,13 @@ def test_order_and_encoding_of_an_address_do_not_change_its_signature() -> None:
 def test_endpoint_may_have_a_path_of_its_own() -> None:
     """A gateway before a private cloud puts a path before all paths."""
     assert canonical_url("https://gw/modelarts/", "/v2/p", {}) == "https://gw/modelarts/v2/p"
+
+
+def test_the_queries_of_pages_are_not_kept() -> None:
+    """Urlsplit keeps what it has split; the pages of a large listing would fill it."""
+    pair = KeyPair("AK", "SK", None, None, "test")
+    urlsplit.cache_clear()  # type: ignore[attr-defined]  # it has been an lru_cache since 3.11
+    for offset in range(5):
+        request = Request("GET", f"https://host.example/path/?offset={offset}")
+        signed_headers(request, pair, project_id=PROJECT, now=NOW)
+    assert urlsplit.cache_info().currsize == 1  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from support.fakes import FakeClock
 
 from exporter.lifecycle.persistence import Persistence
 from exporter.lifecycle.pool_history import PoolHistory
@@ -31,10 +32,15 @@ Counts = Counter[tuple[str, ...]]
 
 @dataclass
 class Known:
-    """What the table remembers of a workload: its stage, and whether and since when it is missing."""
+    """What the table remembers of a workload.
+
+    Its stage, how long earlier runs were at most, since when it runs, whether and since when it is missing.
+    """
 
     type: str
     stage: str
+    ran: float = 0.0
+    running_since: float | None = None
     lacked: bool = False
     since: float | None = None
 
@@ -52,7 +58,7 @@ class Naive:
     def update(self, listing: Listing, now: float) -> None:
         self.first_listed = now if self.first_listed is None else min(self.first_listed, now)
         for workload in listing.workloads:
-            self._see(workload)
+            self._see(workload, now)
         listed = {workload.uid for workload in listing.workloads}
         for uid in self.known.keys() - listed:
             (self._lack if listing.complete else self._overlook)(uid, now)
@@ -62,21 +68,31 @@ class Naive:
             self.new_after = now
         self.read_at = now
 
-    def _see(self, workload: Workload) -> None:
+    def _see(self, workload: Workload, now: float) -> None:
         before = self.known.get(workload.uid)
-        earlier = before.stage if before else "waiting"
-        stage = _stage(workload, earlier)
-        self.known[workload.uid] = Known(workload.type, stage)
+        earlier, before_ran = (before.stage, before.ran) if before else ("waiting", 0.0)
+        own = (workload.running or 0.0) > before_ran
+        stage = _stage(workload, earlier, own=own)
+        since = before.running_since if before else None
+        ran = before_ran
+        if stage != "started" and workload.running:
+            ran = workload.running
+        elif stage != "started" and before and before.stage == "started":
+            earliest = since if since is not None else self.read_at if before.since is None else before.since
+            ran = max(ran, now - earliest + 30)
+        elif stage == "started" and since is None and (workload.status == "Running" or own):
+            since = now - (workload.running or 0.0)
+        self.known[workload.uid] = Known(workload.type, stage, ran, since if stage == "started" else None)
         if before is None and self._was_there(workload):
             return
         if before is None:
             self.counts["created", workload.type] += 1
         if stage == earlier:
             return
-        ran = earlier == "started" or workload.status == "Completed" or bool(workload.running)
+        did_run = earlier == "started" or workload.status == "Completed" or own
         if stage == "waiting":
             self.counts["requeued", workload.type] += 1
-        if stage == "started" or (stage == "finished" and earlier == "waiting" and ran):
+        if stage == "started" or (stage == "finished" and earlier == "waiting" and did_run):
             self.counts["started", workload.type, workload.priority] += 1
         if stage == "finished":
             self.counts["finished", workload.type, workload.status] += 1
@@ -104,12 +120,12 @@ class Naive:
             del self.known[uid]
 
 
-def _stage(workload: Workload, before: str) -> str:
+def _stage(workload: Workload, before: str, *, own: bool) -> str:
     if workload.status in {"Completed", "Terminated", "Failed"}:
         return "finished"
     if workload.status in {"Queue", "Pending"}:
         return "waiting"
-    if workload.status in {"Creating", "Running"} or (workload.running and before == "waiting"):
+    if workload.status in {"Creating", "Running"} or (own and before == "waiting"):
         return "started"
     return before
 
@@ -159,7 +175,7 @@ class Counting(RuleBasedStateMachine):
         self.memory = PoolHistory()
         self.naive = Naive()
         self.before: Counts = Counter()
-        self.keeping, _ = Persistence.open(self.path, SelfMetrics(), self.now)
+        self.keeping, _ = Persistence.open(self.path, SelfMetrics(), FakeClock(self.now))
 
     @rule(listing=listings(), later=st.sampled_from([0.0, 60.0, QUARTER, DAY, -60.0, -DAY]))
     def poll(self, listing: Listing, later: float) -> None:
@@ -173,7 +189,7 @@ class Counting(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.keeping.close()
-        self.keeping, pools = Persistence.open(self.path, SelfMetrics(), self.now)
+        self.keeping, pools = Persistence.open(self.path, SelfMetrics(), FakeClock(self.now))
         read = pools.get(KEY, PoolHistory())
         assert read == self.memory
         self.memory = read

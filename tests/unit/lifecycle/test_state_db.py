@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from support.fakes import fake_context
 
-from exporter.common.errors import ConfigurationError
+from exporter.common.errors import InUse
 from exporter.lifecycle.codec import encode
 from exporter.lifecycle.pool_history import ALL_ARE_NEW, PoolHistory
-from exporter.lifecycle.state_db import APPLICATION_ID, VERSION, StateDb
+from exporter.lifecycle.state_db import StateDb
+from exporter.lifecycle.state_file import APPLICATION_ID, VERSION
 from exporter.lifecycle.tracker import Tracker
 from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.pool import Listing, PoolKey
@@ -96,8 +97,8 @@ def test_a_restart_loses_nothing_and_counts_nothing_twice(
         news = True
         if index in restarts:
             file.close()
-            file, pools = StateDb.open(path, 0.0)
-            memory = pools[KEY]
+            file, stored = StateDb.open(path, 0.0)
+            memory = stored.pools[KEY]
     assert memory == through
     file.close()
 
@@ -286,20 +287,20 @@ async def test_two_exporters_do_not_share_a_file(path: Path) -> None:
     )
     assert holder.stdout is not None
     assert await holder.stdout.readline() == b"held\n"
-    with pytest.raises(ConfigurationError) as refused:
+    with pytest.raises(InUse) as refused:
         StateDb.open(path, 0.0)
     assert str(refused.value).startswith(f"state.path: '{path}' is in use by another exporter")
     holder.kill()
     await holder.communicate()
-    file, pools = StateDb.open(path, 0.0)
-    assert pools == {}
+    file, stored = StateDb.open(path, 0.0)
+    assert stored.pools == {}
     file.close()
 
 
 def test_a_file_of_an_earlier_release_is_read(path: Path) -> None:
     """The tables and keys of version 1, as 0.1.0 wrote them; a change of either needs another version."""
     none, one = [0] * 16, [1, *[0] * 15]
-    stored = {
+    memory = {
         "read_at": 1_700_000_120.0,
         "known_from": None,
         "began": 1_700_000_000.0,
@@ -323,14 +324,14 @@ def test_a_file_of_an_earlier_release_is_read(path: Path) -> None:
             "INSERT INTO workloads VALUES (1, 'a', 'train', 'Completed', 2, NULL, NULL),"
             " (1, 'b', 'train', 'Running', 1, 1700000060.0, NULL);"
         )
-        written.execute("INSERT INTO pools VALUES (1, ?, ?, ?, ?)", (*KEY, json.dumps(stored).encode()))
+        written.execute("INSERT INTO pools VALUES (1, ?, ?, ?, ?)", (*KEY, json.dumps(memory).encode()))
         written.commit()
-    db, pools = StateDb.open(path, 1_700_000_200.0)
+    db, stored = StateDb.open(path, 1_700_000_200.0)
     db.close()
-    history = pools[KEY]
+    history = stored.pools[KEY]
     assert (history.read_at, history.first_listed, history.new_after) == (1_700_000_120.0, 1.7e9, ALL_ARE_NEW)
     assert (history.head, history.starts["train"].weight) == (("b", 1_700_000_060.0), 1.0)
     assert history.throughput.created["train",] == 2
     assert history.throughput.runs["train", "Completed"].total == 60.0
     assert history.workloads["b"].running_since == 1_700_000_060.0
-    assert json.loads(encode(history)) == stored
+    assert json.loads(encode(history)) == memory

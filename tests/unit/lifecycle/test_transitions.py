@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from itertools import product
 from typing import Any
 
 import pytest
@@ -153,6 +155,17 @@ def test_who_comes_back_after_it_vanished_is_new() -> None:
     assert pool.lists(job("Queue")) == [CREATED]
 
 
+def test_the_memory_of_a_peak_is_given_back() -> None:
+    """A dict keeps its table when its items go; the one of 10,000 workloads does not stay for 100."""
+    few = tuple(job("Queue", f"{index}") for index in range(100))
+    pool = Watched(Listing((*few, *(job("Queue", f"more-{index}") for index in range(10_000)))))
+    at_peak = sys.getsizeof(pool.memory.workloads)
+    pool.lists(*few)
+    assert len(pool.lists(*few)) == 10_000
+    assert sys.getsizeof(pool.memory.workloads) < at_peak / 50
+    assert pool.lists(*few) == []
+
+
 def test_an_incomplete_listing_lets_nobody_vanish_and_loses_nobody() -> None:
     """What it does not show may still be there; what it shows counts."""
     pool = Watched(Listing((job("Queue", "a"), job("Queue", "b"))))
@@ -275,6 +288,113 @@ def test_a_run_without_a_running_duration_is_as_long_as_it_was_seen() -> None:
     pool.lists(job("Running"))
     pool.lists(job("Running"))
     assert pool.lists(job("Completed")) == [Finished("train", "Completed", INTERVAL)]
+
+
+@pytest.mark.parametrize("in_queue", [600.0, None, 0.0])
+@pytest.mark.parametrize("end", ["Terminated", "Failed"])
+def test_the_duration_of_an_earlier_run_starts_nothing(in_queue: float | None, end: str) -> None:
+    """Ran, requeued, cancelled in the queue; the API keeps the duration, in the queue or only at the end."""
+    pool = Watched(Listing((job("Running", running=590.0),)))
+    assert pool.lists(job("Queue", running=in_queue)) == [REQUEUED]
+    assert pool.lists(job("Queue", running=in_queue)) == []
+    assert pool.lists(job("Terminating", running=600.0)) == []
+    assert pool.lists(job(end, running=600.0)) == [Finished("train", end, None)]
+    assert pool.lists(job(end, running=600.0)) == []
+
+
+def test_a_duration_left_over_from_before_the_first_listing_starts_nothing() -> None:
+    """It was requeued before the pool was watched, or the API tells its duration late."""
+    pool = Watched(Listing((job("Queue", "a", running=600.0), job("Queue", "b"))))
+    assert pool.lists(job("Abnormal", "a", running=600.0), job("Pending", "b", running=90.0)) == []
+    assert pool.lists(job("Failed", "a", running=600.0), job("Pending", "b", running=95.0)) == [
+        Finished("train", "Failed", None)
+    ]
+    assert pool.lists(job("Failed", "a", running=600.0), job("Failed", "b", running=95.0)) == [
+        Finished("train", "Failed", None)
+    ]
+
+
+def test_a_longer_duration_than_before_is_another_run() -> None:
+    """Started again between two listings, or in a status that does not tell."""
+    pool = Watched(Listing((job("Queue", "a", running=600.0), job("Queue", "b", running=600.0))))
+    assert pool.lists(
+        job("Failed", "a", running=630.0, pending=90.0), job("Abnormal", "b", running=601.0, pending=90.0)
+    ) == [STARTED, Finished("train", "Failed", 630.0), STARTED]
+
+
+def test_resources_without_a_run_of_its_own_have_no_run_time() -> None:
+    """Requeued, Creating once more, cancelled before it ran: the duration is that of the first run."""
+    pool = Watched(Listing((job("Queue", running=600.0),)))
+    assert pool.lists(job("Creating", running=600.0, pending=90.0)) == [STARTED]
+    assert pool.lists(job("Terminated", running=600.0)) == [Finished("train", "Terminated", None)]
+
+
+STEPS: dict[str, tuple[str, ...]] = {
+    "Queue": ("Creating", "Terminated", "gone"),
+    "Creating": ("Running", "Failed"),
+    "Running": ("Queue", "Abnormal", "Completed", "Failed"),
+    "Abnormal": ("Running", "Queue", "Failed"),
+    "Completed": ("gone",),
+    "Failed": ("Queue", "gone"),
+    "Terminated": ("gone",),
+    "gone": (),
+}
+"""What can become of a workload in a status."""
+
+
+def lives(longest: int) -> list[tuple[str, ...]]:
+    """Every life of so many statuses at most, from the queue on."""
+    found: list[tuple[str, ...]] = []
+    growing: list[tuple[str, ...]] = [("Queue",)]
+    while growing:
+        found += growing
+        growing = [(*life, after) for life in growing if len(life) < longest for after in STEPS[life[-1]]]
+    return found
+
+
+def durations(life: tuple[str, ...], kept: str) -> list[float | None]:
+    """The runningDuration in each status. Kept: of all runs, of the last one, or hidden in the queue."""
+    shown: list[float | None] = []
+    total = 0.0
+    for index, status in enumerate(life):
+        if status == "Running":
+            total = (0.0 if kept == "last" and life[index - 1] == "Creating" else total) + INTERVAL
+        hidden = kept == "hidden" and status in WAITING | {"Creating"}
+        shown.append(None if hidden or not total else total)
+    return shown
+
+
+@pytest.mark.parametrize("kept", ["all", "last", "hidden"])
+def test_no_life_counts_more_than_happened(kept: str) -> None:
+    """Every life of up to 8 statuses, each listed or missed: no count is above the truth.
+
+    If every status is listed, each count is the truth.
+    """
+    for life in lives(8):
+        shown = durations(life, kept)
+        truth = (
+            life.count("Creating"),
+            sum(status in FINISHED for status in life)
+            + (life[-1] == "gone" and life[-2] not in FINISHED),  # an unknown end
+            sum(after == "Queue" for after in life[1:]),
+        )
+        for seen in product((True, False), repeat=len(life) - 1):
+            pool = Watched()
+            for status, running, listed in zip(life, shown, (True, *seen), strict=True):
+                pool.now += INTERVAL
+                if listed or status == "gone":
+                    workloads = () if status == "gone" else (job(status, running=running),)
+                    for _ in range(2 if status == "gone" else 1):
+                        pool.memory.update(Listing(workloads), pool.now)
+            counts = pool.memory.throughput
+            started, ended, requeued = (
+                sum(counted.values()) for counted in (counts.started, counts.finished, counts.requeued)
+            )
+            assert started <= truth[0], (life, seen)
+            assert requeued <= truth[2], (life, seen)
+            assert ended <= truth[1], (life, seen)
+            if all(seen):
+                assert (started, ended, requeued) == truth, life
 
 
 STATES = st.sampled_from(STATUSES) | st.just("Suspended")

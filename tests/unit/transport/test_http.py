@@ -14,10 +14,11 @@ import trustme
 from aiohttp import ClientPayloadError, ClientResponse
 from aioresponses import aioresponses
 from support.wires import site, transport
+from yarl import URL
 
 from exporter.common.errors import BadResponse, ConnectionFailed, PollError, RequestTimeout, TlsFailed
 from exporter.settings.regions import REGIONS
-from exporter.transport.http import Request
+from exporter.transport.http import Request, exact_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,6 +35,23 @@ async def test_the_url_goes_on_the_wire_as_it_is() -> None:
         assert answer.status == 200
         assert answer.body == b'{"path": "%s", "body": "hello"}' % path.encode()
         assert answer.headers["x-twice"] == "a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://host.example/p/?z=1&a=%C3%A9&e=", "http://127.0.0.1:8080/a%2Fb/", "https://[::1]:9/?q=%E4?+~"],
+)
+def test_a_url_is_exact_and_is_not_kept(text: str) -> None:
+    """It is what yarl makes of the same text; yarl keeps that, and with it the memory around it."""
+    url = exact_url(text)
+    assert str(url) == text
+    assert (url, url.raw_path_qs, url.host, url.port) == (
+        (same := URL(text, encoded=True)),
+        same.raw_path_qs,
+        same.host,
+        same.port,
+    )
+    assert exact_url(text) is not url
 
 
 async def test_a_connection_is_used_again() -> None:

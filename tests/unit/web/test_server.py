@@ -11,7 +11,7 @@ from aiohttp import web
 from support.web.serving import TEXT, FakeExposition, ask, backend, serving
 
 from exporter.common.clock import SystemClock
-from exporter.common.errors import ConfigurationError
+from exporter.common.errors import ConfigurationError, InUse
 from exporter.web.listener.server import Server
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ async def test_ipv6_address_is_written_in_brackets() -> None:
     try:
         host, port = server.addresses[0]
         assert (host, server.urls[0]) == ("::1", f"http://[::1]:{port}")
-        with pytest.raises(ConfigurationError) as caught:
+        with pytest.raises(InUse) as caught:
             await Server(web.Application(), [("::1", port)], clock=SystemClock()).start()
         assert str(caught.value).startswith(f"web.listen_address: [::1]:{port} is in use")
     finally:
@@ -82,7 +82,7 @@ async def test_port_in_use_is_a_problem(any_host: str | None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as other:
         port, free = taken.getsockname()[1], other.getsockname()[1]
         other.close()
-        with pytest.raises(ConfigurationError) as caught:
+        with pytest.raises(InUse) as caught:
             await Server(
                 web.Application(), [("127.0.0.1", free), (any_host, port)], clock=SystemClock()
             ).start()
