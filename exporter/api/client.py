@@ -14,6 +14,7 @@ from exporter.api.capacity import decode_capacities
 from exporter.api.clock_skew import ClockSkew
 from exporter.api.errors import error_for
 from exporter.api.label_limits import ListingLabels
+from exporter.api.mix_up import NamedPools
 from exporter.api.nodes import read_free_cards
 from exporter.api.pagination import read_listing
 from exporter.api.pools import decode_pools
@@ -85,6 +86,7 @@ class Client:
     timeout: float
     _unauthorized: Unauthorized | None = None
     _clock_skew: ClockSkew = field(default_factory=ClockSkew)
+    _named_pools: NamedPools = field(default_factory=NamedPools)
 
     async def listing(self, pool: str) -> Listing:
         """Every workload of a pool.
@@ -106,7 +108,7 @@ class Client:
             ahead = self._clock_skew.ahead(answer, sent, received)
             now = received - ahead
             decode = partial(decode_page, answer.body, where=self._where(path), now=now, labels=labels)
-            return await self._decoded(decode)
+            return self._named_pools.check(await self._decoded(decode), pool, self._where(path))
 
         listing = await read_listing(fetch)
         for rejection, count in listing.rejected.items():

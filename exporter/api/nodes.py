@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.api.json import decode_list, json_object
 from exporter.api.label_limits import LabelValues, accelerator_labels
 from exporter.api.quantities import ParsedAmounts, parse_amounts
-from exporter.api.schema import PLACEMENT_ANNOTATION
+from exporter.api.schema import NODE_LIST, PLACEMENT_ANNOTATION
 from exporter.common.errors import BadResponse
 from exporter.snapshot.resources import Amounts, FreeCards
 
@@ -93,7 +93,7 @@ class _Counting:
 
     def take(self, body: bytes, where: str) -> str:
         """Count the nodes of an answer that are new; returns the cursor of the next answer."""
-        listed = decode_list(body, what="nodes", where=where)
+        listed = decode_list(body, what="nodes", kind=NODE_LIST, where=where)
         new = listed.items.keys() - self.seen
         for name in new:
             self._add(listed.items[name])  # not stored: a node keeps the whole answer in memory
