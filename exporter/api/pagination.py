@@ -5,8 +5,8 @@ the left, so plain offsets would skip one at a page boundary. A listing is calle
 three proofs holds. Complete means: every workload that existed during the whole reading is in the listing.
 
 What all proofs assume: an answer shows the list as it is at one moment, and a uid that has gone stays gone.
-Its `total` may be of another moment. So a full page is never taken for the last one because of its total: if a
-workload vanished between the list and its count, another one would be left behind the page.
+Its `total` may be of another moment. So a full page is never taken for the last one because of its total: if
+a workload vanished between the list and its count, another one would be left behind the page.
 
 Proof by one answer. A page at offset 0 that reaches the end of the list is the whole list.
 
