@@ -3,6 +3,7 @@
 client             sends the requests, limited, authenticated, retried and counted
 rate_limit         the rate and concurrency of a project's requests
 errors             an answer other than 200 -> the error to raise
+mix_up             answers about another pool than was asked for
 clock_skew         how far this machine's clock is off
 optional_endpoint  endpoints that are missing in some regions
 pagination         the pages of a listing -> one `Listing`, and whether it is complete

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.api.json import decode_list, json_object
 from exporter.api.label_limits import accelerator_labels
 from exporter.api.quantities import ParsedAmounts, parse_amounts
+from exporter.api.schema import POOL_METRICS_LIST
 from exporter.snapshot.resources import Amounts, PoolCapacity
 from exporter.snapshot.workload import CPU, MEMORY
 
@@ -48,7 +49,9 @@ def decode_capacities(body: bytes, *, where: str) -> Capacities:
     """
     pools: dict[str, PoolCapacity] = {}
     unparsable: Counter[str] = Counter()
-    for pool, item in decode_list(body, what="pools' metrics", where=where).items.items():
+    for pool, item in decode_list(
+        body, what="pools' metrics", kind=POOL_METRICS_LIST, where=where
+    ).items.items():
         table, labels = json_object(item.table), accelerator_labels()
         total, allocated = _amounts(table, "capacity", labels), _amounts(table, "allocated", labels)
         if total is None:

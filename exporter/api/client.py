@@ -14,6 +14,7 @@ from exporter.api.capacity import decode_capacities
 from exporter.api.clock_skew import ClockSkew
 from exporter.api.errors import error_for
 from exporter.api.label_limits import ListingLabels
+from exporter.api.mix_up import NamedPools
 from exporter.api.nodes import read_free_cards
 from exporter.api.pagination import read_listing
 from exporter.api.pools import decode_pools
@@ -28,6 +29,7 @@ from exporter.api.schema import (
 )
 from exporter.api.statistics import decode_statistics
 from exporter.api.workloads import Page, decode_page
+from exporter.common.clock import wall_and_monotonic
 from exporter.common.errors import (
     ConnectionFailed,
     LockedOut,
@@ -57,6 +59,9 @@ Decoded = TypeVar("Decoded")
 ATTEMPTS = 3
 """Of one request, the first included."""
 
+ABOUT_POOL = {"workloads", "nodes", "statistics"}
+"""The endpoints that one pool is asked for; the others are the project's."""
+
 _backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8)
 
 
@@ -85,6 +90,7 @@ class Client:
     timeout: float
     _unauthorized: Unauthorized | None = None
     _clock_skew: ClockSkew = field(default_factory=ClockSkew)
+    _named_pools: NamedPools = field(default_factory=NamedPools)
 
     async def listing(self, pool: str) -> Listing:
         """Every workload of a pool.
@@ -100,13 +106,14 @@ class Client:
 
         async def fetch(offset: int) -> Page:
             nonlocal ahead
-            sent = self.context.clock.wall()
+            started = self.context.clock.monotonic()
             answer = await self._get("workloads", path, {**LISTING_QUERY, "offset": str(offset)})
-            received = self.context.clock.wall()
-            ahead = self._clock_skew.ahead(answer, sent, received)
-            now = received - ahead
+            wall, monotonic = wall_and_monotonic(self.context.clock)
+            took = monotonic - started
+            ahead = self._clock_skew.ahead(answer, took=took, wall=wall, monotonic=monotonic)
+            now = wall - ahead
             decode = partial(decode_page, answer.body, where=self._where(path), now=now, labels=labels)
-            return await self._decoded(decode)
+            return self._named_pools.check(await self._decoded(decode), pool, self._where(path))
 
         listing = await read_listing(fetch)
         for rejection, count in listing.rejected.items():
@@ -208,17 +215,18 @@ class Client:
             except LockedOut as error:
                 raise self._with_reason(error) from error
         if response.status != HTTPStatus.OK:
-            raise self._refused(response, request)
+            raise self._refused(response, request, about_pool=endpoint in ABOUT_POOL)
         self.rate_limiter.accepted()
         self._unauthorized = None
         return response
 
-    def _refused(self, response: Response, request: Request) -> PollError:
+    def _refused(self, response: Response, request: Request, *, about_pool: bool) -> PollError:
         error = error_for(
             response,
             where=request.where,
             source=self.authenticator.source_name,
             now=self.context.clock.wall(),
+            about_pool=about_pool,
         )
         if isinstance(error, Throttled):
             self.rate_limiter.refused(error.retry_after, error.limit)

@@ -36,7 +36,7 @@ _MAX_BODY = 2**16
 
 
 def error_for(  # noqa: PLR0911  (one return per kind of answer reads best)
-    response: Response, *, where: str, source: str, now: float
+    response: Response, *, where: str, source: str, now: float, about_pool: bool = True
 ) -> AnswerError:
     """The error for an answer whose status is not 200.
 
@@ -45,6 +45,7 @@ def error_for(  # noqa: PLR0911  (one return per kind of answer reads best)
         where: the request.
         source: where the credentials came from, for the advice.
         now: Unix seconds, to compare with the answer's `Date`.
+        about_pool: whether one pool was asked about, not the project.
     """
     code, message = (redacted(text, response.secrets) for text in _code_and_message(response.body))
     code, message = code[:80], message[:_MAX_MESSAGE].rstrip(".")
@@ -70,7 +71,7 @@ def error_for(  # noqa: PLR0911  (one return per kind of answer reads best)
         case HTTPStatus.FORBIDDEN:
             return Forbidden(what, **parts, advice=_forbidden(code))
         case HTTPStatus.NOT_FOUND:
-            return NotFound(what, **parts, advice=_not_found(code))
+            return NotFound(what, **parts, advice=_not_found(code, about_pool=about_pool))
         case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return ServerError(what, **parts, advice="an error of the cloud; the request is repeated")
         case _ if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
@@ -92,14 +93,16 @@ def _unauthorized(source: str, response: Response, now: float) -> str:
         direction = "ahead of" if skew > 0 else "behind"
         return (
             f"this machine's clock is {abs(skew):.0f} s {direction} the cloud's, {MAX_SKEW:.0f} s are "
-            "allowed: set the clock"
+            "allowed: set the clock; if it is right, that of the cloud's server is wrong"
         )
     return advice
 
 
-def _not_found(code: str) -> str:
+def _not_found(code: str, *, about_pool: bool) -> str:
     if code.startswith("ModelArts."):
-        return "check the pool: pools are named by ID (metadata.name), not by display name"
+        if about_pool:
+            return "check the pool: pools are named by ID (metadata.name), not by display name"
+        return "check region, project_id and discover.workspace_id"
     return "the endpoint is not ModelArts, or lacks this API: check endpoint and region"
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
-from exporter.api.schema import WireItem, WireList
+from exporter.api.schema import KINDS, WireItem, WireList
 from exporter.common.errors import BadResponse
 from exporter.transport.http import DECODE_ERRORS
 
@@ -29,6 +29,9 @@ MAX_ITEMS = 10_000
 
 _MAX_CURSOR = 4096
 """Characters. The cursor becomes part of a URL, and servers accept no longer ones."""
+
+MIXED_UP = "a gateway or proxy mixes answers up: if it stays, report it to those who run it"
+"""What to do about an answer to another request."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", re.ASCII)
 """A superset of Kubernetes' names. A name becomes part of URLs and a label value."""
@@ -48,18 +51,26 @@ class ListPage(NamedTuple):
     next: str
 
 
-def decode_list(body: bytes, *, what: str, where: str) -> ListPage:
+def decode_list(body: bytes, *, what: str, kind: str, where: str) -> ListPage:
     """Decode one answer of a list of pools or nodes.
 
     Args:
         body: the answer's bytes.
         what: what the list holds, for the error.
+        kind: the list's `kind`. Another one is accepted, unless it is that of another list.
         where: the request, for the error.
 
     Raises:
-        BadResponse: it is not a list, is too long, or none of its items has a usable name.
+        BadResponse: it is not a list or another one, is too long, or none of its items has a usable name.
     """
     answer = decode(body, WireList, what=f"a list of {what}", where=where)
+    if isinstance(answer.kind, str) and answer.kind in KINDS - {kind}:
+        raise BadResponse(
+            f"the answer is a {answer.kind}, not a list of {what}",
+            where=where,
+            status=HTTPStatus.OK,
+            advice=MIXED_UP,
+        )
     cursor = (answer.metadata.next if answer.metadata else None) or ""
     if len(answer.items) > MAX_ITEMS or len(cursor) > _MAX_CURSOR:
         raise BadResponse(

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from exporter.api.json import decode_list, json_object
 from exporter.api.label_limits import LabelValues, accelerator_labels
 from exporter.api.quantities import ParsedAmounts, parse_amounts
-from exporter.api.schema import PLACEMENT_ANNOTATION
-from exporter.common.errors import BadResponse
+from exporter.api.schema import NODE_LIST, PLACEMENT_ANNOTATION
+from exporter.common.errors import EndlessList
 from exporter.snapshot.resources import Amounts, FreeCards
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 MAX_NODES = 50_000
 """Of one pool; without a limit a cursor could go on forever."""
+
+MAX_ANSWERS = 100
+"""Of one pool. `MAX_NODES` take as many; short answers could otherwise keep coming."""
 
 _AVAILABLE = "Available"
 """The only phase in which a node takes jobs. Also documented: Creating, Deleting, Abnormal, Checking."""
@@ -64,21 +67,26 @@ async def read_free_cards(
 
     Raises:
         PollError: a request failed.
-        BadResponse: an answer is not a list of nodes, has no new nodes but a cursor, or nodes are too many.
+        BadResponse: an answer is not a list of nodes.
+        EndlessList: there is a cursor, but no new nodes, or too many; or the cursor leads back.
     """
-    loop, counting, cursor, seen = asyncio.get_running_loop(), _Counting(), "", 0
+    loop, counting, cursor, cursors = asyncio.get_running_loop(), _Counting(), "", {""}
     while True:
+        before = len(counting.seen)
         cursor = await loop.run_in_executor(worker, counting.take, await fetch(cursor), where)
-        before, seen = seen, len(counting.seen)
         if not cursor:
             return CountedCards(FreeCards(counting.total, counting.most), counting.unparsable)
-        if seen == before or seen > MAX_NODES:
-            raise BadResponse(
-                f"the list of nodes does not end after {seen:,} nodes",
+        seen, again = len(counting.seen), cursor in cursors
+        if again or seen == before or seen > MAX_NODES or len(cursors) >= MAX_ANSWERS:
+            raise EndlessList(
+                f"the list of nodes does not end after {seen:,} nodes in {len(cursors):,} answers"
+                + (": the cursor leads back" if again else ""),
                 where=where,
                 status=HTTPStatus.OK,
-                advice="check that the endpoint is ModelArts, and that no proxy changes its answers",
+                advice="check that the endpoint is ModelArts, and that no proxy changes its answers; "
+                "this pool's nodes are not asked for again within an hour",
             )
+        cursors.add(cursor)
 
 
 @dataclass(slots=True)
@@ -93,7 +101,7 @@ class _Counting:
 
     def take(self, body: bytes, where: str) -> str:
         """Count the nodes of an answer that are new; returns the cursor of the next answer."""
-        listed = decode_list(body, what="nodes", where=where)
+        listed = decode_list(body, what="nodes", kind=NODE_LIST, where=where)
         new = listed.items.keys() - self.seen
         for name in new:
             self._add(listed.items[name])  # not stored: a node keeps the whole answer in memory

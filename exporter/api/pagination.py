@@ -5,6 +5,8 @@ the left, so plain offsets would skip one at a page boundary. A listing is calle
 three proofs holds. Complete means: every workload that existed during the whole reading is in the listing.
 
 What all proofs assume: an answer shows the list as it is at one moment, and a uid that has gone stays gone.
+Its `total` may be of another moment. So a full page is never taken for the last one because of its total: if
+a workload vanished between the list and its count, another one would be left behind the page.
 
 Proof by one answer. A page at offset 0 that reaches the end of the list is the whole list.
 
@@ -114,10 +116,10 @@ class _Sightings:
     contradicted: bool = False
     """Whether a total was less than its own page shows. Then it counts something else."""
 
-    def add(self, page: Page, offset: int) -> None:
-        """Add the next answer."""
+    def add(self, page: Page, offset: int, full: int) -> None:
+        """Add the next answer. `full` is the number of items of a full page."""
         answer = len(self._totals)
-        self._totals.append(_usable_total(page, offset))
+        self._totals.append(_usable_total(page, offset, full))
         self.contradicted |= page.count > 0 and page.total is not None and page.total < offset + page.count
         self._steps.append(0)
         # One that was seen before has existed ever since; any other is only known to exist now.
@@ -153,6 +155,8 @@ class _Reading:
     _most_rejected: Counter[Rejection] = field(default_factory=Counter)
     _unparsable: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _end: int = 0
+    _most: int = 0
+    """Items of the longest page so far."""
     _pages: int = 0
     _rereads: int = 0
     _step: int = _STEP_BACK
@@ -173,6 +177,7 @@ class _Reading:
         self._total = page.total
         self._pages += 1
         more = self._more_after(page, offset)
+        self._most = min(self.limit, max(self._most, page.count))
         if page.count == 0 and more:
             self._stop_at_nothing(page, offset)
             return
@@ -195,8 +200,12 @@ class _Reading:
 
     def _more_after(self, page: Page, offset: int) -> bool:
         """Whether the list goes on behind a page: as its total says, else if the page is full."""
-        total = _usable_total(page, offset)
-        return page.count >= self.limit if total is None else total > offset + page.count
+        total = _usable_total(page, offset, self._full(offset))
+        return page.count >= self._full(offset) if total is None else total > offset + page.count
+
+    def _full(self, offset: int) -> int:
+        """The number of items of a full page: the API may give less than `limit`."""
+        return self._most if offset else self.limit
 
     def _stop_at_nothing(self, page: Page, offset: int) -> None:
         if offset == 0:
@@ -233,7 +242,7 @@ class _Reading:
         """Add a page's workloads; whether any of them is new."""
         known = len(self._found)
         self._found.update((workload.uid, workload) for workload in page.workloads)
-        self._sightings.add(page, offset)
+        self._sightings.add(page, offset, self._full(offset))
         self._unparsable.update(page.unparsable)
         # Rejected items have no uid. They are counted by place, so that an overlap counts once. The item at a
         # place may have changed, but there are at least as many as on a single page.
@@ -315,11 +324,16 @@ class _Reading:
         return f"workloads may be missed between pages{doubt}" if doubt else ""
 
 
-def _usable_total(page: Page, offset: int) -> int | None:
-    """The total, unless it counts no more than the page: it may then count only that."""
-    if page.total is None or page.total == page.count or page.total < offset + page.count:
+def _usable_total(page: Page, offset: int, full: int) -> int | None:
+    """The total, unless the page leaves open what it counts.
+
+    If it counts no more than the page, it may count only that. If a full page ends where the list does by its
+    total, the total may be of a later moment.
+    """
+    end = offset + page.count
+    if page.total is None or page.total == page.count or page.total < end:
         return None
-    return page.total
+    return None if page.total == end and page.count >= full else page.total
 
 
 def _newest(page: Page | None) -> float | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.api.json import decode_list, json_object
 from exporter.api.label_limits import LabelValues, label
 from exporter.api.quantities import parse_quantity
-from exporter.api.schema import DISPLAY_NAME_LABEL, QUEUE_STRATEGY_ANNOTATION, WireItem
+from exporter.api.schema import DISPLAY_NAME_LABEL, POOL_LIST, QUEUE_STRATEGY_ANNOTATION, WireItem
 from exporter.snapshot.pool import NODE_STATES, PoolDescription
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def decode_pools(body: bytes, *, where: str) -> dict[str, PoolDescription]:
     Raises:
         BadResponse: it is not a list of pools.
     """
-    pools = decode_list(body, what="pools", where=where).items
+    pools = decode_list(body, what="pools", kind=POOL_LIST, where=where).items
     return {pool: _description(pool, item) for pool, item in pools.items()}
 
 

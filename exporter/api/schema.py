@@ -16,6 +16,11 @@ PAGE_LIMIT = 500
 WORKLOAD_LIST = "WorkloadList"
 """The only `kind` that a listing may have."""
 
+POOL_LIST, POOL_METRICS_LIST, NODE_LIST = "PoolList", "PoolMetricsList", "NodeList"
+"""The `kind` of other lists. Only that of the metrics is documented, so another, unknown one is accepted."""
+
+KINDS = {WORKLOAD_LIST, POOL_LIST, POOL_METRICS_LIST, NODE_LIST}
+
 LISTING_QUERY = {"sort": "create_time", "ascend": "true", "limit": str(PAGE_LIMIT)}
 """Oldest first: a new job is appended at the end and moves no other."""
 
@@ -44,6 +49,7 @@ class WireWorkload(msgspec.Struct, rename="camel", gc=False):
 
     A field that is to be read is added here, and to `Workload` with its derivation in `workloads.py`.
     `resource_requirement` stays JSON: thousands of workloads share a few requests, and each is parsed once.
+    `namespace` does, too: whatever it is, the workload counts.
     """
 
     uid: str = ""
@@ -56,6 +62,7 @@ class WireWorkload(msgspec.Struct, rename="camel", gc=False):
     priority: str = ""
     user_name: str = ""
     gvk: str = ""
+    namespace: msgspec.Raw = NULL
     create_time: float | None = None
     pending_duration: float | None = None
     pending_position: float | None = None
@@ -136,6 +143,7 @@ class WireList(msgspec.Struct):
 
     items: list[msgspec.Raw]
     metadata: WireListMetadata | None = None
+    kind: Any = None
 
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]

@@ -74,6 +74,7 @@ class Page:
         rejected: why items were rejected, by their index in the answer.
         unparsable: the resources whose quantity cannot be parsed, by the workload's uid.
         created: Unix seconds of every item, None if unknown. They show whether two pages overlap.
+        pools: the pools that the items say they are in (`namespace`); empty if they do not say.
     """
 
     workloads: tuple[Workload, ...]
@@ -82,6 +83,7 @@ class Page:
     rejected: Mapping[int, Rejection] = field(default_factory=dict)
     unparsable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     created: tuple[float | None, ...] = ()
+    pools: frozenset[str] = frozenset()
 
 
 def decode_page(body: bytes, *, where: str, now: float, labels: ListingLabels | None = None) -> Page:
@@ -122,9 +124,9 @@ def _page_of(
     created: list[float | None] = []
     rejected: dict[int, Rejection] = {}
     unparsable: dict[str, tuple[str, ...]] = {}
-    requests, seen = RequestCache(labels.accelerators), set[str]()
+    requests, seen, namespaces = RequestCache(labels.accelerators), set[str](), set[bytes]()
     for index, item in enumerate(items):
-        result = _from_item(item, now, unparsable, labels, requests)
+        result = _from_item(item, now, unparsable, labels, requests, namespaces)
         if isinstance(result, Workload) and result.uid in seen:
             result = "repeated_uid"  # two answers may overlap, but a uid occurs once in each
         if isinstance(result, Workload):
@@ -134,7 +136,8 @@ def _page_of(
         else:
             rejected[index] = result
             created.append(None)
-    return Page(tuple(workloads), len(items), total, rejected, unparsable, tuple(created))
+    pools = frozenset(filter(None, map(_text_or_none, namespaces)))
+    return Page(tuple(workloads), len(items), total, rejected, unparsable, tuple(created), pools)
 
 
 def _from_item(
@@ -143,9 +146,11 @@ def _from_item(
     unparsable: dict[str, tuple[str, ...]],
     labels: ListingLabels,
     requests: RequestCache,
+    namespaces: set[bytes],
 ) -> Workload | Rejection:
     try:
         wire = item if isinstance(item, WireWorkload) else _to_documented_types(_loose.decode(item))
+        namespaces.add(bytes(wire.namespace))
         return _from_wire(wire, now, unparsable, labels, requests) if wire.uid else "no_uid"
     except (*DECODE_ERRORS, ValueError, OverflowError):
         raw = bytes(item) if isinstance(item, msgspec.Raw) else b"{"
@@ -222,6 +227,14 @@ def _to_documented_types(loose: msgspec.Struct) -> WireWorkload:
     """
     values = msgspec.structs.astuple(loose)
     return WireWorkload(*(convert(value) for convert, value in zip(_CONVERTERS, values, strict=True)))
+
+
+def _text_or_none(raw: bytes) -> str | None:
+    try:
+        value = msgspec.json.decode(raw)
+    except DECODE_ERRORS:
+        return None
+    return value if isinstance(value, str) else None
 
 
 def _text(value: Text) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from exporter.transport.resolver import ThreadResolver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +24,9 @@ class Process:
         context: clock, worker, self metrics, snapshot store and random generator.
         tracker: remembers the workloads of each pool between two listings.
         lockout: holds back refused credentials, also across reloads.
-        environment: the environment variables, for credentials.
+        environment: the environment variables, for credentials and proxies.
         home: the user's home directory, for the profile file.
+        resolver: looks host names up.
     """
 
     context: Context
@@ -31,3 +34,4 @@ class Process:
     lockout: Lockout
     environment: Mapping[str, str]
     home: Path
+    resolver: ThreadResolver = field(default_factory=ThreadResolver)

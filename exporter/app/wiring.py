@@ -212,7 +212,14 @@ class Pollers:
         direct: bool = False,
         connections: int = 1,
     ) -> HttpTransport:
-        transport = HttpTransport(ca_file=ca_file, proxy=proxy, direct=direct, connections=connections)
+        transport = HttpTransport(
+            ca_file=ca_file,
+            proxy=proxy,
+            direct=direct,
+            connections=connections,
+            environment=self._process.environment,
+            resolver=self._process.resolver,
+        )
         self._transports.push_async_callback(transport.close)
         return transport
 

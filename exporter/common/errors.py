@@ -17,6 +17,7 @@
             ├── Throttled       429, or APIGW.0308 in any answer                        throttled
             ├── ServerError     5xx                                                     server_error
             └── BadResponse     anything else that is not the documented answer         bad_response
+                └── EndlessList a list that goes on and on
 
 Every error says what happened (`what`), where (`where`) and what to do about it (`advice`). None of them
 contains a secret.
@@ -227,3 +228,7 @@ class BadResponse(AnswerError):
     """Not the documented answer: a redirect, HTML, cut or empty JSON, the wrong kind, no items."""
 
     outcome = "bad_response"
+
+
+class EndlessList(BadResponse):
+    """A list whose cursor leads on and on. It is not asked for again soon: that costs many requests."""

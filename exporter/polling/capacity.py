@@ -141,7 +141,7 @@ class CapacityPoller:
         if state is None or (state.outcome is not None and not state.up):
             return None
         try:
-            free_cards = await self._nodes.ask(partial(self.client.free_cards, key.pool))
+            free_cards = await self._nodes.ask(partial(self.client.free_cards, key.pool), key.pool)
         except PollError as error:
             return error
         change = partial(replace, free_cards=Expiring(free_cards, self._fresh_until()))

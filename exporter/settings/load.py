@@ -6,6 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
+from yarl import URL
 
 from exporter.common.errors import ConfigurationError, CredentialsError, Problem
 from exporter.common.validation import problems_of
@@ -15,10 +16,12 @@ from exporter.settings.environment import read_environment
 from exporter.settings.model import Settings
 from exporter.settings.names import FLAGS, name_of, other_ways
 from exporter.settings.project import duplicates
+from exporter.settings.regions import REGIONS
 from exporter.settings.types import is_utf8
+from exporter.transport.proxy import ProxyChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from exporter.settings.environment import Environment
@@ -60,8 +63,8 @@ def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[st
         raise ConfigurationError(*not_text, *document.problems, *environment.problems)
     content = reduce(_override, (environment.content, _nested(flags)), file)
     settings, invalid = _validate(content, names, environ)
-    keys = _unusable_keys(content, environ)
-    problems = (*document.problems, *environment.problems, *contradictions, *invalid, *keys)
+    keys, proxies = _unusable_keys(content, environ), _unusable_proxies(content, environ)
+    problems = (*document.problems, *environment.problems, *contradictions, *invalid, *keys, *proxies)
     if problems or not settings:
         raise ConfigurationError(*problems)
     return settings
@@ -107,6 +110,36 @@ def _unusable_keys(content: Mapping[str, Any], environ: Mapping[str, str]) -> li
         except CredentialsError as error:
             return [Problem(error.where, "; ".join(filter(None, (error.what, error.advice))))]
     return []
+
+
+def _unusable_proxies(content: Mapping[str, Any], environ: Mapping[str, str]) -> list[Problem]:
+    """Variables that name a proxy which some project would use and cannot.
+
+    This looks at what was written, so that it is reported beside all other problems.
+    """
+    projects = content.get("projects")
+    given = projects if isinstance(projects, list) else []
+    choice = ProxyChoice(environ)
+    problems: dict[Problem, None] = {}
+    for project in given:
+        if isinstance(project, dict) and not project.get("proxy"):
+            for address in _addresses(project):
+                try:
+                    choice.proxy_for(URL(address))
+                except ConfigurationError as error:
+                    problems.update(dict.fromkeys(error.problems))
+                except ValueError:  # no address, which is a problem of its own
+                    continue
+    return list(problems)
+
+
+def _addresses(project: Mapping[str, Any]) -> Iterator[str]:
+    """The addresses that a project sends requests to."""
+    region = REGIONS.get(str(project.get("region")))
+    credentials = project.get("credentials")
+    yield str(project.get("endpoint") or (region.modelarts if region else ""))
+    if isinstance(credentials, dict) and "username" in credentials:
+        yield str(project.get("iam_endpoint") or (region.iam if region else ""))
 
 
 def _is_text(flag: object) -> bool:

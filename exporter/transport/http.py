@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
+import os
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -15,10 +15,13 @@ import msgspec
 from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
-from exporter.common.errors import BadResponse, ConnectionFailed, RequestTimeout, TlsFailed
+from exporter.common.errors import BadResponse, ConfigurationError, ConnectionFailed
 from exporter.common.secrets import Headers, Unpicklable
 from exporter.transport.ca_bundle import CaBundle
+from exporter.transport.connector import Connector
+from exporter.transport.failures import Way, translated
 from exporter.transport.proxy import ProxyChoice
+from exporter.transport.resolver import ThreadResolver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,6 +129,8 @@ class HttpTransport:
         proxy: see `ProxyChoice.configured`.
         direct: see `ProxyChoice.direct`; for link-local services such as the metadata service.
         connections: open connections to one host, at most.
+        environment: the variables that may name a proxy.
+        resolver: looks names up; the process's, so that a reload does not look the same name up again.
 
     Raises:
         OSError, ssl.SSLError: `ca_file` cannot be read, or holds no certificate.
@@ -138,10 +143,13 @@ class HttpTransport:
         proxy: str | None = None,
         direct: bool = False,
         connections: int = 8,
+        environment: Mapping[str, str] = os.environ,
+        resolver: ThreadResolver | None = None,
     ) -> None:
         self._ca_bundle = None if ca_file is None else CaBundle(ca_file)
+        self._resolver = resolver or ThreadResolver()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit_per_host=connections),
+            connector=Connector(limit_per_host=connections, resolver=self._resolver),
             auto_decompress=True,
             cookie_jar=aiohttp.DummyCookieJar(),
             # With trust_env aiohttp would send the password of a ~/.netrc. For proxies see `ProxyChoice`.
@@ -152,7 +160,7 @@ class HttpTransport:
         # aiohttp repeats a GET by itself when the connection breaks. Such requests would be neither paced nor
         # counted; the caller decides about retries. There is no public switch.
         self._session._retry_connection = False  # noqa: SLF001  (aiohttp's own test client does the same)
-        self._proxy = ProxyChoice(proxy, direct)
+        self._proxy = ProxyChoice(environment, proxy, direct)
 
     async def close(self) -> None:
         """Close the connections; no request may follow."""
@@ -161,6 +169,11 @@ class HttpTransport:
     async def send(self, request: Request) -> Response:
         """See `Transport`."""
         url = exact_url(request.url)
+        try:
+            proxy = self._proxy.proxy_for(url)
+        except ConfigurationError as error:
+            # Reported at the start, too. The request must not go direct instead.
+            raise ConnectionFailed("no usable proxy", where=request.where, advice=str(error)) from None
         try:
             # Not aiohttp's own timeout: if it expires at the moment of a cancellation, the cancellation is
             # lost, and a reload would wait forever for the poll.
@@ -172,7 +185,8 @@ class HttpTransport:
                     headers=dict(request.headers),
                     data=request.body or None,
                     allow_redirects=False,
-                    proxy=self._proxy.proxy_for(url),
+                    proxy=proxy.url if proxy else None,
+                    proxy_headers=proxy.headers if proxy else None,
                     # A connection is only reused with the context it was made with, so connections of
                     # authorities that are no longer trusted are not reused.
                     ssl=self._ca_bundle.context() if self._ca_bundle else True,
@@ -184,7 +198,12 @@ class HttpTransport:
                 return Response(answer.status, headers, body)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # From None: aiohttp's message quotes a broken header, which may be a token.
-            raise _translated(error, request) from None
+            looked_up = proxy.url if proxy else url
+            raise translated(
+                error,
+                Way(request.where, url, proxy, self._resolver.looks_up(looked_up.raw_host or "")),
+                request.timeout,
+            ) from None
 
 
 async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:
@@ -215,60 +234,6 @@ async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:
     return b"".join(chunks)
 
 
-def _translated(error: Exception, request: Request) -> Exception:
-    """An error of aiohttp or the operating system as a `PollError`."""
-    where = request.where
-    scheme, _, rest = request.url.partition("://")
-    origin = f"{scheme}://{rest.partition('/')[0]}"
-    match error:
-        case asyncio.TimeoutError():
-            return RequestTimeout(
-                f"no complete answer from {origin} within {request.timeout:g} s",
-                where=where,
-                advice="check the endpoint and the network, or raise poll.timeout",
-            )
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return TlsFailed(
-                f"no trusted connection to {origin}: {_reason(error)}",
-                where=where,
-                advice="check the endpoint's certificate; for a private cloud set ca_file",
-            )
-        case (
-            aiohttp.ClientPayloadError()
-            | aiohttp.ServerDisconnectedError()
-            | aiohttp.ClientOSError()
-            | OSError()
-        ):
-            return ConnectionFailed(
-                f"no connection to {origin}, or it broke: {_reason(error)}",
-                where=where,
-                # An https port answers a plain http request by closing the connection.
-                advice="is the endpoint https?"
-                if scheme == "http" and isinstance(error, aiohttp.ServerDisconnectedError)
-                else "check endpoint, name resolution, proxy and firewall",
-            )
-        case aiohttp.ClientHttpProxyError(status=status):
-            # The proxy's own message may repeat its password.
-            return ConnectionFailed(
-                f"no connection to {origin}: the proxy answers HTTP {status}",
-                where=where,
-                advice="check proxy",
-            )
-        case aiohttp.InvalidURL():
-            return ConnectionFailed(
-                f"no connection to {origin}: no usable address",
-                where=where,
-                advice="check endpoint and proxy",
-            )
-        case _:
-            return BadResponse(
-                f"the answer is not valid HTTP ({type(error).__name__})",
-                where=where,
-                status=getattr(error, "status", 0) or 0,
-                advice="check that the endpoint is ModelArts",
-            )
-
-
 def exact_url(text: str) -> URL:
     """A percent-encoded URL as it is.
 
@@ -280,9 +245,3 @@ def exact_url(text: str) -> URL:
     url = URL()
     url.__setstate__((urlsplit(address)._replace(query=query),))  # the way of pickle, which keeps nothing
     return url
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError):
-        error = error.os_error  # without the host, which is already named
-    return " ".join(str(error).split()) or type(error).__name__  # on one line

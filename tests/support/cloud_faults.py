@@ -323,3 +323,25 @@ async def _begin(exchange: Exchange, part: float) -> web.StreamResponse:
 def _transport(request: web.Request) -> Any:
     assert request.transport is not None
     return request.transport
+
+
+@dataclass(slots=True)
+class EndlessNodes:
+    """A new node and a new cursor in every answer.
+
+    Attributes:
+        answers: how many there were.
+    """
+
+    answers: int = 0
+
+    async def answer(self, _: Exchange) -> web.StreamResponse:
+        self.answers += 1
+        metadata = {"name": f"node-{self.answers}"}
+        return web.json_response(
+            {
+                "kind": "NodeList",
+                "metadata": {"continue": str(self.answers)},
+                "items": [{"metadata": metadata, "status": {"phase": "Available"}}],
+            }
+        )

@@ -18,6 +18,7 @@ from exporter.cli.run import run
 from exporter.credentials.lockout import Lockout
 from exporter.lifecycle.tracker import Tracker
 from exporter.settings.load import load
+from tools.faults.network import Directory
 from tools.faults.world import (
     IAM,
     MODELARTS,
@@ -105,6 +106,7 @@ async def daemon_of(world: World, fault: Fault) -> AsyncIterator[Watched]:
         lockout=Lockout(world.machine),
         environment={},
         home=world.folder,
+        resolver=Directory(world.network),
     )
     listening: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(run(reread(), reread, process, listening.set_result))

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from aiohttp import web
+from aiohttp.abc import ResolveResult
+
+from exporter.transport.resolver import ThreadResolver
 
 if TYPE_CHECKING:
     import ssl
@@ -71,17 +74,9 @@ class Network:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Take over name resolution and connections of the running loop."""
+        """Take over the connections of the running loop; `Directory` has the names."""
         loop = asyncio.get_running_loop()
-        resolve, connect = loop.getaddrinfo, loop.sock_connect
-
-        async def getaddrinfo(host: Any, port: Any, **options: Any) -> Any:
-            if host not in self.hosts:
-                return await resolve(host, port, **options)
-            if host in self.unknown:
-                raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-            address = (LOOPBACK, self.hosts[host].port)
-            return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
+        connect = loop.sock_connect
 
         async def sock_connect(sock: socket.socket, address: Any) -> None:
             if address[0] in self.hosts:
@@ -94,12 +89,35 @@ class Network:
 
         # aiohttp forgets names after 10 s of the machine's own clock, which may be another than the loop's.
         forgetting = patch("aiohttp.connector.monotonic", loop.time)
-        loop.getaddrinfo, loop.sock_connect = getaddrinfo, sock_connect  # type: ignore[method-assign]
+        loop.sock_connect = sock_connect  # type: ignore[method-assign]
         try:
             with forgetting:
                 yield
         finally:
-            loop.getaddrinfo, loop.sock_connect = resolve, connect  # type: ignore[method-assign]
+            loop.sock_connect = connect  # type: ignore[method-assign]
+
+
+class Directory(ThreadResolver):
+    """Looks names up in the network, without a thread: virtual time would not wait for it."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self._network = network
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """See `ThreadResolver`; the port is that of the entrance."""
+        if host not in self._network.hosts:
+            return await super().resolve(host, port, family)
+        if host in self._network.unknown:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        entrance = self._network.hosts[host]
+        return [
+            ResolveResult(
+                hostname=host, host=LOOPBACK, port=entrance.port, family=socket.AF_INET, proto=0, flags=0
+            )
+        ]
 
 
 def _bound(port: int) -> socket.socket:

@@ -187,6 +187,24 @@ async def test_a_wrong_key_is_refused_once_and_then_held_back(clock: FakeClock) 
         assert cloud.requests() == 1
 
 
+async def test_a_404_of_the_list_of_pools_is_not_about_a_pool(clock: FakeClock) -> None:
+    """What can be wrong there is region, project and workspace, also for capacities; of a pool, its ID."""
+    body = b'{"error_code": "ModelArts.50004000", "error_msg": "Not found."}'
+    async with cloud_of(clock) as cloud:
+        cloud_faults.plant(cloud.simulator, cloud_faults.Answer(404, body))
+        for about_project in (cloud.client.pools("0"), cloud.client.capacities()):
+            with pytest.raises(NotFound, match=r"check region, project_id and discover\.workspace_id"):
+                await about_project
+        about_pools: tuple[Awaitable[object], ...] = (
+            cloud.client.listing(POOL),
+            cloud.client.free_cards(POOL),
+            cloud.client.statistics(POOL),
+        )
+        for about_pool in about_pools:
+            with pytest.raises(NotFound, match="pools are named by ID"):
+                await about_pool
+
+
 async def test_a_missing_pool_names_the_clouds_words(clock: FakeClock) -> None:
     """404 carries the cloud's message."""
     async with cloud_of(clock) as cloud:

@@ -19,11 +19,13 @@ from exporter.transport.http import Response
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
 
-def refused(status: int, body: str = "", **headers: str) -> AnswerError:
+def refused(status: int, body: str = "", *, about_pool: bool = True, **headers: str) -> AnswerError:
     response = Response(
         status, {name.replace("_", "-"): text for name, text in headers.items()}, body.encode()
     )
-    return error_for(response, where="GET https://x/y", source="the environment", now=NOW)
+    return error_for(
+        response, where="GET https://x/y", source="the environment", now=NOW, about_pool=about_pool
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,15 @@ def test_the_clouds_own_words_are_kept(body: str) -> None:
     assert error.what == "HTTP 404, ModelArts.50015001: Pool x not found"
     assert (error.code, error.request_id) == ("ModelArts.50015001", "r1")
     assert "by ID (metadata.name), not by display name" in str(error)
+
+
+def test_a_404_of_the_project_does_not_advise_on_pools() -> None:
+    """The list of pools has no ID or display name that could be mistaken for the other."""
+    body = '{"error_code": "ModelArts.50004000", "error_msg": "Not found."}'
+    assert refused(404, body, about_pool=False).advice == "check region, project_id and discover.workspace_id"
+    assert "display name" in refused(404, body).advice
+    for about_pool in (True, False):
+        assert "check endpoint and region" in refused(404, about_pool=about_pool).advice
 
 
 def test_missing_permission_is_named() -> None:

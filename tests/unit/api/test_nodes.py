@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support.fakes import NoThread
 
-from exporter.api.nodes import CountedCards, read_free_cards
-from exporter.common.errors import BadResponse
+from exporter.api.nodes import MAX_ANSWERS, CountedCards, read_free_cards
+from exporter.common.errors import BadResponse, EndlessList
 from exporter.snapshot.resources import FreeCards
 
 CARD = "huawei.com/ascend-1980"
@@ -90,3 +90,40 @@ async def test_a_cursor_that_leads_in_a_circle_is_an_error() -> None:
     with pytest.raises(BadResponse, match="does not end"):
         await read_free_cards(fetch, worker=NoThread(), where="GET x")
     assert asked == ["", "again"]
+
+
+@pytest.mark.parametrize(
+    ("cursors", "asked"),
+    [
+        (["again"], ["", "again"]),
+        (["a", "b", "c", "a"], ["", "a", "b", "c"]),
+        (["a", "b", "b"], ["", "a", "b"]),
+    ],
+    ids=["to itself", "to the begin", "to the last"],
+)
+async def test_a_cursor_that_leads_back_is_not_followed(cursors: list[str], asked: list[str]) -> None:
+    """Even if every answer has new nodes: an answer to the same question has the same cursor."""
+    sent = []
+
+    async def fetch(cursor: str) -> bytes:
+        sent.append(cursor)
+        following = cursors[min(len(sent), len(cursors)) - 1]
+        return json.dumps({"metadata": {"continue": following}, "items": [node(f"n{len(sent)}")]}).encode()
+
+    with pytest.raises(EndlessList, match="the cursor leads back"):
+        await read_free_cards(fetch, worker=NoThread(), where="GET x")
+    assert sent == asked
+
+
+async def test_a_cursor_that_never_ends_costs_a_bounded_number_of_answers() -> None:
+    """One new node in each answer, and always another cursor."""
+    sent = []
+
+    async def fetch(cursor: str) -> bytes:
+        sent.append(cursor)
+        more = {"continue": str(len(sent))}
+        return json.dumps({"metadata": more, "items": [node(f"n{len(sent)}")]}).encode()
+
+    with pytest.raises(EndlessList, match="does not end after 100 nodes in 100 answers"):
+        await read_free_cards(fetch, worker=NoThread(), where="GET x")
+    assert len(sent) == MAX_ANSWERS

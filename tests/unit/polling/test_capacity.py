@@ -11,10 +11,13 @@ from structlog.testing import capture_logs
 from support import cloud_faults
 from support.cloud import POOL, PROJECT, REGION, cloud_of, jobs
 from support.fakes import LateWorker, fake_context
+from support.fixed_pool import FixedPool
 
+from exporter.api.nodes import MAX_ANSWERS
 from exporter.api.optional_endpoint import HOUR
 from exporter.common.errors import RequestTimeout
 from exporter.polling.capacity import CapacityPoller
+from exporter.simulator.pools import Profile
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, FreeCards, PoolCapacity
 from exporter.snapshot.store import SnapshotStore
@@ -196,6 +199,29 @@ async def test_a_region_without_nodes_still_has_capacities(clock: FakeClock) -> 
         clock.advance(HOUR)
         await capacities.poll()
         assert cloud.requests("nodes") == 3
+        assert capacities.context.store.states[KEY].free_cards is not None
+
+
+async def test_endless_nodes_of_one_pool_are_left_alone_for_an_hour(clock: FakeClock) -> None:
+    """A cursor that never ends costs a hundred requests an hour, not an interval; other pools are read."""
+    other = KEY._replace(pool="pool-other-0123456789abcdef0123456789abcdef")
+    async with cloud_of(clock) as cloud:
+        cloud.simulator.projects[PROJECT] = [cloud.pool, FixedPool(Profile(other.pool))]
+        endless = cloud_faults.EndlessNodes()
+        cloud_faults.plant(cloud.simulator, endless, endpoint="nodes", pool=KEY.pool)
+        capacities = poller(cloud, clock, nodes=True)
+        capacities.context.store.publish(PoolState(other))
+        with capture_logs() as logs:
+            for _ in range(5):
+                await capacities.poll()
+        assert (endless.answers, cloud.requests("nodes")) == (MAX_ANSWERS, MAX_ANSWERS + 5)
+        assert [line["outcome"] for line in logs] == ["bad_response"]
+        assert "not asked for again within an hour" in logs[0]["reason"]
+        states = capacities.context.store.states
+        assert (states[KEY].free_cards, states[other].free_cards is not None) == (None, True)
+        cloud_faults.clear(cloud.simulator)
+        clock.advance(HOUR)
+        await capacities.poll()
         assert capacities.context.store.states[KEY].free_cards is not None
 
 
