@@ -65,14 +65,14 @@ def application(
     Args:
         backend: the data and actions behind the paths.
         config: access control and extra headers.
-        clock: for the uptime and the rate limit.
+        clock: for the uptime, the rate limit, and how fast clients read.
         telemetry_path: the path of the metrics; `/` replaces the status page.
         max_requests: concurrent scrapes; 0 for any number.
     """
     paths = _Paths(backend, clock, telemetry_path)
     app = web.Application(middlewares=[access_control(config, clock), paths.explain])
     add_get = partial(app.router.add_get, expect_handler=_no_continue)
-    add_get(telemetry_path, Scrapes(backend.exposition, max_requests).handle)
+    add_get(telemetry_path, Scrapes(backend.exposition, max_requests, clock).handle)
     if telemetry_path != "/":
         add_get("/", paths.page)
     add_get("/-/healthy", paths.healthy)
