@@ -93,7 +93,8 @@ async def run(
     stopping = handle_signals(daemon)  # before anybody can see that the exporter is running
     await server.start()
     try:
-        log.info("serving", version=__version__, addresses=" ".join(server.urls), **_shard_fields(settings))
+        addresses = " ".join(server.bound_urls)
+        log.info("serving", version=__version__, addresses=addresses, **_shard_fields(settings))
         started(server.urls)
         await run_until_stopped(stopping, daemon)
     finally:

@@ -1,6 +1,7 @@
 """Access control around every path: rate limit, client certificate, user and password.
 
-The order is exporter-toolkit's. The rate limit comes first, so that guessed passwords count.
+The order is exporter-toolkit's. The rate limit comes first, so that guessed passwords count. Before all that,
+a connection that was made under other requirements of TLS is closed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from exporter.common.errors import TooManyPasswordChecks
-from exporter.web.basic_auth import PasswordCheck
+from exporter.web.fair_share import client_of
 from exporter.web.tls import names_in
 
 if TYPE_CHECKING:
@@ -22,17 +23,20 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from exporter.common.clock import Clock
+    from exporter.web.basic_auth import PasswordCheck
     from exporter.web.config import RateLimit, TlsServerConfig
     from exporter.web.config_watch import WebConfigWatcher
 
 
-def access_control(config: WebConfigWatcher, clock: Clock) -> Middleware:
+def access_control(config: WebConfigWatcher, passwords: PasswordCheck, clock: Clock) -> Middleware:
     """A middleware that applies the web configuration of the moment."""
-    passwords, rate = PasswordCheck(), _RateLimit(clock)
+    rate = _RateLimit(clock)
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         config.refresh()
+        if not config.still_admits(request.get_extra_info("sslcontext")):
+            return _end_connection(request)
         settings = config.settings
         if not rate.allows(settings.rate_limit):
             return web.Response(
@@ -57,7 +61,13 @@ async def _check_user(
 ) -> web.Response | None:
     """The response to a client without a valid user and password; None for a valid one."""
     try:
-        if await passwords.admits(users, request.headers.get("Authorization", "")):
+        admitted = await passwords.admits(
+            users,
+            request.headers.get("Authorization", ""),
+            client=client_of(request.remote or ""),
+            gone=lambda: request.transport is None,
+        )
+        if admitted:
             return None
     except TooManyPasswordChecks as error:
         return web.Response(
@@ -98,6 +108,13 @@ def _certificate_problem(tls: TlsServerConfig, certificate: Mapping[str, Any] | 
     return ""
 
 
+def _end_connection(request: web.Request) -> web.Response:
+    """Close the connection without a response. Then clients send the request again, on a new connection."""
+    if request.transport:
+        request.transport.close()
+    return web.Response()
+
+
 def _refuse_body() -> web.Response:
     """Respond at once and close the connection, instead of reading the body."""
     response = web.Response(
@@ -105,6 +122,17 @@ def _refuse_body() -> web.Response:
     )
     response.force_close()
     return response
+
+
+def comes_from_another_site(request: web.Request) -> bool:
+    """Whether a browser made the request for a page that is not the exporter's.
+
+    The rule is the one of Go's http.CrossOriginProtection. Clients that are no browsers send neither header.
+    """
+    if fetched := request.headers.get("Sec-Fetch-Site"):
+        return fetched not in {"same-origin", "none"}
+    origin = request.headers.get("Origin")
+    return origin is not None and origin.partition("://")[2].lower() != request.host.lower()
 
 
 class TokenBucket:

@@ -13,7 +13,8 @@ from aiohttp import web
 
 from exporter.common.errors import ConfigurationError
 from exporter.web import status
-from exporter.web.access import access_control
+from exporter.web.access import access_control, comes_from_another_site
+from exporter.web.basic_auth import PasswordCheck
 from exporter.web.listener.protocol import ALWAYS
 from exporter.web.scrapes import Scrapes
 
@@ -65,23 +66,27 @@ def application(
     Args:
         backend: the data and actions behind the paths.
         config: access control and extra headers.
-        clock: for the uptime and the rate limit.
+        clock: for the uptime, the rate limit, and how fast clients read.
         telemetry_path: the path of the metrics; `/` replaces the status page.
         max_requests: concurrent scrapes; 0 for any number.
     """
-    paths = _Paths(backend, clock, telemetry_path)
-    app = web.Application(middlewares=[access_control(config, clock), paths.explain])
+    paths, passwords = _Paths(backend, clock, telemetry_path), PasswordCheck()
+    app = web.Application(middlewares=[access_control(config, passwords, clock), paths.explain])
+    app.on_shutdown.append(passwords.refuse_waiting)
     add_get = partial(app.router.add_get, expect_handler=_no_continue)
-    add_get(telemetry_path, Scrapes(backend.exposition, max_requests).handle)
+    add_get(telemetry_path, Scrapes(backend.exposition, max_requests, clock).handle)
     if telemetry_path != "/":
         add_get("/", paths.page)
     add_get("/-/healthy", paths.healthy)
     add_get("/-/ready", paths.ready)
     app.router.add_post("/-/reload", paths.reload, expect_handler=_no_continue)
 
-    async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(ALWAYS)
         response.headers.update(config.settings.http_server_config.headers.as_dict())
+        if not config.is_current(request.get_extra_info("sslcontext")):
+            response.force_close()
+            response.headers["Connection"] = "close"
 
     # A signal, not a middleware: it also reaches the responses that aiohttp creates itself.
     app.on_response_prepare.append(add_headers)
@@ -101,6 +106,7 @@ class _Paths:
         self._clock = clock
         self._started = clock.monotonic()
         self._telemetry_path = telemetry_path
+        self._rendering = asyncio.Lock()
 
     async def page(self, _request: web.Request) -> web.Response:
         view = status.page_view(
@@ -109,8 +115,10 @@ class _Paths:
             telemetry_path=self._telemetry_path,
             share=self._backend.share(),
         )
-        # In a thread: the first call imports the template engine, and 200 pools take some milliseconds.
-        html = await asyncio.to_thread(status.render_page, view)
+        # In a thread: the first call imports the template engine, and 200 pools take some milliseconds. One
+        # at a time: several threads would leave the event loop too little of the interpreter.
+        async with self._rendering:
+            html = await asyncio.to_thread(status.render_page, view)
         return web.Response(
             text=html,
             content_type="text/html",
@@ -134,11 +142,15 @@ class _Paths:
             status=HTTPStatus.SERVICE_UNAVAILABLE, text="not ready: not every pool has been polled yet\n"
         )
 
-    async def reload(self, _request: web.Request) -> web.Response:
+    async def reload(self, request: web.Request) -> web.Response:
         if self._backend.reload is None:
             return web.Response(
                 status=HTTPStatus.FORBIDDEN,
                 text="reloading is disabled; start with --web.enable-lifecycle\n",
+            )
+        if comes_from_another_site(request):
+            return web.Response(
+                status=HTTPStatus.FORBIDDEN, text="not reloaded: a page of another site made this request\n"
             )
         try:
             await self._backend.reload()

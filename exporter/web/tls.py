@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import ssl
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,16 @@ def server_context(settings: TlsServerConfig, *, where: str) -> ssl.SSLContext:
     _load_certificate(context, settings, where)
     _load_authorities(context, settings, where)
     return context
+
+
+def requirements(settings: TlsServerConfig) -> object:
+    """What connections must meet, clients' authorities included; equal if only the server's key differs."""
+    authorities = b""
+    if settings.client_ca_file:
+        with suppress(ValueError):  # `server_context` reports it
+            authorities = read_file(settings.client_ca_file)
+    own = dict.fromkeys(("cert", "key", "cert_file", "key_file"))
+    return settings.model_copy(update=own), authorities
 
 
 def names_in(certificate: Mapping[str, Any] | None) -> frozenset[str]:

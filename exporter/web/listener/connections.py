@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
+from exporter.web.fair_share import client_of, who_gives_way
+
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import Callable
 
@@ -24,6 +26,12 @@ _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nServer: modelarts-exporter\r\n"
     b"X-Content-Type-Options: nosniff\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 )
+
+_NO_TLS_TEXT = b"this is an HTTPS port, and the request is plain HTTP\n"
+_NO_TLS = (
+    b"HTTP/1.1 400 Bad Request\r\nServer: modelarts-exporter\r\nX-Content-Type-Options: nosniff\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+) % (len(_NO_TLS_TEXT), _NO_TLS_TEXT)
 
 _TLS_SHUTDOWN = 5.0
 """Seconds in which a client must confirm the end of a TLS connection."""
@@ -73,8 +81,9 @@ class Limits:
 class Connections:
     """All open connections. Enforces their limits.
 
-    At the limit, a new connection replaces the one that has waited longest for a complete request, so that
-    idle clients do not block others. If every connection is responding, the new one is closed.
+    At the limit, one connection is closed for a new one; `who_gives_way` has the rule. The slowest is the one
+    that has waited longest for a complete request, or else the one that has read nothing for longest. So
+    clients that are idle or do not read keep nobody out.
 
     Args:
         limits: the limits.
@@ -84,7 +93,7 @@ class Connections:
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
-        self._open: set[Connection] = set()
+        self._open: dict[Connection, None] = {}  # a set that keeps the order
         self._by_protocol: dict[asyncio.BaseProtocol, Connection] = {}
         self._occupied = asyncio.Event()
 
@@ -94,6 +103,7 @@ class Connections:
     def serve(
         self,
         accepted: socket.socket,
+        address: str,
         tls: Callable[[], ssl.SSLContext | None],
         protocol: Callable[[], asyncio.Protocol],
     ) -> None:
@@ -101,14 +111,16 @@ class Connections:
 
         Args:
             accepted: its socket.
+            address: the client's.
             tls: returns the TLS context; None for plain HTTP.
             protocol: creates the HTTP protocol.
         """
-        if len(self._open) >= self._limits.connections and not self._made_room():
+        client = client_of(address)
+        if len(self._open) >= self._limits.connections and not self._made_room(client):
             accepted.close()
             return
-        connection = Connection(protocol(), self._limits.head_size, self._clock)
-        self._open.add(connection)
+        connection = Connection(client, protocol(), self._limits.head_size, self._clock)
+        self._open[connection] = None
         self._by_protocol[connection.inner] = connection
         self._occupied.set()
         connection.task = asyncio.create_task(self._serve(connection, accepted, tls()))
@@ -155,15 +167,18 @@ class Connections:
             case _:
                 return self._limits.answer
 
-    def _made_room(self) -> bool:
-        waiting = [
-            connection for connection in self._open if connection.phase is not ConnectionPhase.RESPONDING
-        ]
-        if not waiting:
+    def _made_room(self, newcomer: str) -> bool:
+        now = self._clock.monotonic()
+        slowest = who_gives_way(
+            self._open,
+            newcomer,
+            client=lambda connection: connection.client,
+            slowness=lambda connection: connection.slowness(now),
+        )
+        if slowest is None:
             return False
-        longest = min(waiting, key=lambda connection: connection.since)
-        self._forget(longest)
-        longest.abort()
+        self._forget(slowest)
+        slowest.abort()
         return True
 
     async def _serve(
@@ -172,6 +187,9 @@ class Connections:
         try:
             # Not logged: clients that disconnect, and clients without TLS or without a valid certificate.
             with suppress(OSError):
+                if tls and await _speaks_http(accepted):
+                    await _answer(accepted, _NO_TLS)
+                    return
                 await asyncio.get_running_loop().connect_accepted_socket(
                     lambda: connection,
                     accepted,
@@ -186,21 +204,44 @@ class Connections:
             self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
-        self._open.discard(connection)
+        self._open.pop(connection, None)
         self._by_protocol.pop(connection.inner, None)
         if not self._open:
             self._occupied.clear()
+
+
+async def _speaks_http(accepted: socket.socket) -> bool:
+    """Whether a client begins with a letter, as HTTP does and no TLS record. Its bytes stay in the socket."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(accepted, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(accepted)
+    return accepted.recv(1, socket.MSG_PEEK).isalpha()
+
+
+async def _answer(accepted: socket.socket, response: bytes) -> None:
+    """Respond without HTTP's help. Unread bytes would reset the connection before the client reads that."""
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(accepted, response)
+    accepted.shutdown(socket.SHUT_WR)
+    while await loop.sock_recv(accepted, 2**16):
+        pass
 
 
 class Connection(asyncio.Protocol):
     """Passes data between a socket and the HTTP protocol, and records what the connection is doing.
 
     Args:
+        client: who connected.
         inner: the HTTP protocol.
         head_size: limit for the bytes of a request's headers.
         clock: measures the phases.
 
     Attributes:
+        client: who connected.
         phase: what it is doing.
         since: the monotonic time at which the phase began.
         lost: done when the socket is closed.
@@ -209,12 +250,14 @@ class Connection(asyncio.Protocol):
 
     task: asyncio.Task[None]
 
-    def __init__(self, inner: asyncio.Protocol, head_size: int, clock: Clock) -> None:
+    def __init__(self, client: str, inner: asyncio.Protocol, head_size: int, clock: Clock) -> None:
+        self.client = client
         self.inner = inner
         self._head_size = head_size
         self._clock = clock
         self._transport: asyncio.Transport | None = None
         self._received = 0
+        self._blocked_since: float | None = None
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.enter(ConnectionPhase.HANDSHAKE)
 
@@ -230,6 +273,12 @@ class Connection(asyncio.Protocol):
     def unsent(self) -> int:
         """Bytes of the response that are not sent yet."""
         return self._transport.get_write_buffer_size() if self._transport else 0
+
+    def slowness(self, now: float) -> tuple[bool, float] | None:
+        """Whether it waits for a request, and seconds without progress; None if a response makes progress."""
+        if self.phase is not ConnectionPhase.RESPONDING:
+            return True, now - self.since
+        return None if self._blocked_since is None else (False, now - self._blocked_since)
 
     def abort(self) -> None:
         """Close at once, without sending what is left."""
@@ -265,10 +314,12 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client reads slowly."""
+        self._blocked_since = self._clock.monotonic()
         self.inner.pause_writing()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
+        self._blocked_since = None
         self.inner.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:

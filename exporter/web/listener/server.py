@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import os
 import socket
 from typing import TYPE_CHECKING, cast
@@ -30,6 +31,11 @@ _ADVICE = {
 }
 
 
+_ANY_IPV4 = "0.0.0.0"  # noqa: S104  (for who asks for it)
+
+_REACHABLE = {"::": "localhost", _ANY_IPV4: "127.0.0.1"}
+"""Hosts for a browser on this machine, by the address that stands for all of them."""
+
 _CLOSE_CHECK = 0.01
 """Seconds between two checks whether all connections have closed."""
 
@@ -48,7 +54,8 @@ class Server:
 
     Args:
         application: what to serve.
-        listen: hosts and ports. Host None means every address of the machine, port 0 any free port.
+        listen: hosts and ports. Host None or `::` means every address of the machine, IPv4 and IPv6; port 0
+            means any free port.
         clock: for the time limits.
         tls: returns the context for a new connection; None for plain HTTP.
         limits: the limits of connections.
@@ -85,8 +92,18 @@ class Server:
     @property
     def urls(self) -> tuple[str, ...]:
         """URLs for a browser on this machine, one for each address."""
-        scheme = "https" if self._tls() else "http"
-        return tuple(f"{scheme}://{_shown(_reachable(host), port)}" for host, port in self.addresses)
+        return tuple(
+            f"{self._scheme}://{_shown(_REACHABLE.get(host, host), port)}" for host, port in self.addresses
+        )
+
+    @property
+    def bound_urls(self) -> tuple[str, ...]:
+        """The same with the addresses as bound, for the log: `http://[::]:10310`."""
+        return tuple(f"{self._scheme}://{_shown(host, port)}" for host, port in self.addresses)
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self._tls() else "http"
 
     async def start(self) -> None:
         """Listen on every address.
@@ -129,7 +146,7 @@ class Server:
         Own code, because asyncio's servers have no limit on connections, and never change their TLS context.
         """
         try:
-            accepted, _ = bound.accept()
+            accepted, address = bound.accept()
         except (BlockingIOError, ConnectionError):
             return  # the client has closed the connection already
         except OSError as error:
@@ -140,7 +157,7 @@ class Server:
             task.add_done_callback(self._tasks.discard)
             return
         accepted.setblocking(False)
-        self._connections.serve(accepted, self._tls, self._protocol)
+        self._connections.serve(accepted, address[0], self._tls, self._protocol)
 
     async def _accept_later(self, bound: socket.socket) -> None:
         await self._clock.sleep(_ACCEPT_PAUSE)
@@ -181,20 +198,29 @@ def _bound(listen: Sequence[tuple[str | None, int]]) -> list[socket.socket]:
 
 
 def _bind(host: str | None, port: int) -> socket.socket:
-    """Bind one socket for an address, like exporters in Go.
+    """Bind one socket for an address, like exporters in Go: `::` takes IPv4 too, a name is its IPv4 address.
 
     Own code, because for all addresses of the machine asyncio opens two sockets. With port 0 they get
     different ports, and before Python 3.13 it fails if IPv6 is disabled.
     """
-    if host is None and socket.has_dualstack_ipv6():
-        try:
-            return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
-        except OSError as error:
-            if error.errno != errno.EADDRNOTAVAIL:
-                raise
-    found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)  # noqa: S104  (requested)
-    family, _, _, _, address = found[0]
+    if host is None or _is_any_ipv6(host):
+        if socket.has_dualstack_ipv6():
+            try:
+                return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
+        host = _ANY_IPV4
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     return socket.create_server(address, family=family)
+
+
+def _is_any_ipv6(host: str) -> bool:
+    try:
+        return ipaddress.IPv6Address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def _reason(error: OSError) -> str:
@@ -202,10 +228,6 @@ def _reason(error: OSError) -> str:
         return "has a host that cannot be resolved"
     number = error.errno or 0
     return _ADVICE.get(number) or f"cannot be listened on: {os.strerror(number)}"
-
-
-def _reachable(host: str) -> str:
-    return "localhost" if host in {"::", "0.0.0.0"} else host  # noqa: S104  (compared, not bound)
 
 
 def _shown(host: str, port: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import threading
 from typing import TYPE_CHECKING
 
 import bcrypt
@@ -13,6 +15,7 @@ from support.web.serving import ask, serving
 
 from exporter.web.access import TokenBucket
 from exporter.web.config_watch import WebConfigWatcher
+from exporter.web.listener.connections import ConnectionPhase
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,13 +60,19 @@ async def test_rate_limit_comes_before_the_password(tmp_path: Path) -> None:
 
 
 async def test_rate_limit_follows_the_file(tmp_path: Path) -> None:
-    """Another limit, or none any more, holds from the next request on."""
+    """A lower limit holds from the next request on; a higher one, or none any more, from a reload on."""
     config = written(tmp_path, "rate_limit: {interval: 1h, burst: 1}")
     async with serving(config=config) as server:
         assert [(await ask(server, "/metrics")).status for _ in range(2)] == [200, 429]
         (tmp_path / "web.yml").write_text("rate_limit: {interval: 1h, burst: 2} # more")
+        assert (await ask(server, "/metrics")).status == 429
+        config.reload()
+        assert [(await ask(server, "/metrics")).status for _ in range(3)] == [200, 200, 429]
+        (tmp_path / "web.yml").write_text("rate_limit: {interval: 2h, burst: 2} # less")
         assert [(await ask(server, "/metrics")).status for _ in range(3)] == [200, 200, 429]
         (tmp_path / "web.yml").write_text("# none")
+        assert [(await ask(server, "/metrics")).status for _ in range(2)] == [429, 429]
+        config.reload()
         assert [(await ask(server, "/metrics")).status for _ in range(3)] == [200] * 3
 
 
@@ -119,8 +128,35 @@ async def test_guessers_beyond_the_queue_are_told_to_come_again(
     stored = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
     async with serving(config=written(tmp_path, f"basic_auth_users: {{a: {stored}}}")) as server:
         assert (await ask(server, "/metrics", headers=bearing("a", "right"))).status == 200
-        monkeypatch.setattr("exporter.web.basic_auth._MAX_WAITING", -1)
-        answer = await ask(server, "/metrics", headers=bearing("a", "wrong"))
-        assert (await ask(server, "/metrics", headers=bearing("a", "right"))).status == 200
+        monkeypatch.setattr("exporter.web.basic_auth._MAX_WAITING", 1)
+        release = threading.Event()
+        monkeypatch.setattr(bcrypt, "checkpw", lambda *_: release.wait() and False)
+        waiting = [asyncio.create_task(ask(server, "/", headers=bearing("a", str(n)))) for n in range(3)]
+        try:
+            done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            [answer] = [task.result() for task in done]
+            assert (await ask(server, "/metrics", headers=bearing("a", "right"))).status == 200
+        finally:
+            release.set()
+        assert [(await task).status for task in pending] == [401, 401]
     assert (answer.status, answer.text) == (503, "too many passwords wait to be checked; try again\n")
     assert answer.headers["Retry-After"] == "1"
+
+
+async def test_the_stop_does_not_wait_for_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the exporter stops, those whose passwords wait are told so at once; the check that runs ends."""
+    release = threading.Event()
+    monkeypatch.setattr(bcrypt, "checkpw", lambda *_: release.wait() and False)
+    stored = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
+    async with serving(config=written(tmp_path, f"basic_auth_users: {{a: {stored}}}")) as server:
+        asked = [asyncio.create_task(ask(server, "/", headers=bearing("a", str(n)))) for n in range(3)]
+        while sum(c.phase is ConnectionPhase.RESPONDING for c in server._connections._open) < 3:
+            await asyncio.sleep(0)
+        stop = asyncio.create_task(server.stop())
+        try:
+            while sum(task.done() for task in asked) < 2:
+                await asyncio.sleep(0)
+        finally:
+            release.set()
+        await stop
+        assert sorted([(await task).status for task in asked]) == [401, 503, 503]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+import threading
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.fakes import FakeClock
+
+    from exporter.web.status import PageView
 
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -195,6 +198,64 @@ async def test_reload_reloads() -> None:
         assert (answer.status, answer.text, done) == (200, "reloaded\n", ["reload"])
         answer = await ask(server, "/-/reload")
         assert (answer.status, answer.headers["Allow"], done) == (405, "POST", ["reload"])
+
+
+async def test_pages_are_rendered_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many who look at the status page take one thread, so that a scrape has its share of the interpreter."""
+    begun: list[int] = []
+    release = threading.Event()
+
+    def render(_view: PageView) -> str:
+        begun.append(len(begun))
+        release.wait()
+        return "page"
+
+    monkeypatch.setattr("exporter.web.status.render_page", render)
+    async with serving() as server:
+        pages = [asyncio.create_task(ask(server, "/")) for _ in range(5)]
+        try:
+            while len(server._connections) < 5 or not begun:
+                await asyncio.sleep(0)
+            assert (await ask(server, "/metrics")).body == TEXT
+            assert begun == [0]
+        finally:
+            release.set()
+        assert [(await page).text for page in pages] == ["page"] * 5
+
+
+@pytest.mark.parametrize(
+    ("headers", "reloaded"),
+    [
+        ({}, True),
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "none"}, True),  # typed by the user
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Sec-Fetch-Site": "anything"}, False),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://exporter:10310"}, False),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://outside.example"}, True),  # a proxy's host
+        ({"Origin": "http://exporter:10310"}, True),
+        ({"Origin": "https://EXPORTER:10310"}, True),
+        ({"Origin": "http://exporter"}, False),
+        ({"Origin": "http://exporter:10310.example.org"}, False),
+        ({"Origin": "https://example.org"}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": ""}, False),
+    ],
+)
+async def test_reload_is_not_for_pages_of_other_sites(headers: dict[str, str], reloaded: bool) -> None:
+    """A browser's POST from another origin is 403; tools, which send no such header, are let in."""
+    done: list[str] = []
+
+    async def reload() -> None:
+        done.append("reload")
+
+    async with serving(backend(reload=reload)) as server:
+        answer = await ask(server, "/-/reload", method="POST", headers={"Host": "exporter:10310", **headers})
+    assert bool(done) is reloaded
+    assert (answer.status, answer.text) == (
+        (200, "reloaded\n") if reloaded else (403, "not reloaded: a page of another site made this request\n")
+    )
 
 
 async def test_failed_reload_gives_the_reasons() -> None:

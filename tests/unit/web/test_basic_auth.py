@@ -125,42 +125,133 @@ async def test_changed_hash_is_not_answered_from_memory(checks: list[bytes]) -> 
     assert len(checks) == 2
 
 
-async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, checks: list[bytes]) -> None:
-    """At the bound the longest unused is forgotten, and simply checked again."""
-    monkeypatch.setattr("exporter.web.basic_auth._MAX_REMEMBERED", 1)
+async def test_every_user_is_remembered_and_no_guess_displaces_one(checks: list[bytes]) -> None:
+    """However many users there are and whatever is guessed, each user's right password is checked once."""
+    users = {f"user {number}": hashed("right") for number in range(120)}
     check = PasswordCheck()
-    for user, password in (("alice", "s3cret:with colon"), ("bob", "密码"), ("alice", "s3cret:with colon")):
-        assert await check.admits(USERS, basic(user, password))
-    assert len(checks) == 3
+    for user in users:
+        assert await check.admits(users, basic(user, "right"))
+    for number in range(200):
+        assert not await check.admits(users, basic(f"user {number}", f"guess {number}"))
+    checks.clear()
+    for user in users:
+        assert await check.admits(users, basic(user, "right"))
+    assert checks == []
+
+
+async def test_users_that_are_taken_out_are_forgotten() -> None:
+    """The memory holds no more than the users of the last login."""
+    check = PasswordCheck()
+    assert await check.admits(USERS, basic("alice", "s3cret:with colon"))
+    left = {"bob": USERS["bob"]}
+    assert not await check.admits(left, basic("alice", "s3cret:with colon"))
+    assert await check.admits(left, basic("bob", "密码"))
+    assert list(check._accepted) == ["bob"]
+
+
+class HeldChecks:
+    """Bcrypt does not end until it is released; the passwords that it was run on, in order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.release = threading.Event()
+        self.begun: list[str] = []
+        real: Callable[[bytes, bytes], bool] = bcrypt.checkpw
+
+        def held(password: bytes, stored: bytes) -> bool:
+            self.begun.append(password.decode())
+            return self.release.wait() and real(password, stored)
+
+        monkeypatch.setattr(bcrypt, "checkpw", held)
+
+
+Guess = asyncio.Task[bool]
+
+
+async def guessed(check: PasswordCheck, client: str, *passwords: str, gone: bool = False) -> list[Guess]:
+    """Passwords that have been sent and not been answered yet."""
+    guesses = [
+        asyncio.create_task(check.admits(USERS, basic("alice", word), client=client, gone=lambda: gone))
+        for word in passwords
+    ]
+    await asyncio.sleep(0)  # each begins
+    return guesses
+
+
+async def outcomes(guesses: list[Guess]) -> list[bool | None]:
+    """For each whether it was right; None if it was not checked."""
+    found = await asyncio.gather(*guesses, return_exceptions=True)
+    assert all(isinstance(each, bool | TooManyPasswordChecks) for each in found)
+    return [each if isinstance(each, bool) else None for each in found]
+
+
+async def test_clients_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first login waits for one check of each other client, however many passwords those have sent."""
+    check, held = PasswordCheck(), HeldChecks(monkeypatch)
+    guesses = await guessed(check, "a", *"012345")
+    guesses += await guessed(check, "b", *"678")
+    guesses += await guessed(check, "c", "s3cret:with colon")
+    held.release.set()
+    assert await outcomes(guesses) == [False] * 9 + [True]
+    assert held.begun == ["0", "1", "6", "s3cret:with colon", "2", "7", "3", "8", "4", "5"]
 
 
 async def test_only_so_many_checks_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One check runs and 16 wait; the next is refused at once, a known password passes, then all is well."""
-    check, known, release = PasswordCheck(), basic("bob", "密码"), threading.Event()
+    """One check runs and 100 wait; the next is refused at once, a known password passes, then all is well."""
+    check, known = PasswordCheck(), basic("bob", "密码")
     assert await check.admits(USERS, known)
-    real: Callable[[bytes, bytes], bool] = bcrypt.checkpw
-    monkeypatch.setattr(bcrypt, "checkpw", lambda *given: release.wait() and real(*given))
-    guesses = [asyncio.create_task(check.admits(USERS, basic("alice", str(n)))) for n in range(17)]
-    await asyncio.sleep(0)  # each begins
+    held = HeldChecks(monkeypatch)
+    guesses = await guessed(check, "a", *map(str, range(101)))
     try:
         with pytest.raises(TooManyPasswordChecks, match="too many passwords wait to be checked; try again"):
-            await check.admits(USERS, basic("alice", "s3cret:with colon"))
+            await check.admits(USERS, basic("alice", "s3cret:with colon"), client="a")
         assert await check.admits(USERS, known)
     finally:
-        release.set()
-    assert await asyncio.gather(*guesses) == [False] * 17
+        held.release.set()
+    assert await outcomes(guesses) == [False] * 101
     assert await check.admits(USERS, basic("alice", "s3cret:with colon"))
+
+
+async def test_a_full_queue_has_room_for_another_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one client fills the queue, its newest check is refused for another client, which is next."""
+    check, held = PasswordCheck(), HeldChecks(monkeypatch)
+    guesses = await guessed(check, "a", *map(str, range(101)))
+    honest = await guessed(check, "b", "s3cret:with colon")
+    held.release.set()
+    assert await outcomes(honest) == [True]
+    assert held.begun[:3] in (["0", "1", "s3cret:with colon"], ["0", "s3cret:with colon", "1"])
+    assert await outcomes(guesses) == [False] * 100 + [None]
+
+
+async def test_who_hangs_up_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guess whose connection is closed costs no bcrypt, and its place is free for the same client."""
+    check, held = PasswordCheck(), HeldChecks(monkeypatch)
+    running = await guessed(check, "a", "0")
+    gone = await guessed(check, "a", *map(str, range(1, 101)), gone=True)
+    honest = await guessed(check, "a", "s3cret:with colon")
+    held.release.set()
+    assert await outcomes(running + honest) == [False, True]
+    assert await outcomes(gone) == [None] * 100
+    assert held.begun == ["0", "s3cret:with colon"]
 
 
 async def test_checks_that_are_given_up_leave_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is cancelled while waiting takes nobody's place."""
-    check, release = PasswordCheck(), threading.Event()
-    monkeypatch.setattr(bcrypt, "checkpw", lambda *_: release.wait())
-    guesses = [asyncio.create_task(check.admits(USERS, basic("alice", str(n)))) for n in range(17)]
-    await asyncio.sleep(0)
+    check, held = PasswordCheck(), HeldChecks(monkeypatch)
+    guesses = await guessed(check, "a", *map(str, range(101)))
     for guess in guesses[1:]:
         guess.cancel()
     await asyncio.wait(guesses[1:])
-    last = asyncio.create_task(check.admits(USERS, basic("alice", "x")))
-    release.set()
-    assert [await guesses[0], await last] == [True, True]
+    last = await guessed(check, "a", "s3cret:with colon")
+    held.release.set()
+    assert await outcomes([guesses[0], *last]) == [False, True]
+    assert held.begun == ["0", "s3cret:with colon"]
+
+
+async def test_nobody_waits_when_the_exporter_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks that wait are refused, so that the stop does not last as long as they would."""
+    check, held = PasswordCheck(), HeldChecks(monkeypatch)
+    guesses = await guessed(check, "a", *"0123")
+    await check.refuse_waiting()
+    assert await outcomes(guesses[1:]) == [None] * 3
+    held.release.set()
+    assert await outcomes(guesses[:1]) == [False]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -11,6 +12,7 @@ import trustme
 from structlog.testing import capture_logs
 from support.web.certificates import MUTUAL, Site
 from support.web.serving import ask, serving
+from support.web.wire import HEALTHY, told
 
 from exporter.common.errors import ConfigurationError
 from exporter.web.config_watch import WebConfigWatcher
@@ -19,6 +21,7 @@ HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
 USER = f"basic_auth_users: {{a: {HASH}}}"
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from exporter.web.listener.server import Server
@@ -223,35 +226,183 @@ async def test_tls_settings_follow_the_file(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("less", "taken"),
+    ("less", "more"),
     [
-        ("", "basic_auth_users and tls_server_config"),
-        ("basic_auth_users: {a: %s}", "tls_server_config"),
-        ("tls_server_config: {cert_file: cert.pem, key_file: key.pem, %s}", "basic_auth_users"),
+        ("", "basic_auth_users, tls_server_config"),
         (
-            "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\nbasic_auth_users: {a: %s}",
-            "the requirement of a client certificate",
+            f"tls_server_config: {{cert_file: cert.pem, key_file: key.pem, {MUTUAL}}}\n{USER}",
+            "tls_server_config.client_allowed_sans",
+        ),
+        (
+            "tls_server_config: {cert_file: cert.pem, key_file: key.pem}",
+            (
+                "basic_auth_users, tls_server_config.client_auth_type, tls_server_config.client_ca_file,"
+                " tls_server_config.client_allowed_sans"
+            ),
         ),
     ],
 )
-def test_door_is_not_opened_by_half_a_file(site: Site, less: str, taken: str) -> None:
+def test_door_is_not_opened_by_half_a_file(site: Site, less: str, more: str) -> None:
     """What would let in strangers, as half a file may, waits for a reload; said once."""
-    site.write(MUTUAL, USER)
+    site.write(f"{MUTUAL}, client_allowed_sans: [prometheus.example]", USER)
     config = WebConfigWatcher(site.config)
     before = config.settings
-    site.config.write_text(less % (HASH if "users: {a" in less else MUTUAL) if less else "")
+    site.config.write_text(less)
     with capture_logs() as logs:
         config.refresh()
         config.refresh()
     assert config.settings is before
-    assert [(entry["log_level"], entry["problems"]) for entry in logs] == [
-        (
-            "warning",
-            [f"{site.config}: removes {taken}; if this is intended, reload (SIGHUP) or restart"],
-        )
-    ]
+    assert not config.up_to_date
+    problem = (
+        f"{site.config}: lets in more than before ({more});"
+        " if this is intended, reload (SIGHUP or POST /-/reload) or restart"
+    )
+    assert [(entry["log_level"], entry["problems"]) for entry in logs] == [("warning", [problem])]
     config.reload()
     assert config.settings != before
+    assert config.up_to_date
+
+
+async def test_cut_file_does_not_admit_another_name(site: Site) -> None:
+    """A file that is cut before client_allowed_sans: 403 as before, and all is well once it is whole."""
+    whole = f"{MUTUAL}, client_allowed_sans: [prometheus.example]"
+    site.write(whole)
+    async with serving(config=(config := WebConfigWatcher(site.config))) as server:
+        stranger = client(site.authority, site.clients.issue_cert("other.example"))
+        known = client(site.authority, site.clients.issue_cert("prometheus.example"))
+        for cut, up_to_date in ((MUTUAL, False), (whole, True)):
+            site.write(cut)
+            assert await healthy(server, stranger) == 403
+            assert await healthy(server, known) == 200
+            assert config.up_to_date is up_to_date
+
+
+@pytest.mark.parametrize("pending", ["", "tls_server_config: ["], ids=["lets in more", "broken"])
+async def test_certificates_are_renewed_while_a_change_is_not_taken_up(site: Site, pending: str) -> None:
+    """The files of the configuration in use are followed, whatever has become of the configuration."""
+    async with serving(config=WebConfigWatcher(site.config)) as server:
+        site.config.write_text(pending)
+        assert await healthy(server, client(site.authority)) == 200
+        renewed = trustme.CA()
+        site.renew(renewed)
+        assert await healthy(server, client(renewed)) == 200
+
+
+class Kept:
+    """A connection that is kept open between requests."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def healthy(self) -> tuple[int, str] | None:
+        """Status and the Connection header of the next answer; None if there is none, but an orderly end."""
+        self._writer.write(HEALTHY)
+        try:
+            status, headers, _ = await told(self._reader)
+        except asyncio.IncompleteReadError as error:
+            if error.partial:
+                raise
+            return None
+        return status, headers.get("Connection", "")
+
+
+@asynccontextmanager
+async def kept(server: Server, tls: ssl.SSLContext | None) -> AsyncIterator[Kept]:
+    """A connection that has been used once."""
+    reader, writer = await asyncio.open_connection(*server.addresses[0], ssl=tls)
+    connection = Kept(reader, writer)
+    assert await connection.healthy() == (200, "")
+    try:
+        yield connection
+    finally:
+        writer.transport.abort()
+
+
+def exchange_authority(site: Site) -> None:
+    trustme.CA().cert_pem.write_to_path(str(site.ca))
+
+
+MORE_REQUIRED: dict[str, Callable[[Site], None]] = {
+    "another client authority": exchange_authority,
+    "allowed names": lambda site: site.write(f"{MUTUAL}, client_allowed_sans: [prometheus]"),
+    "a higher version": lambda site: site.write(f"{MUTUAL}, min_version: TLS13"),
+    "fewer suites": lambda site: site.write(
+        f"{MUTUAL}, cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]"
+    ),
+    "one curve": lambda site: site.write(f"{MUTUAL}, curve_preferences: [CurveP384]"),
+}
+
+
+@pytest.mark.parametrize("change", MORE_REQUIRED)
+@pytest.mark.parametrize("reload", [False, True], ids=["file", "reload"])
+async def test_kept_connection_ends_when_more_is_required(site: Site, change: str, reload: bool) -> None:
+    """A connection from before the change is closed at its next request, without an answer."""
+    site.write(MUTUAL)
+    config = WebConfigWatcher(site.config)
+    tls = client(site.authority, site.clients.issue_cert("prometheus"))
+    async with serving(config=config) as server, kept(server, tls) as connection:
+        MORE_REQUIRED[change](site)
+        if reload:
+            config.reload()
+        assert await connection.healthy() is None
+
+
+async def test_kept_connection_ends_when_tls_is_switched_on_and_off(site: Site) -> None:
+    """Plain HTTP is not answered once there is TLS, nor the other way round."""
+    with_tls = site.config.read_text()
+    site.config.write_text("")
+    config = WebConfigWatcher(site.config)
+    async with serving(config=config) as server:
+        async with kept(server, None) as plain:
+            site.config.write_text(with_tls)
+            assert await plain.healthy() is None
+        async with kept(server, client(site.authority)) as secure:
+            site.config.write_text("")
+            assert await secure.healthy() == (200, "")
+            config.reload()
+            assert await secure.healthy() is None
+
+
+async def test_kept_connection_ends_after_an_answer_when_the_certificate_is_renewed(site: Site) -> None:
+    """The client is let in as before, so it is answered; the next connection gets the new certificate."""
+    site.write(MUTUAL)
+    tls = client(site.authority, site.clients.issue_cert("prometheus"))
+    async with serving(config=WebConfigWatcher(site.config)) as server, kept(server, tls) as connection:
+        site.renew(site.authority)
+        assert await connection.healthy() == (200, "close")
+        assert await connection.healthy() is None
+
+
+async def test_kept_connection_goes_on_when_a_change_is_not_taken_up(site: Site) -> None:
+    """A change that waits for a reload ends no connection."""
+    site.write(MUTUAL)
+    tls = client(site.authority, site.clients.issue_cert("prometheus"))
+    async with serving(config=WebConfigWatcher(site.config)) as server, kept(server, tls) as connection:
+        for pending in ("", "tls_server_config: ["):
+            site.config.write_text(pending)
+            assert await connection.healthy() == (200, "")
+
+
+def test_bad_reload_keeps_what_connections_had_to_meet(site: Site) -> None:
+    """After a reload that fails, the connections that were let in before it are let in, and no others."""
+    config = WebConfigWatcher(site.config)
+    first = config.tls()
+    site.write(MUTUAL)
+    second = config.tls()
+    site.config.write_text("tsl: {}")
+    with pytest.raises(ConfigurationError):
+        config.reload()
+    assert [config.still_admits(tls) for tls in (None, first, second)] == [False, False, True]
+
+
+async def test_users_hold_on_kept_connections(site: Site) -> None:
+    """Where users are added, the next request on a connection from before needs a password."""
+    tls = client(site.authority)
+    async with serving(config=WebConfigWatcher(site.config)) as server, kept(server, tls) as connection:
+        site.write("", USER)
+        found = await connection.healthy()
+        assert found is not None
+        assert found[0] == 401
 
 
 def test_reload_says_what_is_wrong(site: Site) -> None:

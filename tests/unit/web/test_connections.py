@@ -11,6 +11,7 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import pytest
 from structlog.testing import capture_logs
 from support.web.certificates import Site
 from support.web.serving import FakeExposition, backend, serving
@@ -22,8 +23,6 @@ from exporter.web.listener.connections import ConnectionPhase, Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from exporter.web.listener.server import Server
 
@@ -234,6 +233,43 @@ async def test_busy_connections_are_not_given_up() -> None:
             assert (await told(reader))[2] == b"up 1\n"
 
 
+async def test_connections_that_do_not_read_make_room() -> None:
+    """Where all are being answered and one does not read, that one gives way, also to its own address."""
+    clock = HeldClock()
+    async with serving(backend(exposition=Large()), pace=clock, limits=Limits(connections=2)) as server:
+        stalled = []
+        for _ in range(2):
+            stalled.append(await asyncio.open_connection(*server.addresses[0]))
+            stalled[-1][1].write(SCRAPE)
+            while not list(server._connections._open)[-1].unsent:
+                await asyncio.sleep(0)
+            await clock.pass_by(1)
+        async with connected(server) as newcomer:
+            await until_accepted(*newcomer)
+            assert len(await everything(stalled[0][0])) < 2**26
+            assert phases(server) == [ConnectionPhase.RESPONDING, ConnectionPhase.IDLE]
+        for _, writer in stalled:
+            writer.transport.abort()
+
+
+async def test_an_address_has_no_more_than_its_share_if_others_come() -> None:
+    """One address has all connections, and all are busy: another one gets a connection at its cost."""
+    exposition = Held()
+    async with serving(backend(exposition=exposition), limits=Limits(connections=2)) as server:
+        busy = [await asyncio.open_connection(*server.addresses[0]) for _ in range(2)]
+        for _, writer in busy:
+            writer.write(SCRAPE)
+        while len(exposition.asked) < 2:
+            await asyncio.sleep(0)
+        reader, writer = await asyncio.open_connection(*server.addresses[0], local_addr=("127.0.0.2", 0))
+        await until_accepted(reader, writer)
+        assert await everything(busy[1][0]) == b""
+        exposition.release.set()
+        assert (await told(busy[0][0]))[2] == b"up 1\n"
+        for each in (writer, *(writer for _, writer in busy)):
+            each.transport.abort()
+
+
 async def test_a_thousand_silent_clients_keep_nobody_out() -> None:
     """Twice as many idle clients as there may be connections: the next scrape is answered."""
     async with serving(limits=Limits(connections=50)) as server:
@@ -273,14 +309,35 @@ async def test_short_descriptors_are_waited_for(monkeypatch: pytest.MonkeyPatch)
     assert [(entry["log_level"], entry["reason"]) for entry in logs] == [("warning", "Too many open files")]
 
 
-async def test_plain_http_at_the_https_port_is_no_news(
+@pytest.mark.parametrize(
+    "said", [HEALTHY, SCRAPE[:1], b"CONNECT x:1 HTTP/1.1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\n" + bytes(10**6)]
+)
+async def test_plain_http_at_the_https_port_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, said: bytes
+) -> None:
+    """Whatever begins like plain HTTP gets 400 and the reason; nothing is logged."""
+    caplog.set_level("INFO")
+    with capture_logs() as logs:
+        async with (
+            serving(config=WebConfigWatcher(Site(tmp_path).config)) as server,
+            connected(server) as (reader, writer),
+        ):
+            writer.write(said)
+            status, headers, body = await told(reader)
+            assert (status, body) == (400, b"this is an HTTPS port, and the request is plain HTTP\n")
+            assert (headers["Server"], headers["Connection"]) == ("modelarts-exporter", "close")
+            assert await everything(reader) == b""
+    assert (logs, caplog.records) == ([], [])
+
+
+async def test_no_handshake_at_the_https_port_is_no_news(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Plain HTTP, garbage or a hang-up instead of a handshake: the connection ends, nothing is logged."""
+    """Garbage or a hang-up instead of a handshake: the connection ends, nothing is logged."""
     caplog.set_level("INFO")
     with capture_logs() as logs:
         async with serving(config=WebConfigWatcher(Site(tmp_path).config)) as server:
-            for said in (HEALTHY, b"\0" * 100, b""):
+            for said in (b"\0" * 100, b"\x16\x03\x01", b""):
                 async with connected(server) as (reader, writer):
                     writer.write(said)
                     writer.write_eof()

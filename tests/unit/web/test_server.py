@@ -52,7 +52,7 @@ async def test_every_address_is_served() -> None:
         assert [host for host, _ in server.addresses][:2] == ["127.0.0.1", "127.0.0.2"]
         assert all(port for _, port in server.addresses)
         port = server.addresses[2][1]
-        assert server.urls[2] == f"http://localhost:{port}"
+        assert server.urls[2].endswith(f":{port}")
         async with aiohttp.ClientSession() as session:
             for url in (*server.urls, f"http://127.0.0.3:{port}"):
                 async with session.get(url) as response:
@@ -61,19 +61,81 @@ async def test_every_address_is_served() -> None:
         await server.stop()
 
 
-@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
-async def test_ipv6_address_is_written_in_brackets() -> None:
-    """A URL and a problem show an IPv6 address so that it can be told from the port."""
-    server = Server(web.Application(), [("::1", 0)], clock=SystemClock())
+def _without_ipv6() -> str:
+    """Why this machine cannot listen on ::1; empty if it can."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        return f"this machine has no IPv6: ::1 cannot be listened on ({error.strerror})"
+    return ""
+
+
+needs_ipv6 = pytest.mark.skipif(bool(_without_ipv6()), reason=_without_ipv6())
+
+
+@asynccontextmanager
+async def listening(host: str | None) -> AsyncIterator[Server]:
+    server = Server(web.Application(), [(host, 0)], clock=SystemClock())
     await server.start()
     try:
+        yield server
+    finally:
+        await server.stop()
+
+
+async def takes(server: Server, host: str) -> bool:
+    """Whether it can be reached at that address of this machine."""
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://{host}:{server.addresses[0][1]}") as answer,
+        ):
+            return answer.status == 404
+    except aiohttp.ClientConnectorError:
+        return False
+
+
+@needs_ipv6
+@pytest.mark.parametrize(
+    ("host", "ipv4", "ipv6", "bound", "url"),
+    [
+        (None, True, True, "[::]", "localhost"),
+        ("::", True, True, "[::]", "localhost"),
+        ("0:0::0", True, True, "[::]", "localhost"),
+        ("::1", False, True, "[::1]", "[::1]"),
+        ("127.0.0.1", True, False, "127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", True, False, "0.0.0.0", "127.0.0.1"),  # noqa: S104  (what is tested)
+    ],
+)
+async def test_families(host: str | None, ipv4: bool, ipv6: bool, bound: str, url: str) -> None:
+    """No host and [::] take both families, as in Go; any other address its own. The log has what is bound."""
+    async with listening(host) as server:
+        assert (await takes(server, "127.0.0.1"), await takes(server, "[::1]")) == (ipv4, ipv6)
+        port = server.addresses[0][1]
+        assert server.bound_urls == (f"http://{bound}:{port}",)
+        assert server.urls == (f"http://{url}:{port}",)
+
+
+async def test_a_name_is_its_ipv4_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a name has addresses of both families, the one of IPv4 is listened on, as in Go."""
+    found = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    async with listening("localhost") as server:
+        assert server.addresses[0][0] == "127.0.0.1"
+
+
+@needs_ipv6
+async def test_ipv6_address_is_written_in_brackets() -> None:
+    """A URL and a problem show an IPv6 address so that it can be told from the port."""
+    async with listening("::1") as server:
         host, port = server.addresses[0]
         assert (host, server.urls[0]) == ("::1", f"http://[::1]:{port}")
         with pytest.raises(InUse) as caught:
             await Server(web.Application(), [("::1", port)], clock=SystemClock()).start()
         assert str(caught.value).startswith(f"web.listen_address: [::1]:{port} is in use")
-    finally:
-        await server.stop()
 
 
 @pytest.mark.parametrize("any_host", ["127.0.0.1", None])
@@ -117,24 +179,26 @@ async def test_all_bad_addresses_come_at_once(monkeypatch: pytest.MonkeyPatch) -
     ]
 
 
-async def test_machine_without_ipv6_is_served_over_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where IPv6 is compiled in but switched off, every address means every IPv4 address."""
+@pytest.mark.parametrize("host", [None, "::"])
+@pytest.mark.parametrize("missing", ["switched off", "not compiled in"])
+async def test_machine_without_ipv6_is_served_over_ipv4(
+    monkeypatch: pytest.MonkeyPatch, host: str | None, missing: str
+) -> None:
+    """Where the machine has no IPv6, every address means every IPv4 address."""
     real = socket.create_server
 
-    def switched_off(address: tuple[str, int], *, family: int, dualstack_ipv6: bool = False) -> socket.socket:
+    def without_ipv6(address: tuple[str, int], *, family: int, dualstack_ipv6: bool = False) -> socket.socket:
         if family == socket.AF_INET6:
             raise OSError(99, "Cannot assign requested address")
         return real(address, family=family, dualstack_ipv6=dualstack_ipv6)
 
-    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: True)
-    monkeypatch.setattr(socket, "create_server", switched_off)
-    server = Server(web.Application(), [(None, 0)], clock=SystemClock())
-    await server.start()
-    try:
-        assert server.addresses[0][0] == "0.0.0.0"  # noqa: S104  (compared, not bound)
-        assert server.urls[0].startswith("http://localhost:")
-    finally:
-        await server.stop()
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: missing == "switched off")
+    monkeypatch.setattr(socket, "create_server", without_ipv6)
+    async with listening(host) as server:
+        port = server.addresses[0][1]
+        assert server.bound_urls == (f"http://0.0.0.0:{port}",)
+        assert server.urls == (f"http://127.0.0.1:{port}",)
+        assert await takes(server, "127.0.0.1")
 
 
 async def test_scrape_in_flight_ends_whole() -> None:
