@@ -23,11 +23,11 @@ class Process:
         tracker: remembers the workloads of each pool between two listings.
         lockout: holds back refused credentials, also across reloads.
         environment: the environment variables, for credentials.
-        home: the user's home directory, for the profile file.
+        home: the user's home directory, for the profile file; None if there is none.
     """
 
     context: Context
     tracker: Tracker
     lockout: Lockout
     environment: Mapping[str, str]
-    home: Path
+    home: Path | None
