@@ -40,6 +40,10 @@ A full disk under `state.path` stops nothing: pools are polled and shown as usua
 counted since the last good write. `modelarts_exporter_state_writes_total{outcome="failed"}` counts the failed
 writes, and the first poll after there is room again writes everything. `tests/system/test_processes.py` tests
 this with a real process, and SIGSTOP and SIGCONT too.
+
+A log that cannot be written or that nobody reads (a full disk, a pipe without a reader, a stalled one) stops
+nothing either. Its lines are lost, `modelarts_exporter_log_lines_dropped_total` counts them, and one line in
+the log says how many as soon as it can be written again (`tests/system/test_log_stream.py`).
 """
 
 _HEAD = """\
