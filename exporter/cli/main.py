@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from exporter.app.process import Process
 from exporter.app.secret_files import insecure_files, secret_files
 from exporter.cli.args import parse
+from exporter.cli.output import settle_stderr, tell, write_output
 from exporter.common.clock import SystemClock
-from exporter.common.errors import ConfigurationError
-from exporter.common.logging import set_up_logging
+from exporter.common.errors import ConfigurationError, OutputFailed
+from exporter.common.logging import logging_in_background, set_up_logging
+from exporter.common.signals import release_signals
 from exporter.context import Context
 from exporter.credentials.lockout import Lockout
 from exporter.lifecycle.tracker import Tracker
@@ -31,8 +33,11 @@ if TYPE_CHECKING:
     from exporter.cli.args import Invocation
     from exporter.settings.model import Settings
 
+FAILED = 1
 BAD_CONFIGURATION = 2
 INTERRUPTED = 130
+READER_LEFT = 141
+"""What a shell tells of a program that writes into a pipe without a reader: 128 and SIGPIPE."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,42 +47,52 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; those of the process if not given.
 
     Returns:
-        The exit status: 0 success, 1 some pool failed (check, once), 2 bad configuration.
+        The exit status: 0 success, 1 some pool failed (check, once) or the answer cannot be written, 2 bad
+        configuration, 141 nobody reads the answer.
     """
-    invocation = parse(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(invocation)
+        return _run(parse(sys.argv[1:] if argv is None else argv))
     except ConfigurationError as error:
         for problem in error.problems:
-            print(problem, file=sys.stderr)  # noqa: T201  (the documented output)
+            tell(str(problem))
         return BAD_CONFIGURATION
+    except OutputFailed as error:
+        if error.reader_left:
+            return READER_LEFT
+        tell(f"modelarts-exporter: {error}")
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+    finally:
+        settle_stderr()
 
 
 def _run(invocation: Invocation) -> int:
     # One thread: the interpreter runs one at a time anyway, and every thread keeps memory of its own.
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
-    context = Context(clock=SystemClock(), worker=worker, self_metrics=SelfMetrics(), store=SnapshotStore())
+    self_metrics = SelfMetrics(daemon=invocation.command in {None, "demo"})
+    context = Context(clock=SystemClock(), worker=worker, self_metrics=self_metrics, store=SnapshotStore())
     process = Process(
         context=context,
         tracker=Tracker(context),
         lockout=Lockout(context.clock),
         environment=os.environ,
-        home=Path.home(),
+        home=_home(),
     )
     # Each command is imported when it is needed: the daemon starts without rich and the simulator.
     if invocation.command == "demo":
         from exporter.cli.demo import demo  # noqa: PLC0415
 
         return asyncio.run(demo(invocation.flags, process))
+    if invocation.command or invocation.config_check:
+        release_signals()  # the daemon does that itself
     reread = partial(load, invocation.config_file, os.environ, invocation.flags)
     settings = reread()
     if invocation.config_check:
         _warn_of_insecure_files(
             settings, invocation, process, WebConfigWatcher(settings.web.config_file).settings
         )
-        print("the configuration is good")  # noqa: T201  (the command's answer)
+        write_output("the configuration is good\n")
         return 0
     match invocation.command:
         case "check":
@@ -95,13 +110,25 @@ def _run(invocation: Invocation) -> int:
             set_up_logging(settings.log.level, settings.log.format)
             _warn_of_insecure_files(settings, invocation, process, WebConfig())
             with process.tracker.persist_in(settings.state.path):
-                return asyncio.run(once(settings, process))
+                return asyncio.run(once(settings, process, invocation.output))
         case _:
             from exporter.cli.run import run  # noqa: PLC0415
 
-            set_up_logging(settings.log.level, settings.log.format)
-            with process.tracker.persist_in(settings.state.path):
+            with (
+                logging_in_background(
+                    settings.log.level, settings.log.format, count_lost=self_metrics.log_lines_dropped.inc
+                ),
+                process.tracker.persist_in(settings.state.path),
+            ):
                 return asyncio.run(run(settings, reread, process, config_file=invocation.config_file))
+
+
+def _home() -> Path | None:
+    """The user's home directory; None without HOME and without an entry in the user database."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 def _warn_of_insecure_files(
@@ -109,4 +136,4 @@ def _warn_of_insecure_files(
 ) -> None:
     """Print the files with secrets that others can read; the daemon logs them itself, and keeps checking."""
     for file in insecure_files(secret_files(settings, web, invocation.config_file, process)):
-        print(f"warning: {file}", file=sys.stderr)  # noqa: T201  (the answer is on stdout)
+        tell(f"warning: {file}")
