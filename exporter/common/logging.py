@@ -62,7 +62,7 @@ def logging_in_background(
     except ExporterError:
         raise
     except Exception:
-        log.critical("the exporter ends, because of an error that nobody expected", exc_info=True)
+        log.critical("the exporter ends after an unexpected error", exc_info=True)
         raise SystemExit(1) from None
     finally:
         writer.close()

@@ -81,8 +81,9 @@ async def logging_to(stderr: int, *wrapper: str) -> AsyncIterator[Logging]:
                 await process.wait()
 
 
-def _url(line: bytes) -> str:
-    [url] = re.findall(r"http://[0-9.]+:[0-9]+", line.decode())
+def _url(log: bytes) -> str:
+    """Where it serves, from the first line of its log; requests to the cloud come after it."""
+    [url] = re.findall(r"http://[0-9.]+:[0-9]+", log.decode().splitlines()[0])
     return str(url)
 
 
