@@ -1,9 +1,27 @@
-"""The program: `modelarts-exporter` and `python -m exporter`."""
+"""The program: `modelarts-exporter` and `python -m exporter`.
 
+Importing this module does nothing, and imports hardly anything: before anything slow, signals are held.
+"""
+
+import os
 import sys
 
+from exporter.common.signals import hold_signals
 
-def _import_structlog_without_rich() -> None:
+__all__ = ["import_structlog_without_rich", "main"]
+
+
+def main() -> int:
+    """Run the command line of the process; returns its exit status."""
+    hold_signals()
+    _open_standard_streams()
+    import_structlog_without_rich()
+    from exporter.cli.main import main as run  # noqa: PLC0415  (it imports everything)
+
+    return run()
+
+
+def import_structlog_without_rich() -> None:
     """Save 3 MB of memory: structlog imports rich, where it is installed, for tracebacks that we do not show.
 
     Only `check` uses rich, and imports it itself. rich is hidden for the time of this one import.
@@ -17,11 +35,17 @@ def _import_structlog_without_rich() -> None:
         del sys.modules["rich"]
 
 
-_import_structlog_without_rich()
+def _open_standard_streams() -> None:
+    """Open /dev/null for each of stdin, stdout and stderr that is closed.
 
-from exporter.cli.main import main  # noqa: E402  (it imports structlog)
+    Otherwise the next file or connection would get its number, and lines meant for stderr would go there.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
 
-__all__ = ["main"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -51,6 +51,7 @@ class SelfMetric(Generic[Metric]):
         buckets: the upper bounds of a histogram.
         zeros: label values that have a sample with 0 from the start, because `rate()` sees the first event
             only if there was a 0 before. For closed sets of values.
+        daemon: whether it is about what only the daemon does.
     """
 
     metric_type: type[Metric]
@@ -59,14 +60,15 @@ class SelfMetric(Generic[Metric]):
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
     zeros: tuple[str, ...] = ()
+    daemon: bool = False
 
     @property
     def kind(self) -> str:
         """Its type in the exposition: counter, gauge or histogram."""
         return self.metric_type.__name__.lower()
 
-    def create(self, registry: CollectorRegistry) -> Metric:
-        """Make the metric, and register it."""
+    def create(self, registry: CollectorRegistry | None) -> Metric:
+        """Make the metric, and register it, if there is a registry."""
         options: dict[str, Any] = {"buckets": self.buckets} if self.buckets else {}
         metric = self.metric_type(PREFIX + self.name, self.help, self.labels, registry=registry, **options)
         for value in self.zeros:
@@ -86,8 +88,13 @@ class SelfMetric(Generic[Metric]):
 class SelfMetrics:
     """The exporter's own metrics, and the registry that holds them.
 
+    Args:
+        daemon: whether this process is the daemon. If not, the registry has neither the usual `process_*` and
+            `python_*` metrics nor those about what only the daemon does: in a file for node_exporter, the
+            former would collide with node_exporter's own, and the latter would be 0.
+
     Attributes:
-        registry: also has the usual `process_*` and `python_*` metrics.
+        registry: what is exposed.
         metrics: by name without `PREFIX`.
     """
 
@@ -195,17 +202,26 @@ class SelfMetrics:
         Gauge,
         "config_last_reload_successful",
         "1 if the configuration was read the last time without a problem, else 0 and the old one holds.",
+        daemon=True,
     )
     web_config_last_reload_successful = SelfMetric(
         Gauge,
         "web_config_last_reload_successful",
         "1 if the web configuration (--web.config.file) and the files that it names were taken up when "
         "they were last read, else 0 and the old one holds; 1 where there is none.",
+        daemon=True,
     )
     config_last_reload_success_timestamp = SelfMetric(
         Gauge,
         "config_last_reload_success_timestamp_seconds",
         "When the configuration in use was read.",
+        daemon=True,
+    )
+    log_lines_dropped = SelfMetric(
+        Counter,
+        "log_lines_dropped_total",
+        "Log lines that were lost, because stderr could not be written, or was not read in time.",
+        daemon=True,
     )
     state_writes = SelfMetric(
         Counter,
@@ -222,12 +238,16 @@ class SelfMetrics:
         buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, daemon: bool = True) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        self.metrics = {declared.name: declared.create(self.registry) for declared in self.declared()}
+        if daemon:
+            ProcessCollector(registry=self.registry)
+            PlatformCollector(registry=self.registry)
+            GCCollector(registry=self.registry)
+        self.metrics = {
+            declared.name: declared.create(self.registry if daemon or not declared.daemon else None)
+            for declared in self.declared()
+        }
         self.build_info.labels(__version__).set(1)
         self.web_config_last_reload_successful.set(1)
 

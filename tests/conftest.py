@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import pkgutil
 from importlib import import_module
 
 import pytest
+import structlog
 from hypothesis import settings
 from support.fakes import FakeClock
 
 import exporter
 
+# Tests see the log lines that an operator sees: the level is info unless it is set.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
 # Machines are slow and busy; no test is about how long it takes.
 settings.register_profile("search", deadline=None, print_blob=True)  # `make search`: new inputs in every run
 settings.register_profile("fuzz", parent=settings.get_profile("search"), max_examples=2_000)  # `make fuzz`

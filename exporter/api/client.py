@@ -204,7 +204,8 @@ class Client:
         )
         async for attempt in retrying:
             with attempt:
-                return await self._send(endpoint, request)
+                sent = replace(request, attempt=attempt.retry_state.attempt_number)
+                return await self._send(endpoint, sent)
         raise AssertionError  # tenacity returns or raises
 
     async def _send(self, endpoint: str, request: Request) -> Response:

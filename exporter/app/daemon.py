@@ -14,6 +14,7 @@ from exporter.app.restart import waiting_for_restart
 from exporter.app.secret_files import SecretFileWatcher
 from exporter.app.wiring import Pollers, build_detail, build_exposition, build_thresholds
 from exporter.common.errors import ConfigurationError
+from exporter.common.signals import release_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -87,7 +88,8 @@ class Daemon:
         Raises:
             ConfigurationError: something in the settings cannot be used.
         """
-        self._pollers = await Pollers.open(self._settings, self._process)
+        if self._pollers is None:  # a reload may have come first
+            self._pollers = await Pollers.open(self._settings, self._process)
         await self._pollers.forget_unwatched()  # the state file may hold such pools
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renderer.run())
@@ -116,13 +118,15 @@ class Daemon:
             raise
         if waiting := waiting_for_restart(self._started_with, settings):
             log.warning("changed settings take effect at the next start of the exporter", settings=waiting)
-        self._settings, self._pollers = settings, pollers
+        replaced, self._settings, self._pollers = self._pollers, settings, pollers
         self._renderer.detail = build_detail(settings.workloads)
         self._renderer.thresholds = build_thresholds(settings.alerts)
         self._process.context.self_metrics.set_shard(settings.shard.index, settings.shard.total)
         if self._polling_task is not None:
             self._polling_task.cancel()
             await asyncio.wait((self._polling_task,))
+        elif replaced is not None:
+            await replaced.close()  # they have not begun
         await pollers.forget_unwatched()
         await self._renderer.catch_up()
         self._set_reload_metrics(success=True)
@@ -168,7 +172,10 @@ async def _run_pollers(pollers: Pollers) -> None:
 
 
 def handle_signals(daemon: Daemon) -> asyncio.Event:
-    """Make SIGHUP reload the configuration, and SIGTERM and SIGINT set the event that is returned."""
+    """Make SIGHUP reload the configuration, and SIGTERM and SIGINT set the event that is returned.
+
+    Those that came since the start of the process count, too.
+    """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     reloads: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only weakly
@@ -185,6 +192,7 @@ def handle_signals(daemon: Daemon) -> asyncio.Event:
     loop.add_signal_handler(signal.SIGHUP, on_hangup)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    release_signals()
     return stopping
 
 

@@ -25,7 +25,7 @@ class Process:
         tracker: remembers the workloads of each pool between two listings.
         lockout: holds back refused credentials, also across reloads.
         environment: the environment variables, for credentials and proxies.
-        home: the user's home directory, for the profile file.
+        home: the user's home directory, for the profile file; None if there is none.
         resolver: looks host names up.
     """
 
@@ -33,5 +33,5 @@ class Process:
     tracker: Tracker
     lockout: Lockout
     environment: Mapping[str, str]
-    home: Path
+    home: Path | None
     resolver: ThreadResolver = field(default_factory=ThreadResolver)

@@ -79,8 +79,9 @@ def secret_files(
     """
     for project in settings.projects:
         if project.credentials is None:
-            if not environment_has_keys(process.environment):
-                yield profile_path(process.environment, process.home)
+            profile = profile_path(process.environment, process.home)
+            if profile and not environment_has_keys(process.environment):
+                yield profile
             continue
         for secret in project.credentials.secrets:
             file = secret if isinstance(secret, Path) else config_file

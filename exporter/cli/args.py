@@ -7,15 +7,20 @@ import re
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 
 from exporter import __version__
+from exporter.cli.output import tell, write_output
+from exporter.common.suggest import did_you_mean
+from exporter.common.text import show_key_or_hide
 from exporter.settings.names import FLAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Command = Literal["demo", "check", "once"]
+
+_COMMANDS: tuple[Command, ...] = get_args(Command)
 
 _USAGE = "modelarts-exporter [demo | check | once] [flags]"
 
@@ -27,7 +32,8 @@ commands:
   demo        run on a simulated ModelArts; needs no account and no network
   check       poll every pool once and print a table: what works, and what to
               do about what does not; exit 0 all well, 1 some pool failed
-  once        poll every pool once and print the metrics
+  once        poll every pool once and print the metrics, or write them to
+              --output, for node_exporter's textfile collector
 """
 
 _EPILOG = """\
@@ -35,6 +41,7 @@ examples:
   modelarts-exporter demo
   modelarts-exporter check --config.file=exporter.yml
   modelarts-exporter --config.file=exporter.yml --web.listen-address=:9100
+  modelarts-exporter once --output=/var/lib/node_exporter/modelarts.prom
 
 environment:
   One project needs no file:
@@ -53,9 +60,8 @@ described in docs/configuration.md, the metrics in docs/metrics.md.
 """
 
 
-_UNKNOWN = "unrecognized arguments: "  # from argparse's messages, like the next one
-_QUOTED = re.compile(r"(?<=argument )'.*'(?= \()|(?<=choice: )'.*'(?= \()|(?<=argument )'.*'$")
-_FLAG = re.compile("--?[a-z]{1,12}([._-][a-z]{1,12}){0,3}")
+_QUOTED = re.compile(r"(?<=argument )'.*'(?= \()|(?<=argument )'.*'$")
+_OWN_FLAGS = ("--config.file", "--config.check", "--output", "--version", "--help")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +72,14 @@ class Invocation:
         command: None for the daemon.
         config_file: the path of the configuration; None if not given.
         config_check: only check the configuration.
+        output: the file that `once` replaces; None for stdout.
         flags: the settings that were given, by path: `web.listen_address`.
     """
 
     command: Command | None = None
     config_file: Path | None = None
     config_check: bool = False
+    output: Path | None = None
     flags: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -81,11 +89,21 @@ def parse(argv: Sequence[str]) -> Invocation:
     Raises:
         SystemExit: 0 after `--help` and `--version`, 2 for arguments that do not exist.
     """
-    given = vars(_parser().parse_args(argv))
+    parser = _parser()
+    options, unknown = parser.parse_known_args(argv)
+    if unknown:
+        parser.error("; ".join(map(_unknown, unknown)))
+    given = vars(options)
+    command = given.pop("command")
+    if command is not None and command not in _COMMANDS:
+        parser.error(_unknown(command))
+    if "output" in given and command != "once":
+        parser.error("--output is for once alone")
     return Invocation(
-        command=given.pop("command"),
+        command=command,
         config_file=given.pop("config_file", None),
         config_check=given.pop("config_check", False),
+        output=given.pop("output", None),
         flags=given,
     )
 
@@ -94,16 +112,35 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print one line, like a problem of the configuration, without values: one may be a secret."""
         text = _QUOTED.sub("'...'", message)
-        if text.startswith(_UNKNOWN):
-            given = text.removeprefix(_UNKNOWN).split()
-            text = _UNKNOWN + " ".join(_name(argument) for argument in given)
-        self.exit(2, f"{self.prog}: {text}; see {self.prog} --help\n")
+        tell(f"{self.prog}: {text}" if text.endswith("?") else f"{self.prog}: {text}; see {self.prog} --help")
+        raise SystemExit(2)
 
 
-def _name(argument: str) -> str:
-    """The name of a flag without its value; `...` for anything else."""
+class _Print(argparse.Action):
+    """Prints a text and ends the program. argparse's own actions ignore that stdout cannot be written."""
+
+    def __init__(self, *, text: Callable[[argparse.ArgumentParser], str], **options: Any) -> None:
+        super().__init__(nargs=0, **options)
+        self._text = text
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Called by argparse where the flag is given."""
+        write_output(self._text(parser))
+        parser.exit()
+
+
+def _unknown(argument: str) -> str:
+    """What to say of an argument that does not exist: its name, if it can be a mistyped one, but no value."""
     name, equals, _ = argument.partition("=")
-    return f"{name}=..." if equals and _FLAG.fullmatch(name) else name if _FLAG.fullmatch(name) else "..."
+    word = name.lstrip("-")
+    shown = show_key_or_hide(word)
+    if word == name:
+        meant = did_you_mean(word, _COMMANDS)
+        text = f"unknown command {shown}"
+    else:
+        meant = did_you_mean(name, (*(flag.name for flag in FLAGS.values()), *_OWN_FLAGS))
+        text = f"unknown flag {name.removesuffix(word)}{shown}{'=...' if equals else ''}"
+    return f"{text}; {meant}" if meant else text
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         add_help=False,
     )
-    parser.add_argument("command", nargs="?", choices=get_args(Command), default=None, help=argparse.SUPPRESS)
+    parser.add_argument("command", nargs="?", default=None, help=argparse.SUPPRESS)
     flags = parser.add_argument_group("flags")
     flags.add_argument(
         "--config.file", dest="config_file", type=Path, metavar="FILE", help="configuration, YAML"
@@ -129,11 +166,22 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="only check the configuration; exit 0 or 2",
     )
+    flags.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="replace this file instead of printing the metrics; for once",
+    )
     _add_settings(flags)
     flags.add_argument(
-        "--version", action="version", version=f"%(prog)s {__version__}", help="print the version and exit"
+        "--version",
+        action=_Print,
+        text=lambda parser: f"{parser.prog} {__version__}\n",
+        help="print the version and exit",
     )
-    flags.add_argument("-h", "--help", action="help", help="print this help and exit")
+    flags.add_argument(
+        "-h", "--help", action=_Print, text=_Parser.format_help, help="print this help and exit"
+    )
     return parser
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -12,6 +14,7 @@ from rich.text import Text
 
 from exporter.app.status import share_view
 from exporter.app.wiring import Pollers
+from exporter.cli.output import tell, write_output
 from exporter.common.text import escape_unprintable
 from exporter.metrics.summary import Detail, summarise
 from exporter.web.status import format_duration
@@ -41,26 +44,37 @@ class _Row:
     advice: str = ""
 
 
+class _Table(StringIO):
+    """Takes what rich prints, and lets rich see whether stdout is a terminal."""
+
+    def isatty(self) -> bool:
+        """Whether stdout is one."""
+        return sys.stdout is not None and sys.stdout.isatty()
+
+
 async def check(settings: Settings, process: Process) -> int:
     """Poll every pool once. Progress goes to stderr, the table to stdout.
 
     Returns:
         0 if every pool was read completely, else 1.
+
+    Raises:
+        OutputFailed: the table cannot be written.
     """
-    progress = Console(stderr=True, highlight=False, soft_wrap=True)
     rows: list[_Row] = []
     slow: list[str] = []
     ok = True
     async with await Pollers.open(settings, process, max_pause=settings.poll.timeout) as pollers:
         for project in pollers.projects:
             if not project.selection.nothing_here:
-                progress.print(f"asking {project.client.endpoint} about project {project.project_id}")
-            result = await project.once(lambda state: progress.print(f"  {state.key.pool}: {state.outcome}"))
+                tell(f"asking {project.client.endpoint} about project {project.project_id}")
+            result = await project.once(lambda state: tell(f"  {state.key.pool}: {state.outcome}"))
             rows += _rows(project, result)
             ok = ok and result.ok
             if excess := project.monitor.overload(len(result.states)):
                 slow.append(f"project {project.project_id} cannot be read within poll.interval: {excess}")
-    console = Console(highlight=False)
+    table = _Table()
+    console = Console(file=table, highlight=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     _print(rows, console)
@@ -71,6 +85,7 @@ async def check(settings: Settings, process: Process) -> int:
         )
     for line in slow:
         console.print(line, soft_wrap=True)
+    write_output(table.getvalue())
     return 0 if ok else 1
 
 

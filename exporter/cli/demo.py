@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from exporter.cli.output import write_output
 from exporter.cli.run import run
-from exporter.common.logging import set_up_logging
+from exporter.common.logging import logging_in_background
 from exporter.settings.load import load
 from exporter.simulator.demo import demo_cloud
 from exporter.simulator.server import serve
@@ -28,6 +29,9 @@ async def demo(flags: Mapping[str, object], process: Process) -> int:
 
     Returns:
         0.
+
+    Raises:
+        OutputFailed: the addresses cannot be written to stdout.
     """
     cloud = demo_cloud(process.context.clock)
     async with serve(cloud.simulator) as endpoint:
@@ -54,14 +58,14 @@ async def demo(flags: Mapping[str, object], process: Process) -> int:
         }
         reread = partial(load, None, {}, {**settings, **flags})
         loaded = reread()
-        set_up_logging(loaded.log.level, loaded.log.format)
-        return await run(loaded, reread, process, started=_welcome)
+        count_lost = process.context.self_metrics.log_lines_dropped.inc
+        with logging_in_background(loaded.log.level, loaded.log.format, count_lost=count_lost):
+            return await run(loaded, reread, process, started=_welcome)
 
 
 def _welcome(urls: tuple[str, ...]) -> None:
     for url in urls:
-        print(  # noqa: T201  (for whoever tries it out)
+        write_output(
             f"\n  A simulated ModelArts with three pools is being watched.\n\n"
-            f"    status page   {url}/\n    metrics       {url}/metrics\n\n  Ctrl-C ends it.\n",
-            flush=True,
+            f"    status page   {url}/\n    metrics       {url}/metrics\n\n  Ctrl-C ends it.\n\n"
         )

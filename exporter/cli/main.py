@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from exporter.app.process import Process
 from exporter.app.secret_files import insecure_files, secret_files
 from exporter.cli.args import parse
+from exporter.cli.output import settle_stderr, tell, write_output
 from exporter.common.clock import SystemClock
-from exporter.common.errors import ConfigurationError, InUse
-from exporter.common.logging import set_up_logging
+from exporter.common.errors import ConfigurationError, InUse, OutputFailed
+from exporter.common.logging import logging_in_background, set_up_logging
+from exporter.common.signals import release_signals
 from exporter.context import Context
 from exporter.credentials.lockout import Lockout
 from exporter.lifecycle.tracker import Tracker
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 FAILED = 1
 BAD_CONFIGURATION = 2
 INTERRUPTED = 130
+READER_LEFT = 141
+"""What a shell tells of a program that writes into a pipe without a reader: 128 and SIGPIPE."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,48 +48,58 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; those of the process if not given.
 
     Returns:
-        The exit status: 0 success; 1 some pool failed (check, once), or another process has the state file
-        or the address, which may pass; 2 bad configuration.
+        The exit status: 0 success; 1 some pool failed (check, once), the answer cannot be written, or another
+        process has the state file or the address, which may pass; 2 bad configuration; 141 nobody reads the
+        answer.
     """
-    invocation = parse(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(invocation)
+        return _run(parse(sys.argv[1:] if argv is None else argv))
     except ConfigurationError as error:
         for problem in error.problems:
-            print(problem, file=sys.stderr)  # noqa: T201  (the documented output)
+            tell(str(problem))
         return BAD_CONFIGURATION
     except InUse as error:
         for problem in error.problems:
-            print(problem, file=sys.stderr)  # noqa: T201  (the documented output)
+            tell(str(problem))
+        return FAILED
+    except OutputFailed as error:
+        if error.reader_left:
+            return READER_LEFT
+        tell(f"modelarts-exporter: {error}")
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+    finally:
+        settle_stderr()
 
 
 def _run(invocation: Invocation) -> int:
     # One thread: the interpreter runs one at a time anyway, and every thread keeps memory of its own.
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
     environment = trimmed(os.environ)
-    context = Context(clock=SystemClock(), worker=worker, self_metrics=SelfMetrics(), store=SnapshotStore())
+    self_metrics = SelfMetrics(daemon=invocation.command in {None, "demo"})
+    context = Context(clock=SystemClock(), worker=worker, self_metrics=self_metrics, store=SnapshotStore())
     process = Process(
         context=context,
         tracker=Tracker(context),
         lockout=Lockout(context.clock),
         environment=environment,
-        home=Path.home(),
+        home=_home(),
     )
     # Each command is imported when it is needed: the daemon starts without rich and the simulator.
     if invocation.command == "demo":
         from exporter.cli.demo import demo  # noqa: PLC0415
 
         return asyncio.run(demo(invocation.flags, process))
+    if invocation.command or invocation.config_check:
+        release_signals()  # the daemon does that itself
     reread = partial(load, invocation.config_file, environment, invocation.flags)
     settings = reread()
     if invocation.config_check:
         _warn_of_insecure_files(
             settings, invocation, process, WebConfigWatcher(settings.web.config_file).settings
         )
-        print("the configuration is good")  # noqa: T201  (the command's answer)
+        write_output("the configuration is good\n")
         return 0
     match invocation.command:
         case "check":
@@ -103,13 +117,17 @@ def _run(invocation: Invocation) -> int:
             set_up_logging(settings.log.level, settings.log.format)
             _warn_of_insecure_files(settings, invocation, process, WebConfig())
             with process.tracker.persist_in(settings.state.path, _share(settings)):
-                return asyncio.run(once(settings, process))
+                return asyncio.run(once(settings, process, invocation.output))
         case _:
             from exporter.cli.run import run  # noqa: PLC0415
 
-            set_up_logging(settings.log.level, settings.log.format)
-            with process.tracker.persist_in(
-                settings.state.path, _share(settings), continues_for=settings.poll.stale_after
+            with (
+                logging_in_background(
+                    settings.log.level, settings.log.format, count_lost=self_metrics.log_lines_dropped.inc
+                ),
+                process.tracker.persist_in(
+                    settings.state.path, _share(settings), continues_for=settings.poll.stale_after
+                ),
             ):
                 return asyncio.run(run(settings, reread, process, config_file=invocation.config_file))
 
@@ -118,9 +136,17 @@ def _share(settings: Settings) -> tuple[int, int]:
     return settings.shard.index, settings.shard.total
 
 
+def _home() -> Path | None:
+    """The user's home directory; None without HOME and without an entry in the user database."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
 def _warn_of_insecure_files(
     settings: Settings, invocation: Invocation, process: Process, web: WebConfig
 ) -> None:
     """Print the files with secrets that others can read; the daemon logs them itself, and keeps checking."""
     for file in insecure_files(secret_files(settings, web, invocation.config_file, process)):
-        print(f"warning: {file}", file=sys.stderr)  # noqa: T201  (the answer is on stdout)
+        tell(f"warning: {file}")

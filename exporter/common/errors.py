@@ -4,6 +4,7 @@
     ├── ConfigurationError      the operator's settings; carries every problem found    exit 2
     ├── InUse                   another process has what this one needs                 exit 1
     ├── TooManyPasswordChecks   too many passwords wait to be checked                   503
+    ├── OutputFailed            a command's answer could not be written                 exit 1, 141
     └── PollError               a pool could not be read; carries its outcome
         ├── CredentialsError    no usable credentials                                   unauthorized
         │   └── LockedOut       refused recently; nothing is sent, to avoid a lockout
@@ -87,6 +88,22 @@ class TooManyPasswordChecks(ExporterError):
 
     def __init__(self) -> None:
         super().__init__("too many passwords wait to be checked; try again")
+
+
+class OutputFailed(ExporterError):
+    """A command's answer could not be written.
+
+    Args:
+        where: standard output, or the path of a file.
+        error: why.
+
+    Attributes:
+        reader_left: whether it was a pipe whose reader has gone, as `head` does; that is nobody's mistake.
+    """
+
+    def __init__(self, where: str, error: OSError) -> None:
+        super().__init__(escape_unprintable(f"{where} cannot be written: {error.strerror or error}"))
+        self.reader_left = isinstance(error, BrokenPipeError)
 
 
 class PollError(ExporterError):

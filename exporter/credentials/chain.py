@@ -35,7 +35,7 @@ class DefaultChain:
 
     Args:
         environment: the process's environment variables.
-        home: the user's home directory.
+        home: the user's home directory; None if there is none.
         transport: for pod identity and the metadata service; one that never uses a proxy.
         clock: for renewal.
         metadata: the address of the metadata service.
@@ -44,7 +44,7 @@ class DefaultChain:
     def __init__(
         self,
         environment: Mapping[str, str],
-        home: Path,
+        home: Path | None,
         transport: Transport,
         clock: Clock,
         metadata: str = METADATA,

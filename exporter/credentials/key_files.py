@@ -200,19 +200,22 @@ _VARIABLE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
 _SECTION = "basic"
 
 
-def profile_path(environment: Mapping[str, str], home: Path) -> Path:
-    """Where the profile file is, if there is one."""
-    named = environment.get(_VARIABLE)
-    return Path(named) if named else home / ".huaweicloud" / "credentials"
+def profile_path(environment: Mapping[str, str], home: Path | None) -> Path | None:
+    """Where the profile file is, if there is one; None without a home directory."""
+    if named := environment.get(_VARIABLE):
+        return Path(named)
+    return home / ".huaweicloud" / "credentials" if home else None
 
 
-def profile_keys(environment: Mapping[str, str], home: Path) -> KeyFiles | str:
+def profile_keys(environment: Mapping[str, str], home: Path | None) -> KeyFiles | str:
     """The key pair in the profile file; a text that says why if there is none.
 
     A file that exists, or that HUAWEICLOUD_SDK_CREDENTIALS_FILE names, is always chosen. If it is unusable,
     the source raises the error when it is asked for a credential.
     """
     named, path = environment.get(_VARIABLE), profile_path(environment, home)
+    if path is None:
+        return "this user has no home directory"
     name = show_path_or_hide(path) if named else PROFILE
     if not named:
         try:

@@ -63,6 +63,8 @@ class PoolHistory:
     # Not in state files: monotonic moments mean nothing to the next process.
     transient: TransientSince = field(default_factory=dict, compare=False)
     read_at_monotonic: float | None = field(default=None, compare=False)
+    _first_look: bool = field(default=False, compare=False)
+    _first_look_ever: bool = field(default=False, compare=False)
 
     def update(self, listing: Listing, now: float, monotonic: float | None = None) -> Changes:
         """Go on to the next listing; returns what has changed.
@@ -73,6 +75,8 @@ class PoolHistory:
             monotonic: when, by the monotonic clock; the same as `now` if not given.
         """
         monotonic = now if monotonic is None else monotonic
+        self._first_look = self.read_at_monotonic is None
+        self._first_look_ever = self.new_after == _NOT_LISTED_YET
         shifted = self._follow_clock(now, monotonic)
         self.first_listed = now if self.new_after == _NOT_LISTED_YET else min(self.first_listed, now)
         times = Times(now, self.read_at, new_after=self.new_after, first_listed=self.first_listed)
@@ -128,16 +132,18 @@ class PoolHistory:
     def annotate(self, listing: Listing, *, estimates: bool) -> Listing:
         """Add what only earlier listings show: the head's time, times in a status, estimated starts.
 
+        At the first look, times are not known: what is seen may have been so for days.
+
         Args:
             listing: as it was read.
             estimates: whether to add the estimated starts of waiting workloads.
         """
         workloads = listing.workloads
-        if self.read_at_monotonic is not None:
+        if self.read_at_monotonic is not None and not self._first_look:
             workloads = add_time_in_status(workloads, self.transient, self.read_at_monotonic)
         if estimates:
             workloads = add_start_estimates(
                 workloads, self.starts, first_listed=self.first_listed, now=self.read_at
             )
-        head_since = self.head.since if self.head else None
+        head_since = self.head.since if self.head and not self._first_look_ever else None
         return replace(listing, workloads=workloads, head_since=head_since)

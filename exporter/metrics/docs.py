@@ -23,6 +23,13 @@ queue is 0; it is never absent. The text format and OpenMetrics have the same se
 """
 
 
+_OWN = """## The exporter itself
+
+Besides the usual `process_*` and `python_*`. `once` shows none of these, nor those about reloads and lost log
+lines; its other figures are those of the one call.
+"""
+
+
 def reference() -> str:
     """The page, in Markdown."""
     own = (
@@ -32,7 +39,7 @@ def reference() -> str:
         (
             _INTRODUCTION,
             *(line for group in GROUPS for line in _section(group)),
-            "## The exporter itself\n\nBesides the usual `process_*` and `python_*`.\n",
+            _OWN,
             *_table(own),
             "",
         )

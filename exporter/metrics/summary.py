@@ -77,7 +77,7 @@ class Summary:
         shortest_running: seconds that the workload that started last has run, by (type, priority); missing if
             none runs.
         longest_in_status: the longest time in a transitional status, in seconds, by (type, status); 0 if no
-            workload is in it.
+            workload is in it, missing if not known.
         selected: the workloads that get series of their own, in the listing's order.
         omitted: how many more qualify, but are over the limit.
         complete: whether every workload that exists was read.
@@ -193,10 +193,18 @@ def _shortest_running(workloads: tuple[Workload, ...]) -> dict[tuple[str, str], 
 
 def _longest_in_status(workloads: tuple[Workload, ...]) -> dict[tuple[str, str], float]:
     longest = dict.fromkeys(((kind, status) for kind in TYPES for status in TRANSIENT), 0.0)
+    unknown: set[tuple[str, str]] = set()
     for workload in workloads:
-        if workload.in_status is not None:
-            key = (workload.type, workload.status)
+        if workload.status not in TRANSIENT:
+            continue
+        key = (workload.type, workload.status)
+        if workload.in_status is None:
+            unknown.add(key)
+        else:
             longest[key] = max(longest.get(key, 0.0), workload.in_status)
+    for key in unknown:
+        if not longest.get(key):
+            longest.pop(key, None)  # a workload has been in it for an unknown time, which is not 0
     return longest
 
 

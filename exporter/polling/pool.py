@@ -90,6 +90,9 @@ class PoolPoller:
         self.context.self_metrics.poll_duration.observe(self.context.clock.monotonic() - started)
         change = partial(self._new_state, started, outcome, explanation, listing, throughput)
         state = await publish(self.context, self.key, change)
+        log.debug(
+            "pool was polled", **self.key._asdict(), outcome=outcome, seconds=round(state.duration or 0, 3)
+        )
         self._report(last, state)
         if listing is not None:
             self._report_limits(last.listing, listing)

@@ -68,10 +68,12 @@ def with_fitting(state: PoolState, now: float) -> PoolState:
     if fitting is None:
         return replace(state, fitting=None)
     before = state.fitting
-    known = before.value.since if before is not None and now < before.fresh_until else {}
+    continues = before is not None and now < before.fresh_until
+    known = before.value.since if before is not None and continues else {}
     workloads = dict.fromkeys(TYPES, 0) | Counter(workload.type for workload in fitting)
     since = {workload.uid: known.get(workload.uid, now) for workload in fitting}
-    longest = now - min(since.values(), default=now)
+    # What fits in the first snapshot may have fitted for days.
+    longest = now - min(since.values(), default=now) if continues or not since else None
     return replace(state, fitting=Expiring(Fitting(workloads, since, longest), fresh_until))
 
 

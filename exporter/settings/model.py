@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from exporter.common.text import quote_or_hide
 from exporter.common.validation import Section
@@ -171,15 +171,21 @@ class Web(Section):
     ] = Field(default=40, description="Scrapes answered at the same time; 0 for any number.")
 
 
+def _in_lower_case(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 class Log(Section):
     """What is logged, and in which format."""
 
     level: Annotated[
         Literal["debug", "info", "warn", "error"],
+        BeforeValidator(_in_lower_case),
         Flag("--log.level", "LEVEL", "debug, info, warn or error (info)"),
-    ] = Field(default="info", description="The least severe level that is logged.")
+    ] = Field(default="info", description="The least severe level that is logged, in any case.")
     format: Annotated[
         Literal["logfmt", "json", "console"] | None,
+        BeforeValidator(_in_lower_case),
         Flag("--log.format", "FORMAT", "logfmt, json or console (console on a terminal, else logfmt)"),
     ] = Field(default=None, description="The default is `console` on a terminal, else `logfmt`.")
 

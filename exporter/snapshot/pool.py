@@ -95,12 +95,13 @@ class Fitting:
     Attributes:
         workloads: how many, by type; documented types are there with 0 too.
         since: by uid, the monotonic moment since which the workload has fitted in every snapshot.
-        longest: the longest of these times so far, in seconds; 0 if none fits.
+        longest: the longest of these times so far, in seconds; 0 if none fits, None if there is only one
+            snapshot.
     """
 
     workloads: Mapping[str, int]
     since: Mapping[str, float]
-    longest: float
+    longest: float | None
 
 
 T = TypeVar("T")

@@ -81,7 +81,7 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         nodes: how many nodes it runs on.
         sized: whether its whole request is known; False if the format of an amount is not known.
         in_status: how long it has been in its status at least, in seconds; for `TRANSIENT` ones only. As
-            observed by the exporter; the API does not say.
+            observed by the exporter; the API does not say. None at the exporter's first look at the pool.
         estimated_start: seconds until it starts, estimated from the pool's history.
     """
 

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+import structlog
 from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
-from exporter.common.errors import BadResponse, ConfigurationError, ConnectionFailed
+from exporter.common.errors import BadResponse, ConfigurationError, ConnectionFailed, PollError
 from exporter.common.secrets import Headers, Unpicklable
 from exporter.transport.ca_bundle import CaBundle
 from exporter.transport.connector import Connector
@@ -38,6 +39,8 @@ _MAX_HEADER = 64 * 2**10
 
 _NO_TIMEOUT = aiohttp.ClientTimeout()
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Request(Unpicklable):
@@ -49,6 +52,7 @@ class Request(Unpicklable):
         headers: all but the transport's own (Accept-Encoding, Content-Length, Connection).
         body: bytes; empty for none.
         timeout: seconds, from connecting to the last byte of the answer's body.
+        attempt: 1 the first time it is sent; for the log.
     """
 
     method: str
@@ -56,6 +60,7 @@ class Request(Unpicklable):
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # they may hold a token,
     body: bytes = field(default=b"", repr=False)  # and this a password
     timeout: float = 10.0
+    attempt: int = 1
 
     @property
     def where(self) -> str:
@@ -167,7 +172,24 @@ class HttpTransport:
         await self._session.close()
 
     async def send(self, request: Request) -> Response:
-        """See `Transport`."""
+        """See `Transport`. Each request is a line of the log at level debug, without query and headers."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        line = log.bind(request=request.where, attempt=request.attempt)
+        try:
+            response = await self._send(request)
+        except PollError as error:
+            line.debug("request failed", outcome=error.outcome, seconds=round(loop.time() - started, 3))
+            raise
+        line.debug(
+            "request answered",
+            status=response.status,
+            bytes=len(response.body),
+            seconds=round(loop.time() - started, 3),
+        )
+        return response
+
+    async def _send(self, request: Request) -> Response:
         url = exact_url(request.url)
         try:
             proxy = self._proxy.proxy_for(url)

@@ -7,6 +7,7 @@ import os
 import random
 import sys
 import time
+from asyncio.subprocess import PIPE
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -175,9 +176,14 @@ async def serving(cloud: Cloud) -> AsyncIterator[str]:
 
 
 async def command(
-    *arguments: str, endpoint: str, pools: str = ",".join(POOLS), **more: str
+    *arguments: str,
+    endpoint: str,
+    pools: str = ",".join(POOLS),
+    stdout: int = PIPE,
+    stderr: int = PIPE,
+    **more: str,
 ) -> tuple[int, str, str]:
-    """Run the command with one project in its environment: exit status, stdout, stderr."""
+    """Run the command with one project in its environment: exit status, stdout, stderr if they are pipes."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": "/nonexistent",
@@ -193,7 +199,7 @@ async def command(
         **more,
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "exporter", *arguments, env=environment, stdout=-1, stderr=-1
+        sys.executable, "-m", "exporter", *arguments, env=environment, stdout=stdout, stderr=stderr
     )
     out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
+    return process.returncode or 0, (out or b"").decode(), (err or b"").decode()

@@ -40,7 +40,7 @@ async def test_check_tells_what_is_wrong_and_what_to_do(change: dict[str, str], 
 async def test_check_tells_of_more_pools_than_the_pace_allows() -> None:
     """Below the table, with what to raise; the pools are well all the same, so exit 0."""
     cloud = Cloud()
-    often = {
+    often: dict[str, Any] = {
         "MODELARTS_EXPORTER_POLL__INTERVAL": "100ms",
         "MODELARTS_EXPORTER_POLL__REQUESTS_PER_SECOND": "10",
     }

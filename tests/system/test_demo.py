@@ -92,8 +92,14 @@ async def test_the_demo_serves_every_family_and_promtool_has_no_finding() -> Non
     async with running_demo() as demo:
         assert (await demo.get("/-/healthy"))[0] == 200
         await demo.ready()
-        # Rendering follows the poll, and capacities follow both; a scrape in between shows what there is.
-        families = ("workload_nodes", "pool_oldest_fitting_seconds", "pool_free_accelerators")
+        # Rendering follows the poll, and capacities follow both; a scrape in between shows what there is. The
+        # time at the head of the queue takes a second look.
+        families = (
+            "workload_nodes",
+            "pool_oldest_fitting_seconds",
+            "pool_free_accelerators",
+            "pool_queue_head_since_timestamp_seconds",
+        )
         _, text = await until(
             lambda: demo.get("/metrics"),
             lambda answer: all(f"modelarts_{family}{{".encode() in answer[1] for family in families),

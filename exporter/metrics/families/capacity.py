@@ -128,7 +128,8 @@ FITTING: Group[Fitting] = Group(
             "modelarts_pool_oldest_fitting_seconds",
             "For how long one and the same waiting workload has fitted in every reading of queue and "
             "capacity; "
-            "the longest such time, 0 where none fits. Begins anew with the exporter.",
+            "the longest such time, 0 where none fits. Begins anew with the exporter; absent at the first "
+            "reading, if some fit.",
             lambda fitting: fitting.longest,
         ),
     ),

@@ -73,7 +73,7 @@ LISTING: Group[Summary] = Group(
             "modelarts_pool_longest_in_status_seconds",
             "The longest that a workload has been in status Creating, Abnormal or Terminating, as far as "
             "this "
-            "exporter has seen since its start; 0 where none is.",
+            "exporter has seen since its start; 0 where none is, absent if one is at the first look.",
             ("type", "status"),
             lambda summary: summary.longest_in_status.items(),
         ),
@@ -97,7 +97,7 @@ LISTING: Group[Summary] = Group(
             "show: "
             "the waiting one with the smallest known position, of several the longest waiting. Absent where "
             "no "
-            "position is known.",
+            "position is known, and at the first look ever.",
             lambda summary: summary.head_since,
         ),
         Family(

@@ -143,9 +143,11 @@ def _self_signed(folder: Path) -> ssl.SSLContext:
 ASK = """
 import asyncio, sys
 from exporter.common.errors import TlsFailed
+from exporter.common.logging import set_up_logging
 from exporter.transport.http import HttpTransport, Request
 
 async def main():
+    set_up_logging("error")
     transport = HttpTransport()
     try:
         print((await transport.send(Request("GET", sys.argv[1], {"X-Auth-Token": "t"}))).status)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from exporter.__main__ import main
+from exporter.__main__ import import_structlog_without_rich
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,7 +159,9 @@ def _report(stopwatch: Stopwatch) -> None:
 
 
 def _run(flags: list[str]) -> int:
+    import_structlog_without_rich()  # as the real command does
     importlib.import_module("exporter.cli.run")  # so that every name to replace is there
+    cli = importlib.import_module("exporter.cli.main")
     stopwatch = Stopwatch()
     for name, (module_name, function) in TIMED.items():
         _replace(module_name, function, functools.partial(stopwatch.timed, name))
@@ -169,7 +171,8 @@ def _run(flags: list[str]) -> int:
         flags = flags[1:]
         _replace("exporter.app.daemon", "Daemon.run", stopwatch.beating)
     threading.Thread(target=_report, args=(stopwatch,), daemon=True).start()
-    return main(flags)
+    status: int = cli.main(flags)
+    return status
 
 
 if __name__ == "__main__":

@@ -41,6 +41,10 @@ begin at 0. `modelarts_exporter_state_writes_total{outcome="failed"}` counts the
 poll after there is room again writes everything. A state file that is deleted or replaced fails one write,
 and is made anew ([throughput.md](throughput.md#over-a-restart)). `tests/system/test_processes.py` tests
 this with a real process, and SIGSTOP and SIGCONT too.
+
+A log that cannot be written or that nobody reads (a full disk, a pipe without a reader, a stalled one) stops
+nothing either. Its lines are lost, `modelarts_exporter_log_lines_dropped_total` counts them, and one line in
+the log says how many as soon as it can be written again (`tests/system/test_log_stream.py`).
 """
 
 _HEAD = """\

@@ -15,12 +15,15 @@ from unittest.mock import patch
 
 import msgspec
 
-import exporter.__main__  # noqa: F401  (structlog without rich, as in the real command)
-from exporter.cli import main as cli
-from exporter.cli import run
-from exporter.web.listener.connections import Limits
-from exporter.web.listener.server import Server
-from tools.soak.clock import FastClock
+from exporter.__main__ import import_structlog_without_rich
+
+import_structlog_without_rich()  # as the real command does
+
+from exporter.cli import main as cli  # noqa: E402
+from exporter.cli import run  # noqa: E402
+from exporter.web.listener.connections import Limits  # noqa: E402
+from exporter.web.listener.server import Server  # noqa: E402
+from tools.soak.clock import FastClock  # noqa: E402
 
 
 class Inside(msgspec.Struct):

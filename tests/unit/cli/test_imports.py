@@ -22,7 +22,9 @@ def test_rich_can_be_imported_before_and_after(ours: str, *, ours_first: bool) -
 def test_the_command_does_not_load_rich() -> None:
     """It is 3 MB of the daemon's memory, and only `check` draws with it."""
     program = (
-        "import sys, exporter.__main__, exporter.cli.run, exporter.app.wiring, structlog.dev\n"
+        "import sys, exporter.__main__\n"
+        "exporter.__main__.import_structlog_without_rich()\n"
+        "import exporter.cli.main, exporter.cli.run, exporter.app.wiring, structlog.dev\n"
         "sys.exit('rich' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

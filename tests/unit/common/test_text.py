@@ -35,8 +35,9 @@ KEY = PoolKey("r", "p", "pool-a")
 
 @pytest.fixture
 def _quiet() -> Iterator[None]:
+    before = structlog.get_config()
     yield
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 @given(st.text())

@@ -84,6 +84,19 @@ async def test_first_place_that_has_something_wins(
     assert await found({}) == ("agency", "ECS agency")
 
 
+async def test_without_a_home_directory_the_profile_file_is_passed_over(
+    node: StubService, pod: dict[str, str], clock: FakeClock
+) -> None:
+    """As in OpenShift, whose users have none; a file that the environment names is read all the same."""
+    assert await key(DefaultChain(pod, None, node.transport, clock, node.url)) == "pod"
+    nowhere = DefaultChain({}, None, node.transport, clock, f"{node.url}/nowhere")
+    with pytest.raises(CredentialsError, match="this user has no home directory"):
+        await nowhere.credential()
+    named = DefaultChain({"HUAWEICLOUD_SDK_CREDENTIALS_FILE": "/none"}, None, node.transport, clock, node.url)
+    with pytest.raises(CredentialsError, match="/none"):
+        await named.credential()
+
+
 async def test_what_won_stays(node: StubService, profile: Path, tmp_path: Path, clock: FakeClock) -> None:
     """A profile file that appears later does not take over from the ECS agency, nor loses its own place."""
     profile.rename(tmp_path / "aside")

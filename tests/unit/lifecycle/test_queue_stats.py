@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.fakes import fake_context
 
+from exporter.lifecycle.codec import decode, encode
 from exporter.lifecycle.pool_history import PoolHistory
 from exporter.lifecycle.queue_stats import DECAY, QueueHead, update_head
 from exporter.lifecycle.tracker import Tracker
@@ -153,3 +154,25 @@ async def test_a_record_tells_what_only_earlier_listings_can() -> None:
     await tracker.record(KEY, queue, 100.0)
     later, _ = await tracker.record(KEY, queue, 160.0, estimates=True)
     assert later.head_since == 100.0
+
+
+def test_the_first_look_tells_no_times() -> None:
+    """What it sees may have been so for days; from the second one on, it is known since when at least."""
+    memory, listing = PoolHistory(), Listing((waiting("a", 1), waiting("b", status="Creating")))
+    told = []
+    for moment in (100.0, 160.0):
+        memory.update(listing, moment)
+        annotated = memory.annotate(listing, estimates=False)
+        told.append((annotated.head_since, annotated.workloads[1].in_status))
+    assert told == [(None, None), (100.0, 60.0)]
+
+
+def test_the_first_look_after_a_restart_tells_what_was_kept() -> None:
+    """The head is in the state file. Times in a status are not: they begin anew."""
+    memory, listing = PoolHistory(), Listing((waiting("a", 1), waiting("b", status="Creating")))
+    memory.update(listing, 100.0)
+    restored = decode(encode(memory))
+    restored.workloads.update(memory.workloads)
+    restored.update(listing, 500.0)
+    annotated = restored.annotate(listing, estimates=False)
+    assert (annotated.head_since, annotated.workloads[1].in_status) == (100.0, None)

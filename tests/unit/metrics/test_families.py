@@ -205,6 +205,14 @@ def test_of_several_in_a_status_that_should_pass_the_longest_counts() -> None:
     assert text.count(f"\n{name}{{") == 4 * 3
 
 
+def test_a_time_in_a_status_that_nobody_knows_is_not_0() -> None:
+    """At the first look: no figure for the status that a workload is in, and 0 for the others."""
+    text = exposition(state(Workload(uid="u", type="train", status="Creating")))
+    name = "modelarts_pool_longest_in_status_seconds"
+    assert f'{name}{{{IDENTITY},type="train",status="Creating"}}' not in text
+    assert f'{name}{{{IDENTITY},type="train",status="Abnormal"}} 0\n' in text
+
+
 def test_a_wait_of_unknown_length_is_not_0() -> None:
     """Somebody waits, and the API does not say since when: there is no longest wait, and it is not 0."""
     text = exposition(state(Workload(uid="u5", type="train", status="Queue", priority="2")))

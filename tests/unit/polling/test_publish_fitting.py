@@ -86,6 +86,18 @@ def test_it_is_known_for_how_long_the_oldest_has_fitted() -> None:
     assert fitting(roomy, 90.0).since == {"u1": 90.0, "u2": 40.0}
 
 
+def test_for_how_long_it_has_fitted_takes_two_looks() -> None:
+    """What fits at the first one, or at the first after a gap, may have fitted for days."""
+    first = with_fitting(pool(job("u", cards=8)), 10.0)
+    assert first.fitting is not None
+    assert first.fitting.value.longest is None
+    assert fitting(first, 40.0).longest == 30.0
+    after_a_gap = replace(first, capacity=Expiring(capacity(32.0, 0.0), 900.0), fresh_until=900.0)
+    assert fitting(after_a_gap, 250.0).longest is None
+    joined = replace(with_fitting(pool(), 10.0), listing=Listing((job("u", cards=8),)))
+    assert fitting(joined, 40.0).longest == 0.0
+
+
 def test_nobody_fits_for_0_seconds() -> None:
     """An empty queue is 0, not absent."""
     assert fitting(pool()) == Fitting(dict.fromkeys(TYPES, 0), {}, 0.0)

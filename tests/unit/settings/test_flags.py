@@ -8,6 +8,7 @@ import pytest
 
 from exporter import __version__
 from exporter.cli.args import Command, Invocation, parse
+from exporter.settings.load import load
 from exporter.settings.names import FLAGS
 
 if TYPE_CHECKING:
@@ -51,6 +52,52 @@ def test_every_flag_of_a_setting_has_a_name_in_problems(capsys: pytest.CaptureFi
     flags = set(re.findall(r"--\w+\.[\w.-]+", capsys.readouterr().out))
 
     assert flags - {"--config.file", "--config.check"} == {flag.name for flag in FLAGS.values()}
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("chek", "unknown command chek; did you mean check?"),
+        (
+            "--web.listen-adress=:1",
+            "unknown flag --web.listen-adress=...; did you mean --web.listen-address?",
+        ),
+        ("-config.file=x", "unknown flag -config.file=...; did you mean --config.file?"),
+        ("--ouput=x", "unknown flag --ouput=...; did you mean --output?"),
+        ("--sk=T4g1npA55w0rd77", "unknown flag --sk=...; see modelarts-exporter --help"),
+        ("T4g1npA55w0rd77", "unknown command ...; see modelarts-exporter --help"),
+        ("--T4g1npA55w0rd77", "unknown flag --...; see modelarts-exporter --help"),
+        ("--output=x", "--output is for once alone; see modelarts-exporter --help"),
+    ],
+)
+def test_what_does_not_exist_is_told_with_what_was_meant(
+    capsys: pytest.CaptureFixture[str], argument: str, said: str
+) -> None:
+    """By its name, if that can be a mistyped one; never with its value."""
+    with pytest.raises(SystemExit, match="2"):
+        parse([argument])
+    assert capsys.readouterr().err == f"modelarts-exporter: {said}\n"
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "Debug", "debug"])
+@pytest.mark.parametrize("place", ["flag", "environment", "file"])
+def test_levels_are_read_in_any_case(tmp_path: Path, place: str, level: str) -> None:
+    """From wherever they come; forms of log lines likewise."""
+    project = {
+        "MODELARTS_EXPORTER_REGION": "cn-north-4",
+        "MODELARTS_EXPORTER_PROJECT_ID": "0123456789abcdef0123456789abcdef",
+        "MODELARTS_EXPORTER_POOLS": "*",
+    }
+    file = tmp_path / "c.yml"
+    file.write_text(f"log: {{level: {level}, format: Json}}" if place == "file" else "")
+    environment = {"MODELARTS_EXPORTER_LOG__LEVEL": level, "MODELARTS_EXPORTER_LOG__FORMAT": "JSON"}
+    flags = {"log.level": level, "log.format": "JSON"}
+    settings = load(
+        file,
+        {**project, **(environment if place == "environment" else {})},
+        flags if place == "flag" else {},
+    )
+    assert (settings.log.level, settings.log.format) == ("debug", "json")
 
 
 def test_listen_address_is_repeatable() -> None:
