@@ -83,8 +83,7 @@ class PoolHistory:
             changes = changes._replace(forgotten=(*changes.forgotten, *missing.difference(changes.forgotten)))
         for uid in changes.forgotten:
             del self.workloads[uid]
-        types = {record.type for record in changes.changed.values()}
-        self.throughput = add(self.throughput, changes.events, types)
+        self.throughput = add(self.throughput, changes.events)
         self.read_at, self.read_at_monotonic = now, monotonic
         self.transient = update_transient(self.transient, listing.workloads, monotonic)
         head = update_head(self.head, listing, now)
