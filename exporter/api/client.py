@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 import tenacity
 
 from exporter.api.capacity import decode_capacities
-from exporter.api.clock_skew import ClockSkew
 from exporter.api.errors import error_for
 from exporter.api.label_limits import ListingLabels
 from exporter.api.nodes import read_free_cards
@@ -43,12 +42,14 @@ from exporter.transport.http import Request, Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from exporter.api.memory import ApiMemory
+    from exporter.api.pools import ListedPools
     from exporter.api.rate_limit import RateLimiter
     from exporter.common.clock import Clock
     from exporter.context import Context
     from exporter.credentials.authenticator import Authenticator
     from exporter.self_metrics import SelfMetrics
-    from exporter.snapshot.pool import Listing, PoolDescription
+    from exporter.snapshot.pool import Listing
     from exporter.snapshot.resources import FreeCards, PoolCapacity
     from exporter.transport.http import Transport
 
@@ -70,6 +71,7 @@ class Client:
         authenticator: adds the credentials.
         transport: sends.
         rate_limiter: the project's.
+        memory: what earlier answers have said about how to ask.
         context: clock, self metrics, and the worker, which decodes answers off the event loop, so that
             scrapes are served meanwhile: a page of 500 workloads takes 2 ms, a list of 10,000 pools half a
             second.
@@ -81,10 +83,9 @@ class Client:
     authenticator: Authenticator
     transport: Transport
     rate_limiter: RateLimiter
+    memory: ApiMemory
     context: Context
     timeout: float
-    _unauthorized: Unauthorized | None = None
-    _clock_skew: ClockSkew = field(default_factory=ClockSkew)
 
     async def listing(self, pool: str) -> Listing:
         """Every workload of a pool.
@@ -103,7 +104,7 @@ class Client:
             sent = self.context.clock.wall()
             answer = await self._get("workloads", path, {**LISTING_QUERY, "offset": str(offset)})
             received = self.context.clock.wall()
-            ahead = self._clock_skew.ahead(answer, sent, received)
+            ahead = self.memory.clock_skew.ahead(answer, sent, received)
             now = received - ahead
             decode = partial(decode_page, answer.body, where=self._where(path), now=now, labels=labels)
             return await self._decoded(decode)
@@ -114,7 +115,7 @@ class Client:
         self._count_unparsable(listing.unparsable)
         return replace(listing, limited=labels.limited, clock_ahead=ahead)
 
-    async def pools(self, workspace_id: str) -> dict[str, PoolDescription]:
+    async def pools(self, workspace_id: str) -> ListedPools:
         """Every pool of a workspace, by ID.
 
         Raises:
@@ -210,7 +211,7 @@ class Client:
         if response.status != HTTPStatus.OK:
             raise self._refused(response, request)
         self.rate_limiter.accepted()
-        self._unauthorized = None
+        self.memory.refusal = None
         return response
 
     def _refused(self, response: Response, request: Request) -> PollError:
@@ -223,17 +224,17 @@ class Client:
         if isinstance(error, Throttled):
             self.rate_limiter.refused(error.retry_after, error.limit)
         if isinstance(error, Unauthorized):
-            self._unauthorized = error
+            self.memory.refusal = error
         return error
 
     def _with_reason(self, error: LockedOut) -> LockedOut:
         """The error, with the cloud's message when it refused the credentials."""
-        if self._unauthorized is None:
+        if self.memory.refusal is None:
             return error
         return LockedOut(
-            f"{error.what}; its answer was {self._unauthorized.what}",
+            f"{error.what}; its answer was {self.memory.refusal.what}",
             where=error.where,
-            advice=self._unauthorized.advice,
+            advice=self.memory.refusal.advice,
         )
 
     def _worth_retrying(self, error: BaseException) -> bool:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+_RENDERED_AT_ONCE = 200
+"""Pools whose new text a reload waits for, a second or two. With more pools, the rest follows after it."""
+
 _CHECK_INTERVAL = 60.0
 """Seconds between two checks of the permissions of files with secrets."""
 
@@ -56,6 +59,7 @@ class Daemon:
         self._pollers: Pollers | None = None
         self._polling_task: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
+        self._next_reload: asyncio.Task[None] | None = None
         self._alive = False
         self._was_ready = False
         self._set_reload_metrics(success=True)
@@ -95,10 +99,21 @@ class Daemon:
     async def reload(self) -> None:
         """Read the configuration again and use it; pools that are still watched keep their state.
 
+        Reloads do not overlap, and those that wait are one: it reads the configuration after all of them were
+        asked for.
+
         Raises:
             ConfigurationError: it has problems; the old configuration stays in use.
         """
-        async with self._reloading:  # a signal and a request may come together
+        if self._next_reload is None:
+            self._next_reload = asyncio.create_task(self._reload_next())
+            self._next_reload.add_done_callback(_retrieve)
+        # Shielded: a client that goes away ends neither this reload nor that of the others who wait.
+        await asyncio.shield(self._next_reload)
+
+    async def _reload_next(self) -> None:
+        async with self._reloading:
+            self._next_reload = None  # a change from here on may be too late for this reload
             await self._reload()
 
     async def _reload(self) -> None:
@@ -115,14 +130,13 @@ class Daemon:
         if any(getattr(settings, name) != getattr(self._settings, name) for name in fixed):
             log.warning("changes of web, log and state take effect at the next start of the exporter")
         self._settings, self._pollers = settings, pollers
-        self._renderer.detail = build_detail(settings.workloads)
-        self._renderer.thresholds = build_thresholds(settings.alerts)
+        self._renderer.configure(build_detail(settings.workloads), build_thresholds(settings.alerts))
         self._process.context.self_metrics.set_shard(settings.shard.index, settings.shard.total)
         if self._polling_task is not None:
             self._polling_task.cancel()
             await asyncio.wait((self._polling_task,))
         await pollers.forget_unwatched()
-        await self._renderer.catch_up()
+        await self._renderer.catch_up(_RENDERED_AT_ONCE)
         self._set_reload_metrics(success=True)
         log.info("configuration reloaded", projects=len(settings.projects))
 
@@ -151,6 +165,12 @@ class Daemon:
         self_metrics.config_last_reload_successful.set(success)
         if success:
             self_metrics.config_last_reload_success_timestamp.set(self._process.context.clock.wall())
+
+
+def _retrieve(reload: asyncio.Task[None]) -> None:
+    """Take the error of a reload that nobody waits for any more, or asyncio logs it with a traceback."""
+    if not reload.cancelled():
+        reload.exception()
 
 
 async def _run_pollers(pollers: Pollers) -> None:

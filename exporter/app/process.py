@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from exporter.polling.memory import Memories
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +24,7 @@ class Process:
         context: clock, worker, self metrics, snapshot store and random generator.
         tracker: remembers the workloads of each pool between two listings.
         lockout: holds back refused credentials, also across reloads.
+        memories: what polling knows of each project: lists of pools, what is due when, pauses and limits.
         environment: the environment variables, for credentials.
         home: the user's home directory, for the profile file.
     """
@@ -31,3 +34,4 @@ class Process:
     lockout: Lockout
     environment: Mapping[str, str]
     home: Path
+    memories: Memories = field(default_factory=Memories)

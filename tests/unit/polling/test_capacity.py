@@ -15,6 +15,7 @@ from support.fakes import LateWorker, fake_context
 from exporter.api.optional_endpoint import HOUR
 from exporter.common.errors import RequestTimeout
 from exporter.polling.capacity import CapacityPoller
+from exporter.polling.memory import ProjectMemory
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, FreeCards, PoolCapacity
 from exporter.snapshot.store import SnapshotStore
@@ -37,6 +38,7 @@ def poller(cloud: Cloud, clock: FakeClock, *, watched: bool = True, nodes: bool 
         project_id=PROJECT,
         client=cloud.client,
         context=fake_context(clock, store=store, self_metrics=cloud.self_metrics),
+        memory=ProjectMemory(cloud.client.memory),
         interval=60.0,
         nodes=nodes,
         stale_after=300.0,
