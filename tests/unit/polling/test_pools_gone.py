@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from support.fakes import FakeClock
 from support.projects import EVERYTHING, INTERVAL, Cloud, StepClock, project, run
 
-from exporter.polling.project import LIST_INTERVALS
+from exporter.polling.pool_list import LIST_INTERVALS
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload

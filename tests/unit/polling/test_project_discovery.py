@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
 from support.projects import EVERYTHING, FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 
-from exporter.polling.project import LIST_INTERVALS, ProjectPoller
+from exporter.polling.pool_list import LIST_INTERVALS
 from exporter.polling.selection import Discovery
 from exporter.snapshot.pool import PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
+
+if TYPE_CHECKING:
+    from exporter.polling.project import ProjectPoller
 
 
 async def test_discovered_pools_appear_and_vanish() -> None:
