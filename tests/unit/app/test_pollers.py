@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
 from support import cloud_faults
 from support.cloud import POOL, PROJECT, REGION, cloud_of
+from support.fixed_pool import FixedPool
 from support.fleet import process_of, project_settings, settings_of
 
 from exporter.app.wiring import Pollers
-from exporter.common.errors import Throttled
+from exporter.common.errors import CredentialsError, Throttled
 from exporter.lifecycle.tracker import RETENTION
 from exporter.polling.memory import KnownPools, ProjectAt
+from exporter.simulator.iam import User
+from exporter.simulator.pools import Profile
+from exporter.simulator.server import Simulator, serve
 from exporter.snapshot.pool import Listing, PoolDescription, PoolKey, PoolState
 
 if TYPE_CHECKING:
@@ -108,3 +113,21 @@ async def test_a_pause_that_the_cloud_asked_for_outlives_a_reload(clock: FakeClo
         clock.advance(121.0)
         async with await Pollers.open(settings, process, max_pause=10.0) as pollers:
             assert (await pollers.projects[0].client.listing(POOL)).workloads == ()
+
+
+async def test_a_reload_is_no_login(clock: FakeClock) -> None:
+    """The token of the first one is used until it is to be renewed; another password is tried at once."""
+    simulator = Simulator(
+        clock, {PROJECT: [FixedPool(Profile(POOL), ())]}, users=[User("exporter", "right", "acme")]
+    )
+    process = process_of(clock)
+    async with serve(simulator) as url:
+        for password in (*["right"] * 20, "wrong"):
+            login = {"username": "exporter", "password": password, "domain": "acme"}
+            project = {**project_settings(url, pools=[POOL]), "credentials": login, "iam_endpoint": url}
+            async with await Pollers.open(settings_of(project), process, max_pause=10.0) as pollers:
+                await pollers.forget_unwatched()
+                with nullcontext() if password == "right" else pytest.raises(CredentialsError):
+                    await pollers.projects[0].client.listing(POOL)
+            logins = [recorded for recorded in simulator.requests if recorded.endpoint == "token"]
+            assert len(logins) == (1 if password == "right" else 2)

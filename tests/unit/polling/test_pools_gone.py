@@ -104,6 +104,17 @@ async def test_a_list_that_goes_on_somewhere_ends_no_pool() -> None:
     assert up == 0.0
 
 
+async def test_a_list_that_goes_on_somewhere_is_not_well() -> None:
+    """`check` and `once` read what it has, say that it is not all, and end with status 1."""
+    clock = FakeClock()
+    cloud = Cloud(clock, {"pool-a": "A"})
+    cloud.whole = False
+    result = await project(cloud, EVERYTHING).once()
+    assert [state.outcome for state in result.states] == ["ok"]
+    assert result.discovery_error is not None
+    assert (result.discovery_error.outcome, result.ok) == ("incomplete", False)
+
+
 async def test_what_got_through_before_the_start_is_shown_before_the_first_poll() -> None:
     """Counters that a state file kept never go back, not even for the time of a poll."""
     clock = FakeClock()
