@@ -157,7 +157,7 @@ class SelfMetrics:
     discovery_up = SelfMetric(
         Gauge,
         "discovery_up",
-        "1 if a project's pools could be listed the last time, else 0; for projects with discover.",
+        "1 if a project's pools could all be listed the last time, else 0; for projects with discover.",
         _PROJECT,
     )
     pools = SelfMetric(

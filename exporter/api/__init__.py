@@ -6,6 +6,7 @@ errors             an answer other than 200 -> the error to raise
 mix_up             answers about another pool than was asked for
 clock_skew         how far this machine's clock is off
 optional_endpoint  endpoints that are missing in some regions
+memory             what of these three outlives a configuration
 pagination         the pages of a listing -> one `Listing`, and whether it is complete
 
 schema             paths, queries and fields on the wire

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 import tenacity
 
 from exporter.api.capacity import decode_capacities
-from exporter.api.clock_skew import ClockSkew
 from exporter.api.errors import error_for
 from exporter.api.label_limits import ListingLabels
-from exporter.api.mix_up import NamedPools
 from exporter.api.nodes import read_free_cards
 from exporter.api.pagination import read_listing
 from exporter.api.pools import decode_pools
@@ -45,12 +43,14 @@ from exporter.transport.http import Request, Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from exporter.api.memory import ApiMemory
+    from exporter.api.pools import ListedPools
     from exporter.api.rate_limit import RateLimiter
     from exporter.common.clock import Clock
     from exporter.context import Context
     from exporter.credentials.authenticator import Authenticator
     from exporter.self_metrics import SelfMetrics
-    from exporter.snapshot.pool import Listing, PoolDescription
+    from exporter.snapshot.pool import Listing
     from exporter.snapshot.resources import FreeCards, PoolCapacity
     from exporter.transport.http import Transport
 
@@ -75,6 +75,7 @@ class Client:
         authenticator: adds the credentials.
         transport: sends.
         rate_limiter: the project's.
+        memory: what earlier answers have said about how to ask.
         context: clock, self metrics, and the worker, which decodes answers off the event loop, so that
             scrapes are served meanwhile: a page of 500 workloads takes 2 ms, a list of 10,000 pools half a
             second.
@@ -86,11 +87,9 @@ class Client:
     authenticator: Authenticator
     transport: Transport
     rate_limiter: RateLimiter
+    memory: ApiMemory
     context: Context
     timeout: float
-    _unauthorized: Unauthorized | None = None
-    _clock_skew: ClockSkew = field(default_factory=ClockSkew)
-    _named_pools: NamedPools = field(default_factory=NamedPools)
 
     async def listing(self, pool: str) -> Listing:
         """Every workload of a pool.
@@ -110,10 +109,10 @@ class Client:
             answer = await self._get("workloads", path, {**LISTING_QUERY, "offset": str(offset)})
             wall, monotonic = wall_and_monotonic(self.context.clock)
             took = monotonic - started
-            ahead = self._clock_skew.ahead(answer, took=took, wall=wall, monotonic=monotonic)
+            ahead = self.memory.clock_skew.ahead(answer, took=took, wall=wall, monotonic=monotonic)
             now = wall - ahead
             decode = partial(decode_page, answer.body, where=self._where(path), now=now, labels=labels)
-            return self._named_pools.check(await self._decoded(decode), pool, self._where(path))
+            return self.memory.named_pools.check(await self._decoded(decode), pool, self._where(path))
 
         listing = await read_listing(fetch)
         for rejection, count in listing.rejected.items():
@@ -121,7 +120,7 @@ class Client:
         self._count_unparsable(listing.unparsable)
         return replace(listing, limited=labels.limited, clock_ahead=ahead)
 
-    async def pools(self, workspace_id: str) -> dict[str, PoolDescription]:
+    async def pools(self, workspace_id: str) -> ListedPools:
         """Every pool of a workspace, by ID.
 
         Raises:
@@ -218,7 +217,7 @@ class Client:
         if response.status != HTTPStatus.OK:
             raise self._refused(response, request, about_pool=endpoint in ABOUT_POOL)
         self.rate_limiter.accepted()
-        self._unauthorized = None
+        self.memory.refusal = None
         return response
 
     def _refused(self, response: Response, request: Request, *, about_pool: bool) -> PollError:
@@ -232,17 +231,17 @@ class Client:
         if isinstance(error, Throttled):
             self.rate_limiter.refused(error.retry_after, error.limit)
         if isinstance(error, Unauthorized):
-            self._unauthorized = error
+            self.memory.refusal = error
         return error
 
     def _with_reason(self, error: LockedOut) -> LockedOut:
         """The error, with the cloud's message when it refused the credentials."""
-        if self._unauthorized is None:
+        if self.memory.refusal is None:
             return error
         return LockedOut(
-            f"{error.what}; its answer was {self._unauthorized.what}",
+            f"{error.what}; its answer was {self.memory.refusal.what}",
             where=error.where,
-            advice=self._unauthorized.advice,
+            advice=self.memory.refusal.advice,
         )
 
     def _worth_retrying(self, error: BaseException) -> bool:

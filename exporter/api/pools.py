@@ -7,7 +7,7 @@ and Huawei's SDK 3.1.219, where it has a single object. Both are accepted.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.api.json import decode_list, json_object
 from exporter.api.label_limits import LabelValues, label
@@ -19,8 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def decode_pools(body: bytes, *, where: str) -> dict[str, PoolDescription]:
-    """The pools of a list by ID.
+class ListedPools(NamedTuple):
+    """One answer.
+
+    Attributes:
+        pools: by ID.
+        whole: False if the answer has a cursor (`metadata.continue`): there are more pools. No documentation
+            of this list mentions a cursor, so it is not known how to ask for the rest.
+    """
+
+    pools: dict[str, PoolDescription]
+    whole: bool = True
+
+
+def decode_pools(body: bytes, *, where: str) -> ListedPools:
+    """Decode a list of pools.
 
     Args:
         body: the answer's bytes.
@@ -29,8 +42,9 @@ def decode_pools(body: bytes, *, where: str) -> dict[str, PoolDescription]:
     Raises:
         BadResponse: it is not a list of pools.
     """
-    pools = decode_list(body, what="pools", kind=POOL_LIST, where=where).items
-    return {pool: _description(pool, item) for pool, item in pools.items()}
+    page = decode_list(body, what="pools", kind=POOL_LIST, where=where)
+    pools = {pool: _description(pool, item) for pool, item in page.items.items()}
+    return ListedPools(pools, whole=not page.next)
 
 
 def _description(pool: str, item: WireItem) -> PoolDescription:

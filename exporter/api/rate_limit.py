@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,29 @@ _LIMIT_LIFETIME = _HOUR
 an hour, and one named by mistake does not slow the project down forever."""
 
 
+@dataclass(slots=True)
+class Pace:
+    """The pauses and limits that the cloud asked one project for. They outlive a configuration.
+
+    All moments are monotonic seconds.
+
+    Attributes:
+        next: when the next request may be sent.
+        paused_until: when the last pause ends.
+        refused_in_a_row: answers 429 since the last request that the cloud accepted.
+        limits: spacing in seconds -> when the limit ends.
+    """
+
+    next: float = -math.inf
+    paused_until: float = -math.inf
+    refused_in_a_row: int = 0
+    limits: dict[float, float] = field(default_factory=dict)
+
+    def holds(self, now: float) -> bool:
+        """Whether a pause or a limit is in force."""
+        return any(until > now for until in (self.paused_until, *self.limits.values()))
+
+
 class RateLimiter:
     """Limits the requests of one project: evenly spaced, few in flight, with pauses that the cloud asks for.
 
@@ -42,6 +66,7 @@ class RateLimiter:
         clock: for waiting.
         max_pause: seconds. A request fails if a pause that the cloud asked for lasts longer. A low rate alone
             fails no request.
+        pace: what the cloud asked for so far; nothing if not given.
     """
 
     def __init__(
@@ -52,17 +77,15 @@ class RateLimiter:
         concurrency: int,
         clock: Clock,
         max_pause: float = math.inf,
+        pace: Pace | None = None,
     ) -> None:
         self._project = project
         self._configured = 1 / requests_per_second
-        self._limits: dict[float, float] = {}  # spacing -> monotonic time of its end
+        self._pace = Pace() if pace is None else pace
         self._clock = clock
         self._max_pause = max_pause
         self._in_flight = asyncio.Semaphore(concurrency)
         self._order = asyncio.Lock()
-        self._next = clock.monotonic()
-        self._paused_until = clock.monotonic()
-        self._refused_in_a_row = 0
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
@@ -77,12 +100,12 @@ class RateLimiter:
                 while (wait := self.paused_for()) > 0:
                     self._check_pause()
                     await self._clock.sleep(wait)
-                self._next = self._clock.monotonic() + self._spacing()
+                self._pace.next = self._clock.monotonic() + self._spacing()
             yield
 
     def paused_for(self) -> float:
         """Seconds until the next request may be sent."""
-        return max(0.0, self._next - self._clock.monotonic())
+        return max(0.0, self._pace.next - self._clock.monotonic())
 
     def refused(self, retry_after: float | None, limit: tuple[int, float] | None) -> None:
         """The cloud answered 429: pause the whole project, and obey the limit that it names.
@@ -98,22 +121,22 @@ class RateLimiter:
         if limit:
             self._slow_down(*limit)
         now, pause = self._clock.monotonic(), 0.0
-        if now >= self._paused_until:  # else the request was sent before this pause
+        if now >= self._pace.paused_until:  # else the request was sent before this pause
             longest = limit[1] if limit else _LONGEST_PAUSE
             # The exponent is capped, so that the power cannot overflow.
-            pause = min(longest, _FIRST_PAUSE * 2.0 ** min(self._refused_in_a_row, 20), _HOUR)
-            self._refused_in_a_row += 1
+            pause = min(longest, _FIRST_PAUSE * 2.0 ** min(self._pace.refused_in_a_row, 20), _HOUR)
+            self._pace.refused_in_a_row += 1
         if retry_after is not None and retry_after <= _HOUR:
             pause = max(pause, retry_after)
-        self._paused_until = max(self._paused_until, now + pause)
-        self._next = max(self._next, self._paused_until)
+        self._pace.paused_until = max(self._pace.paused_until, now + pause)
+        self._pace.next = max(self._pace.next, self._pace.paused_until)
 
     def accepted(self) -> None:
         """The cloud accepted a request: the next pause starts short again."""
-        self._refused_in_a_row = 0
+        self._pace.refused_in_a_row = 0
 
     def _check_pause(self) -> None:
-        pause = self._paused_until - self._clock.monotonic()
+        pause = self._pace.paused_until - self._clock.monotonic()
         if pause > self._max_pause:
             raise Throttled(
                 f"the cloud asked for a pause, which lasts another {pause:.0f} s",
@@ -125,20 +148,20 @@ class RateLimiter:
     def _spacing(self) -> float:
         """Seconds between two requests: by the strictest of the limits in force and the configured rate."""
         now = self._clock.monotonic()
-        in_force = {spacing: until for spacing, until in self._limits.items() if until > now}
-        if self._limits and not in_force:
+        in_force = {spacing: until for spacing, until in self._pace.limits.items() if until > now}
+        if self._pace.limits and not in_force:
             log.info(
                 "the cloud named no rate limit for an hour; back to the configured rate",
                 project_id=self._project,
             )
-        self._limits = in_force
+        self._pace.limits = in_force
         return max((self._configured, *in_force))
 
     def _slow_down(self, requests: int, seconds: float) -> None:
         before, spacing = self._spacing(), min(seconds / requests, _LONGEST_PAUSE)
         if spacing <= self._configured:
             return
-        self._limits[spacing] = self._clock.monotonic() + _LIMIT_LIFETIME
+        self._pace.limits[spacing] = self._clock.monotonic() + _LIMIT_LIFETIME
         if spacing > before:
             log.warning(
                 "the cloud limits the rate of requests; polling this project at a lower rate for an hour",

@@ -63,11 +63,22 @@ def credential_source(
                 transport=transport,
                 timeout=timeout,
             )
-            return RenewedSource(login, process.context.clock)
+            renewal = process.renewals.of(
+                *("login", project.iam_endpoint, form.domain, form.username, project.project_id),
+                *(str(_plain(form.secret)), str(project.ca_file), str(project.proxy)),
+            )
+            return RenewedSource(login, process.context.clock, renewal)
         case AgencyForm():
-            return RenewedSource(EcsAgency(direct_transport()), process.context.clock)
+            agency = EcsAgency(direct_transport())
+            return RenewedSource(agency, process.context.clock, process.renewals.of(agency.name))
         case None:
-            return DefaultChain(process.environment, process.home, direct_transport(), process.context.clock)
+            return DefaultChain(
+                process.environment,
+                process.home,
+                direct_transport(),
+                process.context.clock,
+                process.renewals,
+            )
 
 
 def _key_source(form: KeysForm) -> CredentialSource:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+_RENDERED_AT_ONCE = 200
+"""Pools whose new text a reload waits for, a second or two. With more pools, the rest follows after it."""
+
 _CHECK_INTERVAL = 60.0
 """Seconds between two checks of the permissions of files with secrets, and of memory that is free."""
 
@@ -59,6 +62,7 @@ class Daemon:
         self._pollers: Pollers | None = None
         self._polling_task: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
+        self._next_reload: asyncio.Task[None] | None = None
         self._alive = False
         self._was_ready = False
         self._set_reload_metrics(success=True)
@@ -100,10 +104,21 @@ class Daemon:
     async def reload(self) -> None:
         """Read the configuration again and use it; pools that are still watched keep their state.
 
+        Reloads do not overlap, and those that wait are one: it reads the configuration after all of them were
+        asked for.
+
         Raises:
             ConfigurationError: it has problems; the old configuration stays in use.
         """
-        async with self._reloading:  # a signal and a request may come together
+        if self._next_reload is None:
+            self._next_reload = asyncio.create_task(self._reload_next())
+            self._next_reload.add_done_callback(_retrieve)
+        # Shielded: a client that goes away ends neither this reload nor that of the others who wait.
+        await asyncio.shield(self._next_reload)
+
+    async def _reload_next(self) -> None:
+        async with self._reloading:
+            self._next_reload = None  # a change from here on may be too late for this reload
             await self._reload()
 
     async def _reload(self) -> None:
@@ -119,8 +134,7 @@ class Daemon:
         if waiting := waiting_for_restart(self._started_with, settings):
             log.warning("changed settings take effect at the next start of the exporter", settings=waiting)
         replaced, self._settings, self._pollers = self._pollers, settings, pollers
-        self._renderer.detail = build_detail(settings.workloads)
-        self._renderer.thresholds = build_thresholds(settings.alerts)
+        self._renderer.configure(build_detail(settings.workloads), build_thresholds(settings.alerts))
         self._process.context.self_metrics.set_shard(settings.shard.index, settings.shard.total)
         if self._polling_task is not None:
             self._polling_task.cancel()
@@ -128,7 +142,7 @@ class Daemon:
         elif replaced is not None:
             await replaced.close()  # they have not begun
         await pollers.forget_unwatched()
-        await self._renderer.catch_up()
+        await self._renderer.catch_up(_RENDERED_AT_ONCE)
         self._set_reload_metrics(success=True)
         log.info("configuration reloaded", projects=len(settings.projects))
 
@@ -164,6 +178,12 @@ class Daemon:
         self_metrics.config_last_reload_successful.set(success)
         if success:
             self_metrics.config_last_reload_success_timestamp.set(self._process.context.clock.wall())
+
+
+def _retrieve(reload: asyncio.Task[None]) -> None:
+    """Take the error of a reload that nobody waits for any more, or asyncio logs it with a traceback."""
+    if not reload.cancelled():
+        reload.exception()
 
 
 async def _run_pollers(pollers: Pollers) -> None:

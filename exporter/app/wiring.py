@@ -6,6 +6,8 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
+import structlog
+
 from exporter.api.client import Client
 from exporter.api.rate_limit import RateLimiter
 from exporter.app.credential_sources import credential_source
@@ -16,7 +18,8 @@ from exporter.metrics.renderer import Renderer
 from exporter.metrics.summary import Detail
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.polling.capacity import CapacityPoller
-from exporter.polling.project import ProjectPoller
+from exporter.polling.memory import ProjectAt
+from exporter.polling.project import NO_LONGER_WATCHED, ProjectPoller
 from exporter.polling.publish import publish
 from exporter.polling.schedule import IntervalMonitor
 from exporter.polling.selection import Discovery, Selection, ShardFilter
@@ -25,13 +28,21 @@ from exporter.snapshot.pool import PoolState
 from exporter.transport.http import HttpTransport
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from exporter.app.process import Process
+    from exporter.polling.memory import ProjectMemory
     from exporter.settings.alerts import Alerts
     from exporter.settings.model import Settings, Workloads
     from exporter.settings.project import Project
     from exporter.snapshot.pool import PoolKey
+
+
+log = structlog.get_logger(__name__)
+
+_ABSENT_INTERVAL = 60.0
+"""Seconds between two looks for pools that nobody watches."""
 
 
 class Pollers:
@@ -49,6 +60,7 @@ class Pollers:
         self._process = process
         self._max_pause = max_pause
         self._transports = AsyncExitStack()
+        self._memories: set[ProjectAt] = set()
         self.shard = ShardFilter(settings.shard.index, settings.shard.total)
         self.projects: tuple[ProjectPoller, ...] = ()
 
@@ -86,8 +98,9 @@ class Pollers:
         await self.close()
 
     async def run(self) -> None:
-        """Poll every project for ever."""
+        """Poll every project until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_forgetting())
             for project in self.projects:
                 group.create_task(project.run())
 
@@ -98,36 +111,64 @@ class Pollers:
         return all(project.settled for project in self.projects) and all(state.outcome for state in states)
 
     async def forget_unwatched(self) -> None:
-        """Forget pools in the store and the state file that this configuration does not watch."""
-        asked = (project for project in self.projects if not project.selection.nothing_here)
+        """Forget what this configuration does not use: pools in the store, and memories of projects.
+
+        The counters of a pool stay for an hour, unless it now belongs to another shard: that shard counts it
+        from here on, and if it came back, its old counters would continue.
+        """
+        asked = [project for project in self.projects if not project.selection.nothing_here]
         watching = {(project.region, project.project_id): project for project in asked}
         self._process.context.self_metrics.keep_projects(
             watched=watching.keys(),
             discovered={key for key, project in watching.items() if project.selection.discovers},
             measured={key for key, project in watching.items() if project.capacity is not None},
         )
+        self._process.memories.keep(self._memories, self._process.context.clock.monotonic())
         without_capacity: list[PoolKey] = []
-        for key, state in self._process.context.store.states.items():
+        for key, state in tuple(self._process.context.store.states.items()):
             project = watching.get(key[:2])
             if project is None or not project.selection.includes(key.pool, state.name):
                 self._process.context.store.forget(key)
-                self._process.tracker.forget(key)
+                if self.shard.owns(key.project_id, key.pool):
+                    log.info(NO_LONGER_WATCHED, **key._asdict())
             elif project.capacity is None:
                 without_capacity.append(key)
         self._process.tracker.keep_share(self.shard.index, self.shard.total)
+        for project in asked:
+            if project.capacity is None:
+                project.memory.forget_readings()
         for key in self._process.tracker.pools:
-            # A project itself forgets absent pools of its share. A pool of another shard is forgotten at
-            # once: that shard counts it now, and if it came back here, its old counters would continue.
-            if key[:2] not in watching or not self.shard.owns(key.project_id, key.pool):
+            if not self.shard.owns(key.project_id, key.pool):
                 self._process.tracker.forget(key)
         # Last, because this waits for the worker, and new pollers may start during the wait.
         for key in without_capacity:
             await publish(self._process.context, key, PoolState.without_capacity)
 
+    def forget_absent(self) -> None:
+        """Forget the counters of pools that nobody has watched for an hour. To be called once a minute."""
+        self._process.tracker.forget_absent(self._absent())
+
+    async def _keep_forgetting(self) -> None:
+        while True:
+            self.forget_absent()
+            await self._process.context.clock.sleep(_ABSENT_INTERVAL)
+
+    def _absent(self) -> Iterator[PoolKey]:
+        """The pools that are remembered and not watched, except where the pools are not known yet."""
+        unknown = {
+            (project.region, project.project_id) for project in self.projects if not project.pools_known
+        }
+        for key in self._process.tracker.pools:
+            if key not in self._process.context.store.states and key[:2] not in unknown:
+                yield key
+
     def _project(self, project: Project, where: str) -> ProjectPoller:
         poll, process, discover = self._settings.poll, self._process, project.discover
-        client = self._client(project, where)
-        capacity = self._capacity(project, client)
+        project_at = ProjectAt(project.region, project.project_id, project.endpoint)
+        self._memories.add(project_at)
+        memory = process.memories.of(project_at, process.context.clock)
+        client = self._client(project, where, memory)
+        capacity = self._capacity(project, client, memory)
         return ProjectPoller(
             region=project.region,
             project_id=project.project_id,
@@ -140,6 +181,7 @@ class Pollers:
             client=client,
             context=process.context.with_own_rng(),
             tracker=process.tracker,
+            memory=memory,
             interval=poll.interval,
             monitor=IntervalMonitor(
                 region=project.region,
@@ -154,7 +196,7 @@ class Pollers:
             capacity=capacity,
         )
 
-    def _client(self, project: Project, where: str) -> Client:
+    def _client(self, project: Project, where: str, memory: ProjectMemory) -> Client:
         poll, process = self._settings.poll, self._process
         transport = self._transport(
             ca_file=project.ca_file, proxy=project.proxy, connections=poll.concurrency
@@ -185,12 +227,14 @@ class Pollers:
                 concurrency=poll.concurrency,
                 max_pause=self._max_pause,
                 clock=process.context.clock,
+                pace=memory.api.pace,
             ),
+            memory=memory.api,
             context=process.context,
             timeout=poll.timeout,
         )
 
-    def _capacity(self, project: Project, client: Client) -> CapacityPoller | None:
+    def _capacity(self, project: Project, client: Client, memory: ProjectMemory) -> CapacityPoller | None:
         capacity, process = self._settings.capacity, self._process
         if capacity.read == "none":
             return None
@@ -199,6 +243,7 @@ class Pollers:
             project_id=project.project_id,
             client=client,
             context=process.context.with_own_rng(),
+            memory=memory,
             interval=capacity.interval,
             nodes=capacity.read == "nodes",
             stale_after=self._settings.poll.stale_after,

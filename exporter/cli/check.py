@@ -91,8 +91,8 @@ async def check(settings: Settings, process: Process) -> int:
 
 def _rows(project: ProjectPoller, result: ProjectResult) -> list[_Row]:
     everything = f"all of project {project.project_id}"
-    if result.discovery_error:
-        return [_Row(everything, result.discovery_error.outcome, advice=result.discovery_error.explanation)]
+    if error := result.discovery_error:  # an incomplete list has pools all the same
+        return [*map(_row, result.states), _Row(everything, error.outcome, advice=error.explanation)]
     if not result.states and result.elsewhere:
         return [_Row(everything, "none here", advice=f"other shards watch its pools: {result.elsewhere}")]
     if not result.states:

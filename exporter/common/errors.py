@@ -11,6 +11,7 @@
         ├── RequestTimeout      no complete answer in time                              timeout
         ├── ConnectionFailed    no connection, or it broke                              connection
         ├── TlsFailed           no trusted connection                                   tls
+        ├── IncompleteList      the list of pools says that there are more              incomplete
         └── AnswerError         the cloud answered, but not with what was asked
             ├── Unauthorized    401                                                     unauthorized
             ├── Forbidden       403                                                     forbidden
@@ -167,6 +168,12 @@ class TlsFailed(PollError):
     """The TLS connection could not be trusted."""
 
     outcome = "tls"
+
+
+class IncompleteList(PollError):
+    """The list of pools says that it does not have all of them. What it has is used."""
+
+    outcome = "incomplete"
 
 
 class AnswerError(PollError):

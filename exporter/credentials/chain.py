@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from exporter.common.clock import Clock
     from exporter.credentials.credential import Credential, CredentialSource
+    from exporter.credentials.renewal import Renewals
     from exporter.transport.http import Transport
 
     _Look = Callable[[], CredentialSource | str]
@@ -38,6 +39,7 @@ class DefaultChain:
         home: the user's home directory; None if there is none.
         transport: for pod identity and the metadata service; one that never uses a proxy.
         clock: for renewal.
+        renewals: what is known of issuers from earlier configurations.
         metadata: the address of the metadata service.
     """
 
@@ -47,13 +49,16 @@ class DefaultChain:
         home: Path | None,
         transport: Transport,
         clock: Clock,
+        renewals: Renewals,
         metadata: str = METADATA,
     ) -> None:
-        self._agency = RenewedSource(EcsAgency(transport, metadata), clock)
+        self._agency = RenewedSource(
+            EcsAgency(transport, metadata), clock, renewals.of(EcsAgency.name, metadata)
+        )
         self._places: tuple[tuple[str, _Look], ...] = (
             (ENVIRONMENT, lambda: environment_keys(environment)),
             (PROFILE, lambda: profile_keys(environment, home)),
-            (POD_IDENTITY, lambda: pod_identity(environment, transport, clock)),
+            (POD_IDENTITY, lambda: pod_identity(environment, transport, clock, renewals)),
             (EcsAgency.name, lambda: self._agency),
         )
         self._chosen: CredentialSource | None = None

@@ -16,7 +16,7 @@ import msgspec
 from exporter.common.errors import CredentialsError
 from exporter.credentials.credential import key_pair, usable
 from exporter.credentials.key_files import read_secret
-from exporter.credentials.renewal import RenewedSource
+from exporter.credentials.renewal import Renewals, RenewedSource
 from exporter.credentials.responses import decoded, require_ok, unix
 from exporter.transport.http import Request
 
@@ -85,7 +85,9 @@ class PodIdentity:
         )
 
 
-def pod_identity(environment: Mapping[str, str], transport: Transport, clock: Clock) -> RenewedSource | str:
+def pod_identity(
+    environment: Mapping[str, str], transport: Transport, clock: Clock, renewals: Renewals
+) -> RenewedSource | str:
     """The source that the pod's environment variables describe; a text that says why if there is none.
 
     Raises:
@@ -104,7 +106,8 @@ def pod_identity(environment: Mapping[str, str], transport: Transport, clock: Cl
                     where=POD_IDENTITY,
                     advice="the service account's token is not sent there; leave the variable as CCE sets it",
                 )
-            return RenewedSource(PodIdentity(uri, Path(token_file), transport), clock)
+            renewal = renewals.of(POD_IDENTITY, uri, token_file)
+            return RenewedSource(PodIdentity(uri, Path(token_file), transport), clock, renewal)
 
 
 def _trustworthy(uri: str) -> bool:

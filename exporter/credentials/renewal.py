@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
+from weakref import WeakValueDictionary
 
 import structlog
 
 from exporter.common.errors import CredentialsError, LockedOut, PollError, Throttled
+from exporter.credentials.credential import fingerprint
 
 if TYPE_CHECKING:
     from exporter.common.clock import Clock
@@ -82,19 +84,51 @@ class _Failure:
     until: float
 
 
+@dataclass(slots=True, weakref_slot=True)
+class Renewal:
+    """What a source knows of its issuer. It outlives a configuration, or each reload would be a login.
+
+    Attributes:
+        cached: the last credential; None if there is none, or the cloud refused it.
+        failure: the last failure while there was no valid credential.
+    """
+
+    cached: _CachedCredential | None = None
+    failure: _Failure | None = None
+
+
+class Renewals:
+    """The renewals of all issuers, one for the whole process. Each is forgotten once no source uses it."""
+
+    def __init__(self) -> None:
+        self._by_issuer: WeakValueDictionary[str, Renewal] = WeakValueDictionary()
+
+    def of(self, *issuer: str) -> Renewal:
+        """The renewal of an issuer, new if no source uses one.
+
+        Args:
+            issuer: all that makes it another issuer, a password too; only a hash is kept.
+        """
+        return self._by_issuer.setdefault(fingerprint(*issuer), Renewal())
+
+
 class RenewedSource:
     """A source that keeps an issuer's credential until shortly before it expires.
 
     While the credential is valid, a failed renewal is only logged, and delays only the request that tried it.
     Without a valid credential, every caller gets the error of the last attempt for 10 s, then 20, 40, at most
     60 s. So a hundred pools do not send a hundred requests.
+
+    Args:
+        issuer: gives the credential.
+        clock: decides when it is renewed.
+        renewal: what is known of the issuer, also from an earlier configuration.
     """
 
-    def __init__(self, issuer: Issuer, clock: Clock) -> None:
+    def __init__(self, issuer: Issuer, clock: Clock, renewal: Renewal | None = None) -> None:
         self._issuer = issuer
         self._clock = clock
-        self._cached: _CachedCredential | None = None
-        self._failure: _Failure | None = None
+        self._known = Renewal() if renewal is None else renewal
         self._renewal: asyncio.Future[Credential] | None = None
 
     @property
@@ -104,11 +138,11 @@ class RenewedSource:
 
     async def credential(self) -> Credential:
         """The cached credential, or a new one if the renewal is due."""
-        cached, now = self._cached, self._clock.monotonic()
+        cached, now = self._known.cached, self._clock.monotonic()
         if cached is None or now >= cached.valid_until:
-            if self._failure is not None and now < self._failure.until:
+            if self._known.failure is not None and now < self._known.failure.until:
                 # Without this, each raise would lengthen the error's traceback.
-                raise self._failure.error.with_traceback(None)
+                raise self._known.failure.error.with_traceback(None)
             return await self._renew()
         if now < cached.renew_at or self._renewal is not None:
             return cached.credential
@@ -120,8 +154,8 @@ class RenewedSource:
 
     def refused(self, credential: Credential) -> None:
         """Drop this credential, so that the next call asks the issuer. Ignored if it was replaced already."""
-        if self._cached is not None and self._cached.credential == credential:
-            self._cached = None
+        if self._known.cached is not None and self._known.cached.credential == credential:
+            self._known.cached = None
 
     async def _renew(self) -> Credential:
         """Get a new credential. Callers during the request share its result, or its error."""
@@ -131,11 +165,11 @@ class RenewedSource:
                 return running.result()
         running = self._renewal = asyncio.get_running_loop().create_future()
         try:
-            self._cached = self._to_cache(await self._issuer.issue())
-            self._failure = None
-            running.set_result(self._cached.credential)
+            self._known.cached = self._to_cache(await self._issuer.issue())
+            self._known.failure = None
+            running.set_result(self._known.cached.credential)
         except PollError as error:
-            self._failure = self._failed(error)
+            self._known.failure = self._failed(error)
             running.set_exception(error)
             running.exception()  # or asyncio logs an error that nobody retrieved
             raise
@@ -143,7 +177,7 @@ class RenewedSource:
             # No effect on a finished future. If this request was cancelled, the next caller in line asks.
             running.cancel()
             self._renewal = None
-        return self._cached.credential
+        return self._known.cached.credential
 
     def _to_cache(self, credential: Credential) -> _CachedCredential:
         now = self._clock.monotonic()
@@ -163,11 +197,11 @@ class RenewedSource:
     def _failed(self, error: PollError) -> _Failure | None:
         """The pause after a failure; None if there is none. With a valid credential, `_postpone` makes it."""
         now = self._clock.monotonic()
-        if self._cached is not None and now < self._cached.valid_until:
+        if self._known.cached is not None and now < self._known.cached.valid_until:
             return None
         if isinstance(error, LockedOut):
             return None  # no request was sent, and a new password should be tried at once
-        pause = FIRST_RETRY if self._failure is None else min(2 * self._failure.pause, LAST_RETRY)
+        pause = FIRST_RETRY if self._known.failure is None else min(2 * self._known.failure.pause, LAST_RETRY)
         if isinstance(error, Throttled) and error.retry_after is not None:
             pause = max(pause, min(error.retry_after, LONGEST_ASKED_FOR))
         return _Failure(error, pause, now + pause)
@@ -179,5 +213,5 @@ class RenewedSource:
                 source=self.name,
                 problem=str(error),
             )
-        if self._cached is cached:
-            self._cached = replace(cached, renew_at=self._clock.monotonic() + PAUSE, reported=True)
+        if self._known.cached is cached:
+            self._known.cached = replace(cached, renew_at=self._clock.monotonic() + PAUSE, reported=True)

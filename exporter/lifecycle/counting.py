@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.lifecycle.transitions import Created, Event, Finished, Requeued, Started
-from exporter.snapshot.counters import ENDS, Distribution, Labels, Throughput
+from exporter.snapshot.counters import Distribution, Labels, Throughput
 from exporter.snapshot.workload import OTHER, PRIORITIES, TYPES
 
 if TYPE_CHECKING:
@@ -18,24 +18,20 @@ Types and priorities are open sets, and unlike a gauge's series those of a count
 """
 
 
-def add(before: Throughput, events: Iterable[Event], types: Iterable[str]) -> Throughput:
+def add(before: Throughput, events: Iterable[Event]) -> Throughput:
     """Add events to what was counted before.
 
     Args:
         before: the counts and durations so far.
         events: what happened.
-        types: the types of new or changed workloads; their distributions start at 0.
 
     Returns:
         `before` itself if nothing is new.
     """
     events = tuple(events)
-    types = set(types) - {kind for kind, _ in before.runs}
-    if not events and not types:
+    if not events:
         return before
     counts = _Counts(before)
-    for kind in sorted(types):
-        counts.begin(kind)
     for event in events:
         counts.add(event)
     return counts.throughput()
@@ -60,14 +56,6 @@ class _Counts:
         return Throughput(
             self._created, self._started, self._finished, self._requeued, self._waits, self._runs
         )
-
-    def begin(self, kind: str) -> None:
-        """Make the distributions of a type, all at 0."""
-        kind = _bounded(kind, self._types, TYPES)
-        for priority in PRIORITIES:
-            self._waits.setdefault((kind, priority), Distribution())
-        for end in ENDS:
-            self._runs.setdefault((kind, end), Distribution())
 
     def add(self, event: Event) -> None:
         """Count one event."""

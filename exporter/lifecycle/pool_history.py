@@ -89,8 +89,7 @@ class PoolHistory:
             del self.workloads[uid]
         if len(changes.forgotten) > len(self.workloads):
             self.workloads = dict(self.workloads)  # a dict does not shrink by itself: 4 MB after 100,000
-        types = {record.type for record in changes.changed.values()}
-        self.throughput = add(self.throughput, changes.events, types)
+        self.throughput = add(self.throughput, changes.events)
         self.read_at, self.read_at_monotonic = now, monotonic
         self.transient = update_transient(self.transient, listing.workloads, monotonic)
         head = update_head(self.head, listing, now)

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from exporter.common.clock import Clock
     from exporter.context import Context
     from exporter.lifecycle.persistence import Persistence
     from exporter.snapshot.counters import Throughput
     from exporter.snapshot.pool import Listing, PoolKey
 
 log = structlog.get_logger(__name__)
+
+RETENTION = 3600.0
+"""Seconds until a pool that nobody watches is forgotten. A list of pools may lack it by mistake, and so may a
+configuration; a pool that is back within this time continues its counters. A restart starts this time again.
+"""
 
 
 class RecordResult(NamedTuple):
@@ -52,6 +56,7 @@ class Tracker:
         # Only the worker uses histories and file, so a poll that a reload cancels leaves nothing half done.
         self._worker = context.worker
         self._persistence: Persistence | None = None
+        self._absent_since: dict[PoolKey, float] = {}
 
     @contextmanager
     def persist_in(
@@ -115,11 +120,26 @@ class Tracker:
             monotonic: when, by the monotonic clock; the same as `now` if not given.
             estimates: whether to add the estimated starts of waiting workloads.
         """
+        self._absent_since.pop(key, None)  # somebody watches it
         work = partial(self._record, key, listing, now, monotonic, estimates=estimates)
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
+    def forget_absent(self, absent: Iterable[PoolKey]) -> None:
+        """Forget the pools that nobody has watched for an hour. The monotonic clock measures it.
+
+        Args:
+            absent: every pool that is remembered and not watched now.
+        """
+        now = self._context.clock.monotonic()
+        self._absent_since = {key: self._absent_since.get(key, now) for key in absent}
+        for key, since in tuple(self._absent_since.items()):
+            if now - since >= RETENTION:
+                del self._absent_since[key]
+                self.forget(key)
+                log.info("the pool's counters are forgotten", **key._asdict())
+
     def forget(self, key: PoolKey) -> None:
-        """Forget a pool that is not watched any more."""
+        """Forget a pool at once."""
         # By the worker, after a poll of the pool that may still be in its queue.
         self._worker.submit(self._forget, key).add_done_callback(partial(_log_failure, key))
 
@@ -144,40 +164,6 @@ class Tracker:
         self._pools.pop(key, None)
         if self._persistence is not None:
             self._persistence.remove(key)
-
-
-RETENTION = 3600.0
-"""Seconds until a pool that is gone is forgotten. If the list of pools lacks it by mistake, it is back in the
-list much sooner."""
-
-
-class Retention:
-    """Forgets pools that have been absent for too long. A restart starts this time again.
-
-    Args:
-        tracker: remembers the pools.
-        absence_limit: seconds until an absent pool is forgotten; 0 for at once.
-        clock: its monotonic time is used, so setting the date changes nothing.
-    """
-
-    def __init__(self, tracker: Tracker, absence_limit: float, clock: Clock) -> None:
-        self._tracker = tracker
-        self._absence_limit = absence_limit
-        self._clock = clock
-        self._absent_since: dict[PoolKey, float] = {}
-
-    def forget_absent(self, absent: Iterable[PoolKey]) -> None:
-        """Forget the pools that have been absent for too long.
-
-        Args:
-            absent: every pool with a history that the newest answer lacks.
-        """
-        now = self._clock.monotonic()
-        self._absent_since = {key: self._absent_since.get(key, now) for key in absent}
-        for key, since in self._absent_since.items():
-            if now - since >= self._absence_limit:
-                self._tracker.forget(key)
-                log.info("the pool's counters are forgotten", **key._asdict())
 
 
 def _log_failure(key: PoolKey, forgotten: Future[None]) -> None:

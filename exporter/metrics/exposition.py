@@ -11,7 +11,7 @@ from isal import isal_zlib
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from exporter.metrics.sections import SECTIONS, deflated
+from exporter.metrics.sections import LARGE, SECTIONS, deflated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 _SUFFIXES = ("_total", "_bucket", "_count", "_sum")
 """Suffixes of sample names. The restricted registry of prometheus_client selects by sample name only."""
-
-_LARGE = 16 * 2**10
-"""Bytes. A chunk of this size or more is not copied into a joined piece."""
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
@@ -128,8 +125,8 @@ def _join(
     crc = size = 0
     if gzip:
         for chunk in chunks:
-            crc = isal_zlib.crc32(chunk.plain, crc)
-            size += len(chunk.plain)
+            crc = isal_zlib.crc32_combine(crc, chunk.crc, chunk.size)
+            size += chunk.size
     parts = (chunk.deflated if gzip else chunk.plain for chunk in chunks)
     pieces = tuple(_pieces(parts) if copy else parts)
     fresh_until = min((pool.fresh_until(now) for pool in pools.values()), default=float("inf"))
@@ -141,13 +138,13 @@ def _pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
     small: list[bytes] = []
     size = 0
     for part in parts:
-        if len(part) < _LARGE:
+        if len(part) < LARGE:
             small.append(part)
             size += len(part)
-        if size >= _LARGE or len(part) >= _LARGE:
+        if size >= LARGE or len(part) >= LARGE:
             yield from (b"".join(small),) if small else ()
             small, size = [], 0
-        if len(part) >= _LARGE:
+        if len(part) >= LARGE:
             yield part
     if small:
         yield b"".join(small)

@@ -53,7 +53,6 @@ class RenderedPool:
     Attributes:
         state: what the text was made from.
         detail: how much detail was asked for.
-        thresholds: the thresholds of all pools at that time.
         summary: the figures of the listing; None if the pool was never listed.
         parts: the text, by group; each part gets stale at its own time.
         workload_part: the series of single workloads.
@@ -62,7 +61,6 @@ class RenderedPool:
 
     state: PoolState
     detail: Detail
-    thresholds: Thresholds
     summary: Summary | None
     parts: Mapping[str, Part]
     workload_part: Part
@@ -114,7 +112,6 @@ def render_pool(
     return RenderedPool(
         state=state,
         detail=detail,
-        thresholds=thresholds,
         summary=summary,
         parts={group.name: _part(group, labels, data, old_parts.get(group.name)) for group in POOL_GROUPS},
         workload_part=Part(blocks, state.fresh_until, workload_chunks, {}) if summary else _NOTHING,

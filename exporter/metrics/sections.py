@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from isal import isal_zlib
 
 from exporter.metrics.families.base import HistogramFamily
@@ -24,21 +25,46 @@ if TYPE_CHECKING:
 _LEVEL = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Sample lines, plain and as a piece of a raw deflate stream.
+LARGE = 32 * 2**10
+"""Bytes. A chunk of this size or more is kept plain too, and is not copied into a joined piece."""
+
+
+class Chunk(msgspec.Struct, frozen=True, gc=False):
+    """Sample lines, as a piece of a raw deflate stream.
 
     A piece ends on a byte boundary and does not refer to anything before it. So pieces can be joined into a
     single gzip member, which every client can read; many ignore all members but the first.
+
+    Most clients take gzip, so only large chunks are kept plain too: clients that do not read share those. The
+    40 small ones of an idle pool are 100 kB plain and 10 kB compressed, and are inflated at 1.2 GB/s.
+
+    Not a dataclass, because those are subject to garbage collection, which stops the event loop. No cycle can
+    go through bytes.
+
+    Attributes:
+        deflated: the piece.
+        size: bytes of the plain text.
+        crc: CRC-32 of the plain text.
+        large: the plain text of a large chunk.
     """
 
-    plain: bytes
     deflated: bytes
+    size: int
+    crc: int
+    large: bytes | None
 
     @classmethod
     def of(cls, plain: bytes) -> Chunk:
         """Compress once here instead of in every scrape."""
-        return cls(plain, deflated(plain))
+        size = len(plain)
+        return cls(deflated(plain), size, isal_zlib.crc32(plain), plain if size >= LARGE else None)
+
+    @property
+    def plain(self) -> bytes:
+        """The text."""
+        if self.large is not None:
+            return self.large
+        return isal_zlib.decompressobj(-isal_zlib.MAX_WBITS).decompress(self.deflated)
 
 
 def deflated(plain: bytes, *, last: bool = False) -> bytes:

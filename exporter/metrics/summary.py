@@ -136,15 +136,20 @@ def summarise(listing: Listing, detail: Detail) -> Summary:
     )
 
 
+# All pools share these keys, and a copy of the zeros is made faster than the zeros themselves.
+_NO_COUNTS: _Counts = dict.fromkeys(((kind, status) for kind in TYPES for status in STATUSES), 0)
+_NO_AMOUNTS: _Amounts = dict.fromkeys(_NO_COUNTS, 0.0)
+_NO_CARDS: _Cards = dict.fromkeys(((*key, name) for key in _NO_COUNTS for name in ACCELERATORS), 0.0)
+_NO_WAITS = dict.fromkeys(((kind, priority) for kind in TYPES for priority in PRIORITIES), 0.0)
+_NO_TRANSIENT = dict.fromkeys(((kind, status) for kind in TYPES for status in TRANSIENT), 0.0)
+
 _shape = attrgetter("type", "status", "cpu_cores", "memory_bytes", "accelerators")
 
 
 def _demand(workloads: Iterable[Workload]) -> tuple[_Counts, _Amounts, _Amounts, _Cards]:
     """How many workloads there are, and the cores, bytes and cards that they request."""
-    counts = dict.fromkeys(((kind, status) for kind in TYPES for status in STATUSES), 0)
-    cpu_cores = dict.fromkeys(counts, 0.0)
-    memory_bytes = dict.fromkeys(counts, 0.0)
-    accelerators = dict.fromkeys(((*key, name) for key in counts for name in ACCELERATORS), 0.0)
+    counts, cpu_cores, memory_bytes = _NO_COUNTS.copy(), _NO_AMOUNTS.copy(), _NO_AMOUNTS.copy()
+    accelerators = _NO_CARDS.copy()
     # Thousands of workloads have only a few different shapes. Counting the shapes first, and adding these up,
     # takes 0.4 us per workload instead of 1.
     for (kind, status, cores, memory, cards), count in Counter(map(_shape, workloads)).items():
@@ -168,7 +173,7 @@ def _ages(waiting: Iterable[Workload]) -> Mapping[str, Distribution]:
 
 
 def _longest(waiting: Iterable[Workload]) -> Mapping[tuple[str, str], float]:
-    longest = dict.fromkeys(((kind, priority) for kind in TYPES for priority in PRIORITIES), 0.0)
+    longest = _NO_WAITS.copy()
     unknown: set[tuple[str, str]] = set()
     for workload in waiting:
         queue = (workload.type, workload.priority)
@@ -192,7 +197,7 @@ def _shortest_running(workloads: tuple[Workload, ...]) -> dict[tuple[str, str], 
 
 
 def _longest_in_status(workloads: tuple[Workload, ...]) -> dict[tuple[str, str], float]:
-    longest = dict.fromkeys(((kind, status) for kind in TYPES for status in TRANSIENT), 0.0)
+    longest = _NO_TRANSIENT.copy()
     unknown: set[tuple[str, str]] = set()
     for workload in workloads:
         if workload.status not in TRANSIENT:

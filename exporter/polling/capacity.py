@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.api.optional_endpoint import OptionalEndpoint
 from exporter.common.errors import ConnectionFailed, NotFound, PollError, RequestTimeout
 from exporter.polling.publish import publish
 from exporter.polling.schedule import Schedule, lifetime
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from exporter.api.client import Client
     from exporter.context import Context
+    from exporter.polling.memory import ProjectMemory, Readings
     from exporter.snapshot.pool import PoolKey
 
 log = structlog.get_logger(__name__)
@@ -31,13 +31,13 @@ class _Reader:
 
     Attributes:
         name: what is read, for the log.
-        read: reads it and updates every watched pool; returns the error if that failed.
-        outcome: how the last read ended.
+        read: reads it and updates these pools; returns the error if that failed.
+        readings: when each pool was read.
     """
 
     name: str
-    read: Callable[[], Awaitable[PollError | None]]
-    outcome: str = "ok"
+    read: Callable[[list[PoolKey]], Awaitable[PollError | None]]
+    readings: Readings
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +52,7 @@ class CapacityPoller:
         project_id: the project.
         client: asks the cloud.
         context: clock, worker, self metrics, snapshot store and random generator.
+        memory: what is known of the project from before, also by an earlier configuration.
         interval: seconds between two requests.
         nodes: whether to read the pools' nodes too, one request per pool.
         stale_after: seconds that a capacity may be shown after the last success.
@@ -61,21 +62,16 @@ class CapacityPoller:
     project_id: str
     client: Client
     context: Context
+    memory: ProjectMemory
     interval: float
     nodes: bool
     stale_after: float
-    _runtime: OptionalEndpoint = field(init=False)
-    _nodes: OptionalEndpoint = field(init=False)
     _readers: tuple[_Reader, ...] = field(init=False)
-    _slow: PoolKey | None = None
-    """The pool at which the last read of nodes was stopped, because there was no answer."""
 
     def __post_init__(self) -> None:
-        self._runtime = OptionalEndpoint(self.context.clock)
-        self._nodes = OptionalEndpoint(self.context.clock)
-        self._readers = (_Reader("capacities", self._read_capacities),)
+        self._readers = (_Reader("capacities", self._read_capacities, self.memory.capacities),)
         if self.nodes:
-            self._readers += (_Reader("nodes", self._read_nodes),)
+            self._readers += (_Reader("nodes", self._read_nodes, self.memory.nodes),)
 
     async def run(self) -> None:
         """Poll for ever."""
@@ -89,23 +85,39 @@ class CapacityPoller:
             await self._poll(reader)
 
     async def _run(self, reader: _Reader) -> None:
+        # A reload does not make a pool due.
+        if (wait := self.interval - self._since(reader)) > 0:
+            await self.context.clock.sleep(wait)
+        await self._poll(reader, not_after=self.context.clock.monotonic() - self.interval / 2)
         schedule = Schedule(self.context.clock.monotonic(), self.interval, 0.0, self.context.rng)
         while True:
-            await self._poll(reader)
             await self.context.clock.sleep(schedule.wait(self.context.clock.monotonic()))
+            await self._poll(reader)
 
-    async def _poll(self, reader: _Reader) -> None:
-        if self._watched():
-            self._report(reader, await reader.read())
-        else:
+    def _since(self, reader: _Reader) -> float:
+        """Seconds since the watched pool was read that has not been read for the longest time."""
+        pools = [key.pool for key in self._watched()]
+        return reader.readings.since(pools, self.context.clock.monotonic())
+
+    async def _poll(self, reader: _Reader, not_after: float = float("inf")) -> None:
+        """Read the watched pools about which nothing was asked after this moment."""
+        watched = self._watched()
+        asked_at = reader.readings.asked_at
+        due = [key for key in watched if asked_at.get(key.pool, float("-inf")) <= not_after]
+        if due:
+            self._report(reader, await reader.read(due))
+        elif not watched:
             self.context.self_metrics.set_capacity_up(self.region, self.project_id, up=None)
 
     def _watched(self) -> list[PoolKey]:
         return self.context.store.pools_of(self.region, self.project_id)
 
-    async def _read_capacities(self) -> PollError | None:
+    async def _read_capacities(self, _: list[PoolKey]) -> PollError | None:
+        """Read all pools with one request, also those that are not due."""
+        now = self.context.clock.monotonic()
+        self.memory.capacities.asked_at.update({key.pool: now for key in self._watched()})
         try:
-            capacities = await self._runtime.ask(self.client.capacities)
+            capacities = await self.memory.api.runtime.ask(self.client.capacities)
         except PollError as error:
             return error
         fresh_until = self._fresh_until()
@@ -115,20 +127,21 @@ class CapacityPoller:
                 await publish(self.context, key, change)
         return None
 
-    async def _read_nodes(self) -> PollError | None:
+    async def _read_nodes(self, keys: list[PoolKey]) -> PollError | None:
         """Read one pool after the other, so that a listing that is due waits for one request, not for all.
 
         If a pool gets no answer, the rest are skipped: each could take as long. The next read begins with the
         pool after it, because it may be the only slow one.
         """
-        keys = self._watched()
-        begin = keys.index(self._slow) + 1 if self._slow in keys else 0
-        self._slow = None
+        readings = self.memory.nodes
+        slow = next((index for index, key in enumerate(keys, 1) if key.pool == readings.slow), 0)
+        readings.slow = None
         error: PollError | None = None
-        for key in (*keys[begin:], *keys[:begin]):
+        for key in (*keys[slow:], *keys[:slow]):
+            readings.asked_at[key.pool] = self.context.clock.monotonic()
             error = await self._read_free_cards(key) or error
             if isinstance(error, RequestTimeout | ConnectionFailed):
-                self._slow = key
+                readings.slow = key.pool
                 break
         return error
 
@@ -141,7 +154,8 @@ class CapacityPoller:
         if state is None or (state.outcome is not None and not state.up):
             return None
         try:
-            free_cards = await self._nodes.ask(partial(self.client.free_cards, key.pool), key.pool)
+            question = partial(self.client.free_cards, key.pool)
+            free_cards = await self.memory.api.nodes.ask(question, key.pool)
         except PollError as error:
             return error
         change = partial(replace, free_cards=Expiring(free_cards, self._fresh_until()))
@@ -153,12 +167,13 @@ class CapacityPoller:
 
     def _report(self, reader: _Reader, error: PollError | None) -> None:
         """Log once when something cannot be read any more, and once when it can again."""
-        before, reader.outcome = reader.outcome, error.outcome if error else "ok"
-        up = all(other.outcome == "ok" for other in self._readers)
+        before, outcome = reader.readings.outcome, error.outcome if error else "ok"
+        reader.readings.outcome = outcome
+        up = all(other.readings.outcome == "ok" for other in self._readers)
         self.context.self_metrics.set_capacity_up(self.region, self.project_id, up=up)
-        if reader.outcome == before:
+        if outcome == before:
             return
-        report = log.bind(region=self.region, project_id=self.project_id, outcome=reader.outcome)
+        report = log.bind(region=self.region, project_id=self.project_id, outcome=outcome)
         match error:
             case None:
                 report.info(f"the pools' {reader.name} can be read again")

@@ -18,7 +18,7 @@ count them. Types are ignored, because the statistics document fewer types than 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +26,7 @@ import structlog
 
 from exporter.api.schema import PAGE_LIMIT
 from exporter.common.errors import PollError
+from exporter.polling.memory import CheckRecord
 from exporter.snapshot.workload import FINISHED
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class CheckedReader:
         previous: returns the listing before; None if there is none.
         when: which listings are checked.
         worker: compares off the event loop, because 10,000 workloads take 20 ms.
+        record: what earlier checks have shown, also before a reload.
     """
 
     key: PoolKey
@@ -85,9 +87,7 @@ class CheckedReader:
     previous: Callable[[], Listing | None]
     when: When
     worker: Executor
-    _was_short: bool = False
-    _failing: bool = False
-    _skip: int = 0
+    record: CheckRecord = field(default_factory=CheckRecord)
 
     async def read(self) -> Listing:
         """Read the listing.
@@ -99,11 +99,11 @@ class CheckedReader:
         counts = None if previous is None or not self._wanted(previous) else await self._counts()
         listing = await self.listing()
         if previous is None or counts is None:
-            self._was_short = False
+            self.record.was_short = False
             return listing
         work = partial(missing, counts, previous, listing)
         short = await asyncio.get_running_loop().run_in_executor(self.worker, work)
-        twice, self._was_short = self._was_short and short > 0, short > 0
+        twice, self.record.was_short = self.record.was_short and short > 0, short > 0
         if not twice or not listing.complete:
             return listing
         return replace(
@@ -116,20 +116,20 @@ class CheckedReader:
         return self.when == "always" or len(previous.workloads) > PAGE_LIMIT
 
     async def _counts(self) -> Mapping[tuple[str, str], int] | None:
-        if self._skip:
-            self._skip -= 1
+        if self.record.skip:
+            self.record.skip -= 1
             return None
         report = log.bind(**self.key._asdict())
         try:
             counts = await self.counts()
         except PollError as error:
-            if not self._failing:
+            if not self.record.failing:
                 report.warning(
                     "the cloud's own count cannot be read; listings are not checked", reason=str(error)
                 )
-            self._failing, self._skip = True, POLLS_SKIPPED
+            self.record.failing, self.record.skip = True, POLLS_SKIPPED
             return None
-        if self._failing:
+        if self.record.failing:
             report.info("listings are checked against the cloud's own count again")
-        self._failing = False
+        self.record.failing = False
         return counts

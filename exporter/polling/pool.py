@@ -16,6 +16,7 @@ from exporter.polling.publish import publish
 from exporter.snapshot.pool import PoolState
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable, Mapping
 
     from exporter.common.errors import Outcome
@@ -43,6 +44,7 @@ class PoolPoller:
         tracker: compares its listings.
         stale_after: seconds that a listing may be shown after the last success.
         estimates: whether to estimate when waiting workloads start.
+        under_way: limits the polls of the project that are under way at the same time.
     """
 
     key: PoolKey
@@ -52,6 +54,7 @@ class PoolPoller:
     tracker: Tracker
     stale_after: float
     estimates: bool
+    under_way: asyncio.Semaphore
 
     def register(self) -> None:
         """Put the pool into the store before its first poll."""
@@ -68,7 +71,8 @@ class PoolPoller:
             await self.context.clock.sleep(max(0.0, schedule.interval - elapsed))
         last: float | None = None
         while True:
-            state = await self.poll()
+            async with self.under_way:
+                state = await self.poll()
             succeeded = self.context.clock.monotonic() if state.up else None
             if succeeded is not None and last is not None:
                 monitor.observe(succeeded - last)

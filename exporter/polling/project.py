@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.api.optional_endpoint import OptionalEndpoint
-from exporter.lifecycle.tracker import RETENTION, Retention
 from exporter.polling.cross_check import CheckedReader
+from exporter.polling.memory import CheckRecord, KnownPools
 from exporter.polling.pool import PoolPoller
-from exporter.polling.pool_list import PoolList
+from exporter.polling.pool_list import BATCH, LIST_INTERVALS, PoolList
 from exporter.polling.schedule import Schedule, lifetime, phases
 from exporter.snapshot.pool import PoolKey
 
@@ -27,14 +26,19 @@ if TYPE_CHECKING:
     from exporter.lifecycle.tracker import Tracker
     from exporter.polling.capacity import CapacityPoller
     from exporter.polling.cross_check import CrossCheck
+    from exporter.polling.memory import ProjectMemory
     from exporter.polling.schedule import IntervalMonitor
     from exporter.polling.selection import Selection
     from exporter.snapshot.pool import Listing, PoolState
 
 log = structlog.get_logger(__name__)
 
-LIST_INTERVALS = 5
-"""Poll intervals between two requests for the list of pools: pools and names change rarely."""
+UNDER_WAY = 200
+"""Polls of a project that are under way at the same time. More would only wait for a request's turn, with a
+hundred objects each, and garbage collection stops the event loop for all of them."""
+
+NO_LONGER_WATCHED = "the pool is no longer watched; its counters are kept for an hour"
+"""Why: it is not in the list of pools any more, or the configuration does not select it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class ProjectResult:
 
     Attributes:
         states: the pools after it.
-        discovery_error: why the pools could not be discovered; None if they were, or are configured by ID.
+        discovery_error: why not all pools could be discovered; None if they were, or are configured by ID.
         elsewhere: how many of the project's pools other shards watch.
     """
 
@@ -53,8 +57,9 @@ class ProjectResult:
 
     @property
     def ok(self) -> bool:
-        """Whether the project has pools, and every pool that is polled here was read completely."""
-        return bool(self.states or self.elsewhere) and all(state.outcome == "ok" for state in self.states)
+        """Whether the project has pools, all are known, and every pool here was read completely."""
+        known = bool(self.states or self.elsewhere) and self.discovery_error is None
+        return known and all(state.outcome == "ok" for state in self.states)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +74,7 @@ class ProjectPoller:
         client: asks the cloud.
         context: clock, worker, self metrics, snapshot store and random generator.
         tracker: compares the pools' listings.
+        memory: what is known of the project from before, also by an earlier configuration.
         interval: seconds between two polls of a pool.
         monitor: measures whether polls keep to the interval.
         stale_after: seconds that a listing may be shown after the last success.
@@ -86,6 +92,7 @@ class ProjectPoller:
     client: Client
     context: Context
     tracker: Tracker
+    memory: ProjectMemory
     interval: float
     monitor: IntervalMonitor
     stale_after: float
@@ -97,40 +104,39 @@ class ProjectPoller:
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _selects_none: bool = False
     _phases: Iterator[float] = field(default_factory=phases)
+    _under_way: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UNDER_WAY))
     _pool_list: PoolList = field(init=False)
-    _statistics: OptionalEndpoint = field(init=False)
-    _retention: Retention = field(init=False)
 
     def __post_init__(self) -> None:
-        discovers = self.selection.discovers
-        # A list may lack a pool by mistake. A configuration lacks it on purpose.
-        self._retention = Retention(self.tracker, RETENTION if discovers else 0.0, self.context.clock)
-        self._statistics = OptionalEndpoint(self.context.clock)
         self._pool_list = PoolList(
             region=self.region,
             project_id=self.project_id,
             workspace_id=self.workspace_id,
             client=self.client,
             context=self.context,
-            discovers=discovers,
+            interval=self.interval,
+            discovers=self.selection.discovers,
+            known=self.memory.lists.get(self.workspace_id, KnownPools()),
         )
 
     async def run(self) -> None:
-        """Poll forever. An unexpected error ends this, and with it the process."""
+        """Poll until cancelled. An unexpected error ends this, and with it the process."""
         # Creates the sample with 0. After a reload, the old value stays until the first answer.
         self.context.self_metrics.pools.labels(self.region, self.project_id)
+        self.memory.lists = {self.workspace_id: self._pool_list.known}
         async with asyncio.TaskGroup() as group:
-            if not self.selection.discovers:
-                self._watch(self._select(), group)
-                self.settled = True
-            error = await self._update_pools(group)
-            if self.capacity:
-                group.create_task(self.capacity.run())
-            while True:
-                # While discovery fails there may be nothing to watch, so the list is requested more often.
-                soon = self.selection.discovers and error
-                await self.context.clock.sleep(self.interval * (1 if soon else LIST_INTERVALS))
-                error = await self._update_pools(group)
+            try:
+                await self._begin(group)
+                if not self._pool_list.wait():
+                    await self._update_pools(group)
+                if self.capacity:
+                    group.create_task(self.capacity.run())
+                while True:
+                    await self.context.clock.sleep(self._pool_list.wait())
+                    await self._update_pools(group)
+            except asyncio.CancelledError:
+                await self._end()
+                raise
 
     async def once(self, polled: Callable[[PoolState], None] = lambda _: None) -> ProjectResult:
         """Poll every pool once. The project's rate limiter decides how many at a time.
@@ -154,25 +160,54 @@ class ProjectPoller:
             await self.capacity.poll()
         return ProjectResult(tuple(states), error if self.selection.discovers else None, self.elsewhere)
 
-    async def _update_pools(self, group: asyncio.TaskGroup) -> PollError | None:
-        """List the project's pools, and watch those in the list. Returns the error if that failed."""
-        error = None if self.selection.nothing_here else await self._pool_list.refresh()
-        if error and self.selection.discovers:
-            self.context.self_metrics.pools.labels(self.region, self.project_id).set(len(self._tasks))
-        elif not error:
-            if self.selection.discovers:
-                self._watch(self._select(), group)
-            await self._publish_list()
+    @property
+    def pools_known(self) -> bool:
+        """Whether it is known which pools the project has, as far as this exporter wants to know."""
+        return not self.selection.discovers or self._pool_list.known.pools is not None
+
+    async def _begin(self, group: asyncio.TaskGroup) -> None:
+        """Watch what is known already: pools by ID, or those that were discovered before a reload."""
+        self._pool_list.show_outcome()
+        await self._watch(self._to_watch(whole=False), group)
+        await self._publish_list()
+        self.settled = self.pools_known
+
+    async def _end(self) -> None:
+        """Cancel the polls, some at a time, as they were started."""
+        while self._tasks:
+            # The newest first: if one that is under way ended, the next in line would begin its poll. No
+            # reference to the task stays, so it is freed at once, without garbage collection.
+            self._tasks.popitem()[1].cancel()
+            if len(self._tasks) % BATCH == 0:
+                await asyncio.sleep(0)
+
+    async def _update_pools(self, group: asyncio.TaskGroup) -> None:
+        """List the project's pools, and watch those in the list."""
+        if self.selection.nothing_here:
+            self._pool_list.postpone()
+        elif not self.selection.discovers:
+            await self._pool_list.refresh()
+        else:
+            known = {key.pool for key in (*self._watched(), *self._remembered())}
+            error = await self._pool_list.refresh(known)
+            await self._watch(self._to_watch(whole=error is None), group)
+        await self._publish_list()
         self.settled = True
-        return error
 
     async def _publish_list(self) -> None:
-        ttl = lifetime(self.stale_after, self.interval * LIST_INTERVALS)
-        await self._pool_list.publish(self._watched(), self.context.clock.monotonic() + ttl)
+        lasting = lifetime(self.stale_after, self.interval * LIST_INTERVALS)
+        await self._pool_list.publish(self._watched(), lasting)
 
     def _watched(self) -> list[PoolKey]:
         """The project's pools in the store, including those that were watched before a reload."""
         return self.context.store.pools_of(self.region, self.project_id)
+
+    def _remembered(self) -> Iterator[PoolKey]:
+        """The project's pools that a restart or the last hour left in memory, of this shard."""
+        owns = self.selection.shard.owns
+        for key in self.tracker.pools:
+            if key[:2] == (self.region, self.project_id) and owns(self.project_id, key.pool):
+                yield key
 
     def _select(self) -> Sequence[str]:
         """The pools to watch here, as far as known."""
@@ -195,19 +230,33 @@ class ProjectPoller:
         else:
             report.info("some of the project's pools are selected again")
 
-    def _watch(self, pools: Sequence[str], group: asyncio.TaskGroup) -> None:
+    def _to_watch(self, *, whole: bool) -> Sequence[str]:
+        """The pools to watch here, with those that are watched and that the list lacks by mistake, perhaps.
+
+        Args:
+            whole: whether the list has just been read as a whole. If not, no pool is known to be gone.
+        """
+        selected = self._select()
+        if not self.selection.discovers:
+            return selected
+        listed, doubtful = self._pool_list.names, self._pool_list.known.doubtful
+        unlisted = (key.pool for key in self._watched() if key.pool not in listed)
+        return (*selected, *(pool for pool in unlisted if not whole or pool in doubtful))
+
+    async def _watch(self, pools: Sequence[str], group: asyncio.TaskGroup) -> None:
         """Start a loop for every pool that has none; end the loops of pools that are gone."""
-        known = {key.pool for key in self._watched()}
-        self._count(set(pools), known)
+        wanted, known = set(pools), {key.pool for key in self._watched()}
+        self._count(wanted, known)
+        self.memory.keep_pools(wanted)
         for key in self._watched():
-            if key.pool not in pools:
+            if key.pool not in wanted:
                 if task := self._tasks.pop(key.pool, None):
                     task.cancel()
                 self.context.store.forget(key)
-                log.info("pool is gone and no longer watched", **key._asdict())
-        remembered = (key for key in self.tracker.pools if key[:2] == (self.region, self.project_id))
-        self._retention.forget_absent(key for key in remembered if key.pool not in pools)
-        for pool in pools:
+                log.info(NO_LONGER_WATCHED, **key._asdict())
+        for index, pool in enumerate(pools):
+            if index % BATCH == 0:
+                await asyncio.sleep(0)
             if pool in self._tasks:
                 continue
             poller = self._poller(pool)
@@ -238,6 +287,7 @@ class ProjectPoller:
             tracker=self.tracker,
             stale_after=self.stale_after,
             estimates=self.estimates,
+            under_way=self._under_way,
         )
 
     def _reader(self, key: PoolKey) -> Callable[[], Awaitable[Listing]]:
@@ -253,8 +303,9 @@ class ProjectPoller:
         return CheckedReader(
             key=key,
             listing=listing,
-            counts=partial(self._statistics.ask, partial(self.client.statistics, key.pool)),
+            counts=partial(self.memory.api.statistics.ask, partial(self.client.statistics, key.pool)),
             previous=previous,
             when=self.cross_check,
             worker=self.context.worker,
+            record=self.memory.checks.setdefault(key.pool, CheckRecord()),
         ).read

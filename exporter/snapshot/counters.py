@@ -6,6 +6,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from exporter.snapshot.workload import FINISHED, PRIORITIES, STATUSES, TYPES, UNKNOWN
 
 if TYPE_CHECKING:
@@ -19,16 +21,12 @@ ENDS = (*(status for status in STATUSES if status in FINISHED), UNKNOWN)
 """How a workload ends; unknown means that it vanished without a final status."""
 
 
-def _zero_by_type() -> Mapping[Labels, int]:
-    return dict.fromkeys(((kind,) for kind in TYPES), 0)
-
-
-def _zero_by_type_and_priority() -> Mapping[Labels, int]:
-    return dict.fromkeys(((kind, priority) for kind in TYPES for priority in PRIORITIES), 0)
-
-
-def _zero_by_type_and_end() -> Mapping[Labels, int]:
-    return dict.fromkeys(((kind, end) for kind in TYPES for end in ENDS), 0)
+# All pools share these keys.
+_BY_TYPE: Mapping[Labels, int] = dict.fromkeys(((kind,) for kind in TYPES), 0)
+_BY_TYPE_AND_PRIORITY: Mapping[Labels, int] = dict.fromkeys(
+    ((kind, priority) for kind in TYPES for priority in PRIORITIES), 0
+)
+_BY_TYPE_AND_END: Mapping[Labels, int] = dict.fromkeys(((kind, end) for kind in TYPES for end in ENDS), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Throughput:
 
     The counts only grow while the pool is watched; with `state.path` also across restarts. They start at 0
     for every documented value: `rate()` and `increase()` do not see an event that creates its series.
-    Distributions have eighteen series each, so they start when their type is first listed.
+    Distributions have eighteen series each, so each starts with its first duration.
 
     Attributes:
         created: workloads that appeared, by (type,).
@@ -48,10 +46,10 @@ class Throughput:
         runs: how long finished ones had run, by (type, end).
     """
 
-    created: Mapping[Labels, int] = field(default_factory=_zero_by_type)
-    started: Mapping[Labels, int] = field(default_factory=_zero_by_type_and_priority)
-    finished: Mapping[Labels, int] = field(default_factory=_zero_by_type_and_end)
-    requeued: Mapping[Labels, int] = field(default_factory=_zero_by_type)
+    created: Mapping[Labels, int] = field(default_factory=lambda: _BY_TYPE)
+    started: Mapping[Labels, int] = field(default_factory=lambda: _BY_TYPE_AND_PRIORITY)
+    finished: Mapping[Labels, int] = field(default_factory=lambda: _BY_TYPE_AND_END)
+    requeued: Mapping[Labels, int] = field(default_factory=lambda: _BY_TYPE)
     waits: Mapping[Labels, Distribution] = field(default_factory=dict)
     runs: Mapping[Labels, Distribution] = field(default_factory=dict)
 
@@ -65,9 +63,8 @@ AGE_BUCKETS = (
 """Upper bounds in seconds, inclusive."""
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """Durations by bucket.
+class Distribution(msgspec.Struct, frozen=True, gc=False):
+    """Durations by bucket. Without garbage collection, because it holds numbers only.
 
     Attributes:
         buckets: how many durations are in each bucket of `AGE_BUCKETS`, not cumulative. The last one is for

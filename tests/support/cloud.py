@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.api.client import Client
+from exporter.api.memory import ApiMemory
 from exporter.api.rate_limit import RateLimiter
 from exporter.credentials.authenticator import Authenticator
 from exporter.credentials.key_files import configured_keys
@@ -95,6 +96,7 @@ async def cloud_of(
                     authenticator=Authenticator(configured_keys(KEY.ak, sk), Lockout(clock), PROJECT, clock),
                     transport=transport,
                     rate_limiter=rate_limiter,
+                    memory=ApiMemory(clock),
                     context=fake_context(clock, self_metrics=self_metrics),
                     timeout=timeout,
                 ),

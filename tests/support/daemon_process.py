@@ -46,9 +46,16 @@ class Running:
     settings: dict[str, Any]
     said: bytes = b""
 
-    def write(self, pools: list[str], others: Sequence[dict[str, Any]] = (), **changes: Any) -> None:
-        """Replace the configuration file; `others` are projects beside. JSON is YAML."""
-        project = {**self.settings["projects"][0], "pools": pools}
+    def write(self, pools: list[str] | None, others: Sequence[dict[str, Any]] = (), **changes: Any) -> None:
+        """Replace the configuration file. JSON is YAML.
+
+        Args:
+            pools: by ID; None to discover them.
+            others: projects beside.
+            changes: other settings.
+        """
+        chosen: dict[str, Any] = {"discover": {}} if pools is None else {"pools": pools}
+        project = {**self.settings["projects"][0], **chosen}
         self.config.write_text(json.dumps({**self.settings, **changes, "projects": [project, *others]}))
 
     async def metrics(self) -> str:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.api.memory import ApiMemory
+from exporter.api.pools import ListedPools
 from exporter.common.errors import Forbidden, PollError
 from exporter.lifecycle.tracker import Tracker
+from exporter.polling.memory import ProjectMemory
 from exporter.polling.project import ProjectPoller
 from exporter.polling.schedule import IntervalMonitor
 from exporter.polling.selection import Discovery, Selection
@@ -32,21 +35,25 @@ class Stop(Exception):
 
 
 class Cloud:
-    """A project whose pools are as told; remembers when each was listed."""
+    """A project whose pools are as told; remembers when they and each of their listings were asked for."""
 
     def __init__(self, clock: FakeClock, names: dict[str, str] | PollError) -> None:
         self.clock = clock
         self.names = names
+        self.whole = True
+        self.asked: list[float] = []
         self.listed: list[tuple[str, float]] = []
         self.crash: Exception | None = None
         self.hangs = False
 
-    async def pools(self, _: str) -> dict[str, PoolDescription]:
+    async def pools(self, _: str) -> ListedPools:
+        self.asked.append(self.clock.monotonic())
         if self.hangs:
             await self.clock.sleep(3600.0)
         if isinstance(self.names, PollError):
             raise self.names
-        return {pool: PoolDescription(name) for pool, name in self.names.items()}
+        pools = {pool: PoolDescription(name) for pool, name in self.names.items()}
+        return ListedPools(pools, whole=self.whole)
 
     async def listing(self, pool: str) -> Listing:
         self.listed.append((pool, self.clock.monotonic()))
@@ -69,6 +76,11 @@ class StepClock(FakeClock):
         self._events = sorted((self.monotonic() + moment, act) for moment, act in (at or {}).items())
         self._sleepers: list[tuple[float, asyncio.Event]] = []
 
+    def extend(self, seconds: float) -> None:
+        """Begin another run, as after a reload, which ends so many seconds from now."""
+        self._end = self.monotonic() + seconds
+        self._sleepers.clear()
+
     async def sleep(self, seconds: float) -> None:
         woken = asyncio.Event()
         self._sleepers.append((self.monotonic() + max(0.0, seconds), woken))
@@ -87,6 +99,7 @@ class StepClock(FakeClock):
                 continue
             moment, woken = self._sleepers.pop(0)
             if moment > self._end:
+                self.advance(max(0.0, self._end - self.monotonic()))
                 raise Stop
             self.advance(max(0.0, moment - self.monotonic()))
             woken.set()
@@ -97,8 +110,10 @@ def project(
     pools: tuple[str, ...] | Discovery,
     store: SnapshotStore | None = None,
     requests_per_second: float = 10.0,
+    before: ProjectPoller | None = None,
 ) -> ProjectPoller:
-    context = fake_context(cloud.clock, store=store or SnapshotStore())
+    """A poller of the project; `before` is the one that a reload replaces."""
+    context = before.context if before else fake_context(cloud.clock, store=store or SnapshotStore())
     client: Client = cloud  # type: ignore[assignment]  # the two questions a project asks
     return ProjectPoller(
         region="r",
@@ -107,7 +122,8 @@ def project(
         workspace_id="0",
         client=client,
         context=context,
-        tracker=Tracker(context),
+        tracker=before.tracker if before else Tracker(context),
+        memory=before.memory if before else ProjectMemory(ApiMemory(cloud.clock)),
         interval=INTERVAL,
         stale_after=300.0,
         estimates=False,

@@ -58,7 +58,6 @@ PASSED = add(
         Finished("infer", "Failed", 7200.0),
         Requeued("notebook"),
     ],
-    ["train", "infer"],
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,8 @@ from support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from support.daemon_process import Running
 
 
 async def test_a_reload_adds_and_removes_pools(tmp_path: Path) -> None:
@@ -126,6 +129,56 @@ async def test_a_pool_that_stays_is_not_asked_again_by_a_reload(tmp_path: Path) 
         await daemon.shows(up(A, 1), up(C, 1))
         asked = [recorded.pool for recorded in daemon.simulator.requests if recorded.endpoint == "workloads"]
         assert sorted(asked) == [A, B, C]
+
+
+async def test_reloads_ask_nothing_that_is_not_due(tmp_path: Path) -> None:
+    """However many come, and at whatever pace: neither lists nor capacities nor nodes are requested again."""
+    async with running(tmp_path, interval="1h", stale_after="2h") as daemon:
+        daemon.write([A, B], capacity={"read": "nodes"})
+        assert (await daemon.reload())[0] == 200
+        await daemon.shows(up(A, 1), up(B, 1))
+        await until(lambda: _asked(daemon), lambda asked: asked["nodes"] == 2)
+        before = await _asked(daemon)
+        for _ in range(5):
+            daemon.process.send_signal(signal.SIGHUP)
+            assert (await daemon.reload())[0] == 200
+        daemon.write([A, B, C], capacity={"read": "nodes"})
+        assert (await daemon.reload())[0] == 200
+        await daemon.shows(up(C, 1), rf'modelarts_pool_free_accelerators\{{.*pool="{C}"')
+        assert await _asked(daemon) - before == {"workloads": 1, "runtime": 1, "nodes": 1}
+
+
+async def _asked(daemon: Running) -> Counter[str]:
+    return Counter(recorded.endpoint for recorded in daemon.simulator.requests)
+
+
+async def test_a_reload_does_not_end_a_pause(tmp_path: Path) -> None:
+    """429 with Retry-After: 120: nothing is sent after it, however often the configuration is read again."""
+    async with running(tmp_path, interval="10s") as daemon:
+        cloud_faults.plant(daemon.simulator, cloud_faults.too_many_requests(retry_after="120"))
+        daemon.write([A])
+        await daemon.reload()
+        await daemon.shows(rf'modelarts_exporter_polls_total\{{.*pool="{A}",outcome="throttled"\}} 1')
+        before = len(daemon.simulator.requests)
+        for count in range(20):
+            daemon.write([A, C] if count % 2 else [A])  # C is new, and due at once
+            assert (await daemon.reload())[0] == 200
+        await daemon.shows(rf'modelarts_exporter_polls_total\{{.*pool="{C}",outcome="throttled"\}} 1')
+        assert len(daemon.simulator.requests) == before
+
+
+async def test_a_reload_while_the_list_of_pools_fails_stops_no_poll(tmp_path: Path) -> None:
+    """The pools that were discovered before are polled on, and a metric says what fails."""
+    async with running(tmp_path) as daemon:
+        daemon.write(None)
+        await daemon.reload()
+        await daemon.shows(up(A, 1), up(C, 1), r"modelarts_exporter_discovery_up\{.*\} 1\.0")
+        cloud_faults.plant(daemon.simulator, cloud_faults.html(503), endpoint="pools")
+        await daemon.shows(r"modelarts_exporter_discovery_up\{.*\} 0\.0")
+        assert (await daemon.reload())[0] == 200
+        before = (await _asked(daemon))["workloads"]
+        await until(lambda: _asked(daemon), lambda asked: asked["workloads"] > before + 10)
+        await daemon.shows(up(A, 1), up(B, 1), up(C, 1), r"modelarts_exporter_discovery_up\{.*\} 0\.0")
 
 
 async def test_sigterm_ends_it_with_status_0(tmp_path: Path) -> None:

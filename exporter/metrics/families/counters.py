@@ -27,8 +27,10 @@ the pool cannot be read.
 - A workload that was created more than 15 minutes before the pool was first listed counts nothing when it
   turns up later, only when it changes. The 15 minutes allow for the clocks of cloud and exporter to differ.
 - What comes and goes between two listings is missed.
-- A pool that `discover` no longer finds keeps its counters for an hour, and continues them if it is found
-  again.
+- A pool that is no longer watched, because the list of pools lacks it or a reload left it out, keeps its
+  counters for an hour, and continues them if it is watched again.
+- A histogram of waits or runs begins with its first duration, which `rate()` does not see. The counters begin
+  at 0.
 - A wait is the pendingDuration that the API gives once the workload has started. If the API gives none, it is
   the time since the workload was created, which may be up to one poll interval too long.
 - Of undocumented types and priorities, the first eight of a pool are counted by name, others as `other`.""",

@@ -26,7 +26,7 @@ from exporter.credentials.ecs_agency import EcsAgency
 from exporter.credentials.iam import IamLogin
 from exporter.credentials.lockout import Lockout
 from exporter.credentials.pod_identity import PodIdentity, pod_identity
-from exporter.credentials.renewal import RenewedSource
+from exporter.credentials.renewal import Renewals, RenewedSource
 from exporter.settings.types import parse_endpoint
 from exporter.transport.http import HttpTransport, Request
 
@@ -242,8 +242,8 @@ async def test_a_pods_token_goes_by_https_or_to_somebody_near(uri: str, good: bo
     }
     async with transport(direct=True) as http:
         if good:
-            assert isinstance(pod_identity(environment, http, FakeClock()), RenewedSource)
+            assert isinstance(pod_identity(environment, http, FakeClock(), Renewals()), RenewedSource)
         else:
             with pytest.raises(CredentialsError) as caught:
-                pod_identity(environment, http, FakeClock())
+                pod_identity(environment, http, FakeClock(), Renewals())
             assert "hush" not in str(caught.value)

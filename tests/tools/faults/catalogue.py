@@ -295,6 +295,16 @@ CATALOGUE: dict[str, tuple[Fault, ...]] = {
             discover=True,
             most=RETRIED,
         ),
+        Fault(
+            name="the project's list of pools has none and says that there are more, with discovery",
+            happens=planted(
+                cloud_faults.Edited({"items": [], "metadata": {"continue": "next"}}), endpoint="pools"
+            ),
+            hits=PROJECT,
+            shown="well",
+            discover=True,
+            most=RETRIED,
+        ),
     ),
     "The exporter's process": (
         Fault(

@@ -83,7 +83,9 @@ def _meanwhile(fault: Fault, found: Measured) -> str:
         case "well":
             return "all is well"
         case "gone":
-            return "down, `not_found`, until the next look at the project's list; then no series"
+            return (
+                "down, `not_found`, until two lists of the project's pools in a row lack it; then no series"
+            )
         case "short":
             return f"up, `listing_complete` 0, {outcomes}"
         case _ if not fault.minutes:

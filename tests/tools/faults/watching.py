@@ -37,8 +37,8 @@ _AFTERWARDS = 10
 _SERIES_LIMIT = 200
 _LOGINS = frozenset({"token", "metadata-token", "security-key"})
 
-_DISCOVERED = 6 * MINUTE
-"""Seconds until a project's list of pools has been asked for again."""
+_DISCOVERED = 7 * MINUTE
+"""Seconds until a project's list of pools has been asked for twice more."""
 
 _UP, _COMPLETE = "modelarts_pool_up", "modelarts_pool_listing_complete"
 _WORKLOADS, _OWN_SERIES = "modelarts_pool_workloads", "modelarts_workload_status"

@@ -32,7 +32,7 @@ def lists(data: bytes) -> None:
 
 
 def _catalogue(data: bytes) -> None:
-    pools, items = decode_pools(data, where="pools"), _items(data)
+    pools, items = decode_pools(data, where="pools").pools, _items(data)
     for pool, entry in pools.items():
         assert pool
         assert entry.name

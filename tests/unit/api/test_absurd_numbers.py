@@ -47,7 +47,7 @@ async def listing(body: bytes) -> Iterator[float | None]:
 
 
 async def pools(body: bytes) -> Iterator[float | None]:
-    entries = decode_pools(body, where="GET x").values()
+    entries = decode_pools(body, where="GET x").pools.values()
     return iter([count for entry in entries for count in entry.nodes.values()])
 
 

@@ -78,13 +78,13 @@ def test_more_pools_than_anybody_has_are_a_bad_response(which: str) -> None:
 def test_a_name_that_is_none_is_left_out(name: str) -> None:
     """It would become a part of addresses that are signed; the pools beside it are there."""
     items = [{"metadata": {"name": one}} for one in (name, "pool-good")]
-    assert [*decode_pools(json.dumps({"items": items}).encode(), where="GET x")] == ["pool-good"]
+    assert [*decode_pools(json.dumps({"items": items}).encode(), where="GET x").pools] == ["pool-good"]
 
 
 def test_a_part_that_cannot_be_read_costs_no_pool_its_place() -> None:
     """A pool with 1e400 nodes is still a pool: discovery goes on to watch it."""
     body = b'{"items": [{"metadata": {"name": "p", "labels": 7}, "spec": [], "status": {"phase": 1e400}}]}'
-    entry = decode_pools(body, where="GET x")["p"]
+    entry = decode_pools(body, where="GET x").pools["p"]
     assert (entry.name, entry.phase, dict(entry.nodes)) == ("p", "", {})
 
 

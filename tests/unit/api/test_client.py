@@ -225,10 +225,10 @@ async def test_what_is_not_understood_is_counted(clock: FakeClock) -> None:
 async def test_the_projects_pools_have_display_names(clock: FakeClock) -> None:
     """The catalogue gives names by ID; anything but a list of pools is refused."""
     async with cloud_of(clock) as cloud:
-        assert {pool: entry.name for pool, entry in (await cloud.client.pools("0")).items()} == {
+        assert {pool: entry.name for pool, entry in (await cloud.client.pools("0")).pools.items()} == {
             POOL: "Training"
         }
-        assert await cloud.client.pools("another workspace") == {}
+        assert await cloud.client.pools("another workspace") == ({}, True)
         cloud_faults.plant(cloud.simulator, cloud_faults.Edited({"items": None}), endpoint="pools")
         with pytest.raises(BadResponse, match="is not a list of pools in JSON"):
             await cloud.client.pools("0")

@@ -120,7 +120,7 @@ async def test_what_a_pool_has_is_bounded_too() -> None:
     groups = [{"flavor": odd, "count": 1} for odd in ODD]
     named = {"labels": {"os.modelarts/name": "n" * 999}, "name": "p"}
     body = json.dumps({"items": [{"metadata": named, "status": {"resources": {"available": groups}}}]})
-    entry = decode_pools(body.encode(), where="GET x")["p"]
+    entry = decode_pools(body.encode(), where="GET x").pools["p"]
     assert len(entry.name.encode()) <= MAX_LABEL_BYTES
     assert len({flavor for flavor, _ in entry.nodes}) == MAX_VALUES_PER_LABEL + 1
     assert sum(entry.nodes.values()) == len(ODD)

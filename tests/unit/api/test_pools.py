@@ -14,7 +14,7 @@ from exporter.snapshot.pool import PoolDescription
 
 def decoded(**parts: Any) -> PoolDescription:
     item = {"metadata": {"name": "pool-a"}, **parts}
-    return decode_pools(json.dumps({"items": [item]}).encode(), where="GET x")["pool-a"]
+    return decode_pools(json.dumps({"items": [item]}).encode(), where="GET x").pools["pool-a"]
 
 
 def nodes(**states: Any) -> Any:
@@ -73,12 +73,12 @@ def test_a_list_none_of_whose_items_has_a_name_is_no_empty_list() -> None:
     with pytest.raises(BadResponse, match="none of the 4 items"):
         decode_pools(json.dumps({"items": nameless}).encode(), where="GET x")
     some = json.dumps({"items": [*nameless, {"metadata": {"name": "pool-a"}}]}).encode()
-    assert decode_pools(some, where="GET x").keys() == {"pool-a"}
-    assert decode_pools(b'{"items": []}', where="GET x") == {}
+    assert decode_pools(some, where="GET x").pools.keys() == {"pool-a"}
+    assert decode_pools(b'{"items": []}', where="GET x") == ({}, True)
 
 
 def test_half_a_character_in_a_name_costs_nobody_his_place() -> None:
     """A lone surrogate is spelt out; the other pools do not notice."""
     items = rb'[{"metadata": {"name": "pool-a", "labels": {"os.modelarts/name": "x\ud800y"}}},'
-    pools = decode_pools(b'{"items": %s {"metadata": {"name": "pool-b"}}]}' % items, where="GET x")
+    pools = decode_pools(b'{"items": %s {"metadata": {"name": "pool-b"}}]}' % items, where="GET x").pools
     assert {pool: entry.name for pool, entry in pools.items()} == {"pool-a": r"x\ud800y", "pool-b": "pool-b"}

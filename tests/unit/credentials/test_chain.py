@@ -11,6 +11,7 @@ from support.stub_service import Asked, StubService, stub_service
 from exporter.common.errors import CredentialsError, ServerError
 from exporter.credentials.chain import DefaultChain
 from exporter.credentials.credential import KeyPair
+from exporter.credentials.renewal import Renewals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -74,7 +75,7 @@ async def test_first_place_that_has_something_wins(
     """The order is environment, profile file, pod identity, ECS agency; the name tells which it is."""
 
     async def found(environment: dict[str, str]) -> tuple[str, str]:
-        chain = DefaultChain(environment, tmp_path, node.transport, clock, node.url)
+        chain = DefaultChain(environment, tmp_path, node.transport, clock, Renewals(), node.url)
         return await key(chain), chain.name
 
     assert await found({**ENVIRONMENT, **pod}) == ("environment", "environment")
@@ -88,11 +89,12 @@ async def test_without_a_home_directory_the_profile_file_is_passed_over(
     node: StubService, pod: dict[str, str], clock: FakeClock
 ) -> None:
     """As in OpenShift, whose users have none; a file that the environment names is read all the same."""
-    assert await key(DefaultChain(pod, None, node.transport, clock, node.url)) == "pod"
-    nowhere = DefaultChain({}, None, node.transport, clock, f"{node.url}/nowhere")
+    assert await key(DefaultChain(pod, None, node.transport, clock, Renewals(), node.url)) == "pod"
+    nowhere = DefaultChain({}, None, node.transport, clock, Renewals(), f"{node.url}/nowhere")
     with pytest.raises(CredentialsError, match="this user has no home directory"):
         await nowhere.credential()
-    named = DefaultChain({"HUAWEICLOUD_SDK_CREDENTIALS_FILE": "/none"}, None, node.transport, clock, node.url)
+    given = {"HUAWEICLOUD_SDK_CREDENTIALS_FILE": "/none"}
+    named = DefaultChain(given, None, node.transport, clock, Renewals(), node.url)
     with pytest.raises(CredentialsError, match="/none"):
         await named.credential()
 
@@ -100,11 +102,11 @@ async def test_without_a_home_directory_the_profile_file_is_passed_over(
 async def test_what_won_stays(node: StubService, profile: Path, tmp_path: Path, clock: FakeClock) -> None:
     """A profile file that appears later does not take over from the ECS agency, nor loses its own place."""
     profile.rename(tmp_path / "aside")
-    chain = DefaultChain({}, tmp_path, node.transport, clock, node.url)
+    chain = DefaultChain({}, tmp_path, node.transport, clock, Renewals(), node.url)
     assert await key(chain) == "agency"
     (tmp_path / "aside").rename(profile)
     assert await key(chain) == "agency"
-    other = DefaultChain({}, tmp_path, node.transport, clock, node.url)
+    other = DefaultChain({}, tmp_path, node.transport, clock, Renewals(), node.url)
     assert await key(other) == "profile"
     profile.unlink()
     assert await key(other) == "profile"
@@ -115,7 +117,7 @@ async def test_refusals_reach_what_won(
 ) -> None:
     """A refused agency key makes the metadata service be asked again."""
     profile.unlink()
-    chain = DefaultChain({}, tmp_path, node.transport, clock, node.url)
+    chain = DefaultChain({}, tmp_path, node.transport, clock, Renewals(), node.url)
     pair = await chain.credential()
     asked = len(node.asked)
     await chain.credential()
@@ -129,7 +131,7 @@ async def test_requests_at_the_same_time_share_one_look(
     node: StubService, pod: dict[str, str], tmp_path: Path, clock: FakeClock
 ) -> None:
     """Many pools at the start ask the agent once."""
-    chain = DefaultChain(pod, tmp_path, node.transport, clock, node.url)
+    chain = DefaultChain(pod, tmp_path, node.transport, clock, Renewals(), node.url)
     assert set(await asyncio.gather(*(key(chain) for _ in range(10)))) == {"pod"}
     assert node.calls == ["POST /pod"]
 
@@ -140,10 +142,10 @@ async def test_place_that_fails_is_not_passed_over(
     """A pod whose agent fails for now does not become its node; half of an environment is an error."""
     broken = pod | {"HC_CONTAINER_CREDENTIALS_FULL_URI": f"{node.url}/broken"}
     with pytest.raises(ServerError):
-        await DefaultChain(broken, tmp_path, node.transport, clock, node.url).credential()
+        await DefaultChain(broken, tmp_path, node.transport, clock, Renewals(), node.url).credential()
     half = {"HC_CONTAINER_CREDENTIALS_FULL_URI": f"{node.url}/pod"}
     with pytest.raises(CredentialsError, match="only one of HC_CONTAINER"):
-        await DefaultChain(half, tmp_path, node.transport, clock, node.url).credential()
+        await DefaultChain(half, tmp_path, node.transport, clock, Renewals(), node.url).credential()
 
 
 async def test_nothing_anywhere_names_every_place_and_why(
@@ -151,7 +153,7 @@ async def test_nothing_anywhere_names_every_place_and_why(
 ) -> None:
     """One error tells where was looked; a place that gets something later is found then."""
     environment: dict[str, str] = {}
-    chain = DefaultChain(environment, tmp_path, node.transport, clock, f"{node.url}/nowhere")
+    chain = DefaultChain(environment, tmp_path, node.transport, clock, Renewals(), f"{node.url}/nowhere")
     with pytest.raises(CredentialsError) as caught:
         await chain.credential()
     assert str(caught.value) == (

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from exporter.common.errors import ConnectionFailed, CredentialsError, LockedOut, PollError, Throttled
 from exporter.credentials.credential import KeyPair
-from exporter.credentials.renewal import EARLY, FIRST_RETRY, LAST_RETRY, PAUSE, RenewedSource
+from exporter.credentials.renewal import EARLY, FIRST_RETRY, LAST_RETRY, PAUSE, Renewals, RenewedSource
 
 if TYPE_CHECKING:
     from support.fakes import FakeClock
@@ -252,3 +252,30 @@ async def test_credential_given_with_its_end_in_the_past_is_an_error(
         CredentialsError, match=r"the office: .* expired 30 s ago; check this machine's clock"
     ):
         await key(source)
+
+
+async def test_a_reload_neither_asks_again_nor_ends_a_pause(office: Office, clock: FakeClock) -> None:
+    """A new configuration has a new source of the same issuer; a changed password is another issuer."""
+    renewals = Renewals()
+    source = RenewedSource(office, clock, renewals.of("login", "me", "secret"))
+    assert await key(source) == "1"
+    for _ in range(20):
+        source = RenewedSource(office, clock, renewals.of("login", "me", "secret"))
+        assert await key(source) == "1"
+    office.closed = True
+    clock.advance(HOUR)
+    for _ in range(20):
+        with pytest.raises(ConnectionFailed):
+            await key(source)
+        source = RenewedSource(office, clock, renewals.of("login", "me", "secret"))
+    assert office.asked == 2
+    office.closed = False
+    source = RenewedSource(office, clock, renewals.of("login", "me", "corrected"))
+    assert await key(source) == "2"
+
+
+async def test_what_no_configuration_uses_is_forgotten(office: Office, clock: FakeClock) -> None:
+    """However often a password changes, only the sources in use hold a credential."""
+    renewals = Renewals()
+    assert await key(RenewedSource(office, clock, renewals.of("login", "me"))) == "1"
+    assert renewals.of("login", "me").cached is None

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tools.fuzz.exposing import Exposed, holds
+from tools.fuzz.exposing import ALL, Exposed, holds
 from tools.fuzz.snapshots import FOR_EVER, keys, listings, states
 
 from exporter.metrics.summary import Detail
+from exporter.metrics.thresholds import Thresholds
 from exporter.snapshot.pool import PoolKey
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class Incremental(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.kept = Exposed()
+        self.detail = ALL
+        self.kept = Exposed(self.detail)
 
     @initialize(first=listings(), state=states(st.just(POOLS[0])))
     def begin(self, first: Listing, state: PoolState) -> None:
@@ -57,7 +59,7 @@ class Incremental(RuleBasedStateMachine):
     @rule(seconds=st.floats(1, 100), gone=st.booleans())
     def grow_older(self, seconds: float, gone: bool) -> None:
         """The usual poll: the same workloads, which have waited longer; sometimes one is gone."""
-        for state in self.kept.store.states.values():
+        for state in tuple(self.kept.store.states.values()):
             if state.listing is not None:
                 older = tuple(_older(one, seconds) for one in state.listing.workloads[gone:])
                 listing = replace(state.listing, workloads=older)
@@ -69,11 +71,12 @@ class Incremental(RuleBasedStateMachine):
 
     @rule(detail=details)
     def reload(self, detail: Detail) -> None:
-        self.kept.renderer.detail = detail
+        self.detail = detail
+        self.kept.renderer.configure(detail, Thresholds())
 
     @invariant()
     def same_as_from_nothing(self) -> None:
-        anew = Exposed(self.kept.renderer.detail)
+        anew = Exposed(self.detail)
         for state in self.kept.store.states.values():
             anew.store.publish(state)
         text = anew.text()

@@ -205,7 +205,8 @@ def test_what_is_no_state_is_set_aside(path: Path, spoil: Callable[[Path], None]
 def test_one_pool_that_is_not_understood_costs_no_other(path: Path, statement: str) -> None:
     """It begins anew, with a warning; the file as it was is beside the new one, and the others go on."""
     for key in (KEY, OTHER):
-        Exporter(path).polls(Listing(()), Listing((job("u", "Queue"),)), key=key)
+        listings = (Listing(()), Listing((job("u", "Queue"),)), Listing((job("u", "Running"),)))
+        Exporter(path).polls(*listings, key=key)
     altered(path, statement)
     tracker = Tracker(fake_context())
     with capture_logs() as logs, tracker.persist_in(path):

@@ -47,7 +47,7 @@ def pool(name: str, *workloads: Workload, clock: FakeClock, age: float = 300.0) 
         fresh_until=clock.monotonic() + age,
         polls={"ok": 1},
         **supply(clock.monotonic() + age),
-        throughput=add(Throughput(), [Started("train", "3", 90.0)], ["train"]),
+        throughput=add(Throughput(), [Started("train", "3", 90.0)]),
     )
 
 

@@ -17,6 +17,7 @@ from exporter.api.nodes import MAX_ANSWERS
 from exporter.api.optional_endpoint import HOUR
 from exporter.common.errors import RequestTimeout
 from exporter.polling.capacity import CapacityPoller
+from exporter.polling.memory import ProjectMemory
 from exporter.simulator.pools import Profile
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, FreeCards, PoolCapacity
@@ -40,6 +41,7 @@ def poller(cloud: Cloud, clock: FakeClock, *, watched: bool = True, nodes: bool 
         project_id=PROJECT,
         client=cloud.client,
         context=fake_context(clock, store=store, self_metrics=cloud.self_metrics),
+        memory=ProjectMemory(cloud.client.memory),
         interval=60.0,
         nodes=nodes,
         stale_after=300.0,
@@ -316,3 +318,33 @@ async def test_it_asks_at_its_own_pace(clock: FakeClock) -> None:
         assert caught.group_contains(Stop)
         assert cloud.requests("runtime") == 10
         assert all(54.0 <= wait <= 66.0 for wait in waits)
+
+
+@pytest.mark.parametrize("new", [False, True])
+async def test_a_reload_does_not_make_capacities_due(clock: FakeClock, new: bool) -> None:
+    """What was read 50 s ago is read again 10 s later; with a pool that is new, at once."""
+
+    class Stop(Exception):
+        pass
+
+    async with cloud_of(clock) as cloud:
+        before = poller(cloud, clock)
+        await before.poll()
+        clock.advance(50.0)
+        if new:
+            before.context.store.publish(PoolState(KEY._replace(pool="pool-other")))
+        after = replace(before)
+        waits: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            clock.advance(seconds)
+            if len(waits) == (1 if new else 2):
+                raise Stop
+
+        clock.sleep = sleep  # type: ignore[method-assign]  # the throttle never waits at this rate
+        with pytest.raises(ExceptionGroup) as caught:
+            await after.run()
+        assert caught.group_contains(Stop)
+        assert cloud.requests("runtime") == 2
+        assert waits[0] == pytest.approx(60.0 if new else 10.0, abs=3.1)

@@ -55,6 +55,7 @@ def poller(
         tracker=Tracker(context),
         stale_after=300.0,
         estimates=False,
+        under_way=asyncio.Semaphore(1),
     )
 
 

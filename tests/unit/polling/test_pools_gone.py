@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 from support.fakes import FakeClock
-from support.projects import EVERYTHING, FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
+from support.projects import EVERYTHING, INTERVAL, Cloud, StepClock, project, run
 
-from exporter.lifecycle.tracker import RETENTION
-from exporter.polling.project import LIST_INTERVALS
+from exporter.polling.pool_list import LIST_INTERVALS
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from exporter.common.errors import PollError
 
 
 async def test_pools_no_longer_configured_go_when_the_configuration_is_read_again() -> None:
@@ -28,29 +26,6 @@ async def test_pools_no_longer_configured_go_when_the_configuration_is_read_agai
     store.publish(PoolState(PoolKey("r", "other", "pool-old")))
     await run(project(Cloud(clock, {}), ("pool-a",), store), clock)
     assert set(store.states) == {PoolKey("r", "other", "pool-old"), PoolKey("r", "p", "pool-a")}
-
-
-@pytest.mark.parametrize(
-    ("names", "until", "kept"),
-    [
-        ({"pool-a": "A"}, RETENTION - INTERVAL, {"pool-a", "pool-gone"}),
-        ({"pool-a": "A"}, RETENTION + INTERVAL, {"pool-a"}),
-        (FORBIDDEN, RETENTION + INTERVAL, {"pool-a", "pool-gone"}),
-    ],
-    ids=["not found for a while", "not found for long", "nothing can be found"],
-)
-async def test_what_is_remembered_goes_only_when_its_pool_is_known_to_be_gone(
-    names: dict[str, str] | PollError, until: float, kept: set[str]
-) -> None:
-    """Of pools that a state file tells of, those go that are not found for long after the start."""
-    clock = StepClock(until=until)
-    poller = project(Cloud(clock, names), EVERYTHING)
-    for pool in ("pool-a", "pool-gone"):
-        await poller.tracker.record(PoolKey("r", "p", pool), Listing(()), 0.0)
-    await poller.tracker.record(PoolKey("r", "other", "pool-a"), Listing(()), 0.0)
-    await run(poller, clock)
-    assert {key.pool for key in poller.tracker.pools if key.project_id == "p"} == kept
-    assert PoolKey("r", "other", "pool-a") in poller.tracker.pools
 
 
 @pytest.mark.parametrize("mistake", [{}, {"pool-b": "B"}], ids=["empty", "short"])
@@ -79,13 +54,65 @@ async def test_a_pool_that_comes_back_goes_on_counting(mistake: dict[str, str]) 
     assert remembered.created == passed.created
 
 
-async def test_what_is_not_configured_any_more_is_forgotten_at_once() -> None:
-    """Nobody's mistake: the configuration says so."""
-    clock = StepClock(until=1.0)
-    poller = project(Cloud(clock, {}), ("pool-a",))
-    await poller.tracker.record(PoolKey("r", "p", "pool-old"), Listing(()), 0.0)
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("mistake", [{}, {"pool-b": "B"}], ids=["empty", "short"])
+async def test_a_pool_goes_when_two_lists_in_a_row_lack_it(mistake: dict[str, str], gone: bool) -> None:
+    """The list is asked for again after one poll interval, and until then the pool is polled as before."""
+    every = {"pool-a": "A", "pool-b": "B"}
+    again = INTERVAL * LIST_INTERVALS + INTERVAL
+    cloud: Cloud
+
+    def short() -> None:
+        cloud.names = mistake
+
+    def second() -> None:
+        assert PoolKey("r", "p", "pool-a") in poller.context.store.states
+        cloud.names = mistake if gone else every
+
+    clock = StepClock(until=again + 0.5 * INTERVAL, at={INTERVAL: short, again - 0.5 * INTERVAL: second})
+    cloud = Cloud(clock, every)
+    poller = project(cloud, EVERYTHING)
+    start = clock.monotonic()
     await run(poller, clock)
-    assert {key.pool for key in poller.tracker.pools} == {"pool-a"}
+    assert [moment - start for moment in cloud.asked] == pytest.approx(
+        [0.0, again - INTERVAL, again], abs=1.0
+    )
+    assert {key.pool for key in poller.context.store.states} == (set(mistake) if gone else set(every))
+    lost = poller.context.self_metrics.registry.get_sample_value(
+        "modelarts_exporter_pools_gone_total", {"region": "r", "project_id": "p"}
+    )
+    assert lost == (2.0 - len(mistake) if gone else 0.0)
+
+
+async def test_a_list_that_goes_on_somewhere_ends_no_pool() -> None:
+    """A cursor says that there are more: what it has is watched, what was known stays, and that is told."""
+    cloud: Cloud
+
+    def cut() -> None:
+        cloud.names, cloud.whole = {"pool-c": "C"}, False
+
+    clock = StepClock(until=INTERVAL * (LIST_INTERVALS + 3.5), at={INTERVAL: cut})
+    cloud = Cloud(clock, {"pool-a": "A", "pool-b": "B"})
+    poller = project(cloud, EVERYTHING)
+    with capture_logs() as logs:
+        await run(poller, clock)
+    assert {key.pool for key in poller.context.store.states} == {"pool-a", "pool-b", "pool-c"}
+    assert [line["log_level"] for line in logs if "not whole" in line["event"]] == ["warning"]
+    up = poller.context.self_metrics.registry.get_sample_value(
+        "modelarts_exporter_discovery_up", {"region": "r", "project_id": "p"}
+    )
+    assert up == 0.0
+
+
+async def test_a_list_that_goes_on_somewhere_is_not_well() -> None:
+    """`check` and `once` read what it has, say that it is not all, and end with status 1."""
+    clock = FakeClock()
+    cloud = Cloud(clock, {"pool-a": "A"})
+    cloud.whole = False
+    result = await project(cloud, EVERYTHING).once()
+    assert [state.outcome for state in result.states] == ["ok"]
+    assert result.discovery_error is not None
+    assert (result.discovery_error.outcome, result.ok) == ("incomplete", False)
 
 
 async def test_what_got_through_before_the_start_is_shown_before_the_first_poll() -> None:

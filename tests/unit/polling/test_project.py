@@ -8,7 +8,7 @@ import pytest
 from support.fakes import FakeClock
 from support.projects import EVERYTHING, FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 
-from exporter.polling.project import LIST_INTERVALS
+from exporter.polling.pool_list import LIST_INTERVALS
 from exporter.snapshot.pool import PoolDescription, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 

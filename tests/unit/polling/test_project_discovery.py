@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
 from support.projects import EVERYTHING, FORBIDDEN, INTERVAL, Cloud, StepClock, project, run
 
-from exporter.polling.project import LIST_INTERVALS, ProjectPoller
+from exporter.polling.pool_list import LIST_INTERVALS
 from exporter.polling.selection import Discovery
 from exporter.snapshot.pool import PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 
+if TYPE_CHECKING:
+    from exporter.polling.project import ProjectPoller
+
 
 async def test_discovered_pools_appear_and_vanish() -> None:
-    """A new pool is polled after the next look; one that is gone loses everything at once."""
+    """A new pool is polled after the next list; one that two lists lack loses everything at once."""
     look = INTERVAL * LIST_INTERVALS
     cloud_names = {"pool-a": "A", "pool-b": "B"}
     cloud: Cloud
@@ -23,13 +27,13 @@ async def test_discovered_pools_appear_and_vanish() -> None:
     def change() -> None:
         cloud.names = {"pool-b": "B", "pool-c": "C"}
 
-    clock = StepClock(until=1.5 * look, at={0.5 * look: change})
+    clock = StepClock(until=look + 1.5 * INTERVAL, at={0.5 * look: change})
     cloud = Cloud(clock, cloud_names)
     poller = project(cloud, EVERYTHING)
     start = clock.monotonic()
     await run(poller, clock)
     assert {key.pool for key in poller.context.store.states} == {"pool-b", "pool-c"}
-    assert max(moment for pool, moment in cloud.listed if pool == "pool-a") <= start + look
+    assert max(moment for pool, moment in cloud.listed if pool == "pool-a") <= start + look + INTERVAL
     assert min(moment for pool, moment in cloud.listed if pool == "pool-c") >= start + look
     assert counted(poller) == {"pools": 2.0, "pools_discovered_total": 3.0, "pools_gone_total": 1.0}
 

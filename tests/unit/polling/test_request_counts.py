@@ -13,6 +13,7 @@ from support.fixed_pool import FixedPool
 
 from exporter.lifecycle.tracker import Tracker
 from exporter.polling.capacity import CapacityPoller
+from exporter.polling.memory import ProjectMemory
 from exporter.polling.project import ProjectPoller
 from exporter.polling.schedule import IntervalMonitor
 from exporter.polling.selection import Selection
@@ -44,6 +45,7 @@ async def project_of(
             "project_id": PROJECT,
             "client": cloud.client,
             "context": context,
+            "memory": ProjectMemory(cloud.client.memory),
             "interval": 60.0,
             "stale_after": 300.0,
         }
