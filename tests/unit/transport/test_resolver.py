@@ -144,6 +144,7 @@ _STUCK = """
 import asyncio, threading
 from exporter.transport.http import HttpTransport, Request
 from exporter.common.errors import RequestTimeout
+from exporter.common.logging import set_up_logging
 from exporter.transport.resolver import ThreadResolver
 
 async def main():
@@ -154,6 +155,7 @@ async def main():
         print("timed out")
     await http.close()
 
+set_up_logging("info")
 asyncio.run(main())
 """
 
