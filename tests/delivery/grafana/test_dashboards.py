@@ -30,6 +30,7 @@ BOARDS: dict[str, dict[str, Any]] = {
     path.name: json.loads(path.read_text(encoding="utf-8")) for path in (FOLDER / "dashboards").glob("*.json")
 }
 FOR_OTHERS = {
+    "modelarts_exporter_log_lines_dropped_total": "the log itself says how many lines it lost",
     "modelarts_pool_label_values_limited": "tells what is not shown as the API gave it; a warning tells too",
     "modelarts_workload_requested_cpu_cores": "cards are what is short; for who looks into a job without any",
     "modelarts_workload_requested_memory_bytes": "likewise",
