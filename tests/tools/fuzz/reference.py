@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -74,6 +75,19 @@ def requested(table: Any) -> tuple[dict[str, Fraction], bool]:
         if one is not None:
             found[name] = found.get(name, Fraction(0)) + one
     return found, whole
+
+
+def beyond_floats(value: Any) -> bool:
+    """Whether it has a number that no float can hold, at any depth."""
+    match value:
+        case dict():
+            return any(map(beyond_floats, value.values()))
+        case list():
+            return any(map(beyond_floats, value))
+        case Decimal() | int():
+            return abs(value) > Decimal(sys.float_info.max)
+        case _:
+            return False
 
 
 def nodes(host_ips: str, listed: Any) -> int | None:

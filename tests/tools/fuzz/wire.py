@@ -100,6 +100,9 @@ def _runs_and_asks_the_same(workload: Workload, item: dict[str, Any]) -> None:
         assert workload.nodes == reference.nodes(hosts or "", nodes)
     expected, whole = reference.requested(item.get("resourceRequirement"))
     found = _amounts(workload)
+    if reference.beyond_floats(item.get("resourceRequirement")):  # then nothing of it can be decoded
+        assert (found, workload.sized) == ({}, False)
+        return
     if all(len(name) <= reference.LONGEST for name in expected):
         assert workload.sized == whole
         assert found.keys() == expected.keys()
