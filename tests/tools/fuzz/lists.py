@@ -74,7 +74,7 @@ def _nodes(data: bytes) -> None:
     free, items = asyncio.run(read_free_cards(fetch, worker=NoThread(), where="nodes")).free, _items(data)
     _finite(free.total.values())
     _finite(free.most_on_a_node.values())
-    # Bytes that are not UTF-8, in a part that is not needed, cost that part; Python's json reads nothing then.
+    # Bytes that are not UTF-8 cost only the part that has them. Python's json reads nothing then.
     if not items or any(item is None for item in items.values()):
         return
     cards = [reference.free_cards(item) for item in items.values()]
