@@ -84,8 +84,10 @@ def beyond_floats(value: Any) -> bool:
             return any(map(beyond_floats, value.values()))
         case list():
             return any(map(beyond_floats, value))
-        case Decimal() | int():
+        case Decimal():
             return abs(value) > Decimal(sys.float_info.max)
+        case int():
+            return abs(value) > sys.float_info.max
         case _:
             return False
 
