@@ -10,7 +10,11 @@ Both ends of every connection must live in the loop: another process would not h
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
+import socket
+import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import looptime
@@ -27,6 +31,14 @@ _IDLE_LOOKS = 40
 _A_LOOK = 0.0003
 """Real seconds that it waits: a busy kernel needs a core to hand on what was sent."""
 
+_UNDER_WAY_LOOKS = 500
+"""Further looks of 10 ms at most, while the kernel knows of bytes that were sent and have not arrived."""
+
+_TCP_INFO = struct.Struct("@B127xQ8xI52xQQ")
+"""Of Linux' `struct tcp_info`: the state; the bytes received, not sent yet, sent, and of these sent again."""
+
+_SYN_SENT = 2
+
 _TICK = 1e-6
 """Seconds: the loop's time has no smaller step."""
 
@@ -41,7 +53,32 @@ class _PatientSelector(selectors.DefaultSelector):
         self._in_vain = 0 if ready else self._in_vain + 1
         if not ready and timeout == 0 and self._in_vain % _IDLE_LOOKS == 0:
             ready = super().select(_A_LOOK)
+            for _ in range(_UNDER_WAY_LOOKS):
+                if ready or not self._under_way():
+                    break
+                ready = super().select(0.01)
         return ready
+
+    def _under_way(self) -> bool:
+        """Whether the kernel has something to bring to a socket that is read and has nothing to read."""
+        gone: dict[object, tuple[int, bool]] = {}
+        arrived: dict[object, int] = {}
+        for key in self.get_map().values():
+            with socket.socket(fileno=os.dup(key.fd)) as connection:
+                if connection.family not in {socket.AF_INET, socket.AF_INET6}:
+                    continue
+                info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+                if len(info) < _TCP_INFO.size:
+                    continue
+                state, received, unsent, sent, again = _TCP_INFO.unpack(info)
+                if state == _SYN_SENT:
+                    return True
+                with suppress(OSError):  # it listens, or its other end is gone
+                    here, there = connection.getsockname()[:2], connection.getpeername()[:2]
+                    gone[here, there] = sent - again, bool(unsent or key.events & selectors.EVENT_WRITE)
+                    if key.events & selectors.EVENT_READ:
+                        arrived[there, here] = received
+        return any(ends in arrived and (more or sent > arrived[ends]) for ends, (sent, more) in gone.items())
 
 
 class VirtualClock:
