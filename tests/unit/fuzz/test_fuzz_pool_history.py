@@ -43,6 +43,7 @@ class Known:
     running_since: float | None = None
     lacked: bool = False
     since: float | None = None
+    status: str = ""
 
 
 @dataclass
@@ -58,7 +59,8 @@ class Naive:
     def update(self, listing: Listing, now: float) -> None:
         self.first_listed = now if self.first_listed is None else min(self.first_listed, now)
         for workload in listing.workloads:
-            self._see(workload, now)
+            if not self._is_as_before(workload):
+                self._see(workload, now)
         listed = {workload.uid for workload in listing.workloads}
         for uid in self.known.keys() - listed:
             (self._lack if listing.complete else self._overlook)(uid, now)
@@ -67,6 +69,13 @@ class Naive:
         elif self.new_after == float("inf"):
             self.new_after = now
         self.read_at = now
+
+    def _is_as_before(self, workload: Workload) -> bool:
+        """Durations alone change nothing, also one that gets shorter."""
+        before = self.known.get(workload.uid)
+        if before is None or before.status != workload.status or before.since is not None:
+            return False
+        return before.stage != "waiting" or (workload.running or 0.0) <= before.ran
 
     def _see(self, workload: Workload, now: float) -> None:
         before = self.known.get(workload.uid)
@@ -82,7 +91,8 @@ class Naive:
             ran = max(ran, now - earliest + 30)
         elif stage == "started" and since is None and (workload.status == "Running" or own):
             since = now - (workload.running or 0.0)
-        self.known[workload.uid] = Known(workload.type, stage, ran, since if stage == "started" else None)
+        since = since if stage == "started" else None
+        self.known[workload.uid] = Known(workload.type, stage, ran, since, status=workload.status)
         if before is None and self._was_there(workload):
             return
         if before is None:

@@ -314,6 +314,14 @@ def test_a_duration_left_over_from_before_the_first_listing_starts_nothing() -> 
     ]
 
 
+def test_a_left_over_duration_that_gets_shorter_hides_no_run_behind_it() -> None:
+    """A duration that shrinks while the status stays is not looked at: the longest explains the last."""
+    pool = Watched()
+    pool.lists(job("Queue", running=86_400.0))
+    assert pool.lists(job("Queue", running=1.0)) == []
+    assert pool.lists(job("Terminated", running=5.0)) == [Finished("train", "Terminated", None)]
+
+
 def test_a_longer_duration_than_before_is_another_run() -> None:
     """Started again between two listings, or in a status that does not tell."""
     pool = Watched(Listing((job("Queue", "a", running=600.0), job("Queue", "b", running=600.0))))
