@@ -134,6 +134,8 @@ def _unknown(argument: str) -> str:
     name, equals, _ = argument.partition("=")
     word = name.lstrip("-")
     shown = show_key_or_hide(word)
+    if name in _COMMANDS:
+        return f"one command at a time, so not {name} as well"
     if word == name:
         meant = did_you_mean(word, _COMMANDS)
         text = f"unknown command {shown}"

@@ -12,6 +12,7 @@ _VARIABLE = re.compile(
     # Anywhere in the text. As a regular expression, these never match.
     r"\$\{\s*[A-Za-z_][^{}]*\}"  # ${AK}, https://${HOST:-x}/
     r"|\{\{[^{}]*\}\}"  # {{ AK }}, ${{ secrets.AK }}
+    r"|\A\$[A-Z_][A-Z0-9_]*/"  # $CREDENTIALS_DIRECTORY/ak; in capitals, because passwords may begin with $
     # As the whole text. A part could belong to a password, or to an expression like ^team-$ or (?P<name>x).
     r"|\A(?:\$\([A-Za-z_]\w*\)|\$[A-Za-z_][\w:]*"  # $(AK), $AK, $env:AK
     r"|<[^<>]+>|%[A-Za-z_]\w*%|@[A-Z_]+@)\Z"  # <AK>, %AK%, @AK@

@@ -79,6 +79,15 @@ def test_what_does_not_exist_is_told_with_what_was_meant(
     assert capsys.readouterr().err == f"modelarts-exporter: {said}\n"
 
 
+def test_a_second_command_is_not_called_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    """It exists, so nobody is asked whether it was meant."""
+    with pytest.raises(SystemExit, match="2"):
+        parse(["check", "once"])
+    assert capsys.readouterr().err == (
+        "modelarts-exporter: one command at a time, so not once as well; see modelarts-exporter --help\n"
+    )
+
+
 @pytest.mark.parametrize("level", ["DEBUG", "Debug", "debug"])
 @pytest.mark.parametrize("place", ["flag", "environment", "file"])
 def test_levels_are_read_in_any_case(tmp_path: Path, place: str, level: str) -> None:
