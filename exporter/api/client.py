@@ -111,8 +111,9 @@ class Client:
             took = monotonic - started
             ahead = self.memory.clock_skew.ahead(answer, took=took, wall=wall, monotonic=monotonic)
             now = wall - ahead
-            decode = partial(decode_page, answer.body, where=self._where(path), now=now, labels=labels)
-            return self.memory.named_pools.check(await self._decoded(decode), pool, self._where(path))
+            where, secrets = self._where(path), answer.secrets
+            decode = partial(decode_page, answer.body, where=where, now=now, labels=labels, secrets=secrets)
+            return self.memory.named_pools.check(await self._decoded(decode), pool, where, secrets)
 
         listing = await read_listing(fetch)
         for rejection, count in listing.rejected.items():

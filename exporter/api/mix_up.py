@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 
 from exporter.api.json import MIXED_UP
 from exporter.common.errors import BadResponse
+from exporter.common.secrets import redacted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from exporter.api.workloads import Page
 
 _SHOWN = 80
@@ -28,13 +31,14 @@ class NamedPools:
 
     _named: set[str] = field(default_factory=set)
 
-    def check(self, page: Page, pool: str, where: str) -> Page:
+    def check(self, page: Page, pool: str, where: str, secrets: Iterable[str] = ()) -> Page:
         """The page itself, if it is not another pool's.
 
         Args:
             page: the answer.
             pool: the one that was asked for.
             where: the request, for the error.
+            secrets: the request's, which the error does not quote.
 
         Raises:
             BadResponse: its workloads name only other pools, and earlier answers named this one.
@@ -43,7 +47,7 @@ class NamedPools:
             self._named.add(pool)
         elif page.pools and pool in self._named:
             raise BadResponse(
-                f"the answer is about the pool {min(page.pools)[:_SHOWN]}",
+                f"the answer is about the pool {redacted(min(page.pools)[:_SHOWN], secrets)}",
                 where=where,
                 status=HTTPStatus.OK,
                 advice=MIXED_UP,

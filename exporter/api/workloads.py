@@ -30,11 +30,12 @@ from exporter.api.schema import (
 )
 from exporter.common.clock import MAX_SKEW
 from exporter.common.errors import BadResponse
+from exporter.common.secrets import redacted
 from exporter.snapshot.workload import UNKNOWN, WAITING, Workload
 from exporter.transport.http import DECODE_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from exporter.snapshot.pool import Rejection
 
@@ -86,7 +87,14 @@ class Page:
     pools: frozenset[str] = frozenset()
 
 
-def decode_page(body: bytes, *, where: str, now: float, labels: ListingLabels | None = None) -> Page:
+def decode_page(
+    body: bytes,
+    *,
+    where: str,
+    now: float,
+    labels: ListingLabels | None = None,
+    secrets: Collection[str] = (),
+) -> Page:
     """Decode one answer.
 
     Args:
@@ -95,6 +103,7 @@ def decode_page(body: bytes, *, where: str, now: float, labels: ListingLabels | 
         now: Unix seconds. A waiting workload without pendingDuration has waited since its creation: a real
             answer had pendingDuration = now - createTime, and this API tends to leave out zeros.
         labels: shared by all pages of a listing; None if the answer is the whole listing.
+        secrets: the request's, which no error quotes.
 
     Raises:
         BadResponse: it is not JSON, not a WorkloadList, or has no items though `total` is not 0.
@@ -108,7 +117,9 @@ def decode_page(body: bytes, *, where: str, now: float, labels: ListingLabels | 
         except (*DECODE_ERRORS, ValueError):
             raise _not_a_listing(f"is not a JSON listing: {_described(body, error)}", where) from error
     if answer.kind != WORKLOAD_LIST:
-        raise _not_a_listing(f"has kind {answer.kind[:40]!r} instead of {WORKLOAD_LIST!r}", where)
+        raise _not_a_listing(
+            f"has kind {redacted(answer.kind[:40], secrets)!r} instead of {WORKLOAD_LIST!r}", where
+        )
     total = _total(answer.total)
     if answer.items is None:
         if total != 0:

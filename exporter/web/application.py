@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from exporter.common.errors import ConfigurationError
 from exporter.web import status
@@ -19,7 +18,7 @@ from exporter.web.listener.protocol import ALWAYS
 from exporter.web.scrapes import Scrapes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from aiohttp.typedefs import Handler
 
@@ -73,13 +72,17 @@ def application(
     paths, passwords = _Paths(backend, clock, telemetry_path), PasswordCheck()
     app = web.Application(middlewares=[access_control(config, passwords, clock), paths.explain])
     app.on_shutdown.append(passwords.refuse_waiting)
-    add_get = partial(app.router.add_get, expect_handler=_no_continue)
-    add_get(telemetry_path, Scrapes(backend.exposition, max_requests, clock).handle)
-    if telemetry_path != "/":
-        add_get("/", paths.page)
-    add_get("/-/healthy", paths.healthy)
-    add_get("/-/ready", paths.ready)
-    app.router.add_post("/-/reload", paths.reload, expect_handler=_no_continue)
+    gets = {
+        "/": paths.page,
+        telemetry_path: Scrapes(backend.exposition, max_requests, clock).handle,
+        "/-/healthy": paths.healthy,
+        "/-/ready": paths.ready,
+    }
+    for path, handler in gets.items():
+        _add(app, path, {hdrs.METH_GET: handler, hdrs.METH_HEAD: handler})
+    _add(app, "/-/reload", {hdrs.METH_POST: paths.reload})
+    # Aiohttp's own route for paths that do not exist has its own handler of the Expect header.
+    app.router.add_route(hdrs.METH_ANY, "/{any:.*}", _not_found, expect_handler=_no_continue)
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(ALWAYS)
@@ -91,6 +94,21 @@ def application(
     # A signal, not a middleware: it also reaches the responses that aiohttp creates itself.
     app.on_response_prepare.append(add_headers)
     return app
+
+
+def _add(app: web.Application, path: str, handlers: Mapping[str, Handler]) -> None:
+    resource = app.router.add_resource(path)
+    for method, handler in handlers.items():
+        resource.add_route(method, handler, expect_handler=_no_continue)
+
+    async def not_allowed(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPMethodNotAllowed(request.method, handlers)
+
+    resource.add_route(hdrs.METH_ANY, not_allowed, expect_handler=_no_continue)
+
+
+async def _not_found(_request: web.Request) -> web.StreamResponse:
+    raise web.HTTPNotFound
 
 
 async def _no_continue(_request: web.Request) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.cloud import POOL, cloud_of, jobs
+from support.cloud import KEY, POOL, cloud_of, jobs
 from support.cloud_faults import Answer, clear, plant
 from support.fakes import NoThread
 
@@ -100,6 +101,25 @@ def test_the_other_pools_name_is_shown_short_and_on_one_line() -> None:
         pools.check(page("\n" + "x" * 10_000), POOL, "GET x")
     assert len(str(caught.value)) < 300
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"kind": KEY.ak, "items": []},
+        {"kind": "WorkloadList", "items": jobs(1, namespace=f"{KEY.ak}-{KEY.sk}"), "total": 1},
+    ],
+    ids=["kind", "namespace"],
+)
+async def test_what_is_quoted_of_an_answer_holds_no_secret(clock: FakeClock, answer: dict[str, Any]) -> None:
+    """A cloud that gives back what it was sent, in an answer that is no error, gets none of it into a log."""
+    async with cloud_of(clock, jobs(3, namespace=POOL)) as cloud:
+        await cloud.client.listing(POOL)
+        plant(cloud.simulator, Answer(body=json.dumps(answer).encode()), endpoint="workloads")
+        with pytest.raises(BadResponse, match=re.escape("...")) as caught:
+            await cloud.client.listing(POOL)
+    assert KEY.ak[:11] not in str(caught.value)
+    assert KEY.sk[:11] not in str(caught.value)
 
 
 KINDS = ["PoolList", "NodeList", "PoolMetricsList", "WorkloadList"]
