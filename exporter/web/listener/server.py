@@ -181,9 +181,10 @@ def _bound(listen: Sequence[tuple[str | None, int]]) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     problems: list[Problem] = []
     only_busy = True
+    ipv4_ports = {port for host, port in listen if port and _is_ipv4(host)}
     for host, port in listen:
         try:
-            sockets.append(_bind(host, port))
+            sockets.append(_bind(host, port, dual=host is None or port not in ipv4_ports))
         except OSError as error:
             shown = _shown(host or "", port)
             problems.append(Problem("web.listen_address", f"{shown} {_reason(error)}"))
@@ -197,8 +198,11 @@ def _bound(listen: Sequence[tuple[str | None, int]]) -> list[socket.socket]:
     return sockets
 
 
-def _bind(host: str | None, port: int) -> socket.socket:
+def _bind(host: str | None, port: int, *, dual: bool) -> socket.socket:
     """Bind one socket for an address, like exporters in Go: `::` takes IPv4 too, a name is its IPv4 address.
+
+    If an IPv4 address with the same port is listened on besides (not `dual`), `::` takes IPv6 only: otherwise
+    the two would be in each other's way.
 
     Own code, because for all addresses of the machine asyncio opens two sockets. With port 0 they get
     different ports, and before Python 3.13 it fails if IPv6 is disabled.
@@ -206,7 +210,7 @@ def _bind(host: str | None, port: int) -> socket.socket:
     if host is None or _is_any_ipv6(host):
         if socket.has_dualstack_ipv6():
             try:
-                return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+                return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=dual)
             except OSError as error:
                 if error.errno != errno.EADDRNOTAVAIL:
                     raise
@@ -214,6 +218,14 @@ def _bind(host: str | None, port: int) -> socket.socket:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     return socket.create_server(address, family=family)
+
+
+def _is_ipv4(host: str | None) -> bool:
+    try:
+        ipaddress.IPv4Address(host or "")
+    except ValueError:
+        return False
+    return True
 
 
 def _is_any_ipv6(host: str) -> bool:

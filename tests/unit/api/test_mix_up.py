@@ -81,8 +81,23 @@ def test_a_pool_that_was_never_named_is_held_to_nothing(answer: Page) -> None:
     """Perhaps the API fills the field otherwise, or not for this pool; no namespace costs a workload."""
     pools = NamedPools()
     assert pools.check(answer, POOL, "GET x") is answer
-    pools.check(page(OTHER), OTHER, "GET x")
+    pools.check(page("pool-known"), "pool-known", "GET x")
     assert pools.check(answer, POOL, "GET x") is answer
+
+
+def test_the_first_answers_of_a_pool_are_not_those_of_another_that_is_known() -> None:
+    """A late duplicate may come first. A logical pool, whose workloads name its parent, is believed then."""
+    pools = NamedPools()
+    pools.check(page(OTHER), OTHER, "GET x")
+    for _ in range(2):
+        with pytest.raises(BadResponse, match=f"the answer is about the pool {OTHER}"):
+            pools.check(page(OTHER), POOL, "GET x")
+    shared = page(OTHER)
+    assert pools.check(shared, POOL, "GET x") is shared
+    own = page(POOL)
+    assert pools.check(own, POOL, "GET x") is own
+    with pytest.raises(BadResponse):
+        pools.check(shared, POOL, "GET x")
 
 
 @pytest.mark.parametrize("answer", [page(), page(...), page(""), page(5), page(POOL), page(OTHER, POOL, ...)])

@@ -116,6 +116,30 @@ async def test_families(host: str | None, ipv4: bool, ipv6: bool, bound: str, ur
         assert server.urls == (f"http://{url}:{port}",)
 
 
+@needs_ipv6
+@pytest.mark.parametrize("hosts", [("::", "127.0.0.1"), ("127.0.0.1", "::")])
+async def test_both_families_may_be_listed(hosts: tuple[str, str]) -> None:
+    """`::` takes IPv6 only where an IPv4 address with the same port is listed besides, in any order."""
+    server = await started_on_one_port(hosts)
+    try:
+        assert (await takes(server, "127.0.0.1"), await takes(server, "[::1]")) == (True, True)
+        assert len(server.addresses) == 2
+    finally:
+        await server.stop()
+
+
+async def started_on_one_port(hosts: tuple[str, ...]) -> Server:
+    """On a port that is free for all of them; another program may take it before they are bound."""
+    for _ in range(20):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        server = Server(web.Application(), [(host, port) for host in hosts], clock=SystemClock())
+        with suppress(InUse):
+            await server.start()
+            return server
+    raise AssertionError("no port is free for all of them")
+
+
 async def test_a_name_is_its_ipv4_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a name has addresses of both families, the one of IPv4 is listened on, as in Go."""
     found = [
