@@ -147,8 +147,8 @@ class Web(Section):
         Flag("--web.listen-address", "ADDRESS", "where to serve (:10310); may be repeated", repeatable=True),
     ] = Field(
         default=(ListenAddress(None, 10310),),
-        description="Addresses to listen on, such as `:10310`, `127.0.0.1:10310` or `[::1]:10310`. `[::]:10310` "
-        "takes IPv4 too, unless an IPv4 address with the same port is listed besides.",
+        description="Addresses to listen on, such as `:10310`, `127.0.0.1:10310` or `[::1]:10310`. "
+        "`[::]:10310` takes IPv4 too, unless an IPv4 address with the same port is listed besides.",
     )
     telemetry_path: Annotated[
         str,
