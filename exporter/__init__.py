@@ -24,6 +24,9 @@ The way of the data, one folder per station. An arrow is what is handed on:
        |
        | Listing and Throughput, back to polling, which makes the pool's new PoolState of them
        v
+    waiting       finds why each workload waits, from the listing, the capacity and the nodes
+       | PoolState with the reasons
+       v
     snapshot      the SnapshotStore: the newest PoolState of every pool, immutable
        | PoolState
        v
@@ -32,8 +35,8 @@ The way of the data, one folder per station. An arrow is what is handed on:
        v
     web           serves it
 
-The fetching side (polling, api, credentials, transport, lifecycle) and the serving side (metrics, web) meet
-only in the snapshot store. Beside the way:
+The fetching side (polling, api, credentials, transport, lifecycle, waiting) and the serving side (metrics,
+web) meet only in the snapshot store. Beside the way:
 
     context       clock, worker, self metrics, snapshot store: what almost every part needs
     self_metrics  what the exporter counts about itself

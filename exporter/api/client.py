@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
 import tenacity
 
-from exporter.api.capacity import decode_capacities
+from exporter.api.capacity import decode_runtime_metrics
 from exporter.api.errors import error_for
 from exporter.api.label_limits import ListingLabels
 from exporter.api.nodes import read_free_cards
@@ -43,6 +43,7 @@ from exporter.transport.http import Request, Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from exporter.api.capacity import RuntimeMetrics
     from exporter.api.memory import ApiMemory
     from exporter.api.pools import ListedPools
     from exporter.api.rate_limit import RateLimiter
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from exporter.credentials.authenticator import Authenticator
     from exporter.self_metrics import SelfMetrics
     from exporter.snapshot.pool import Listing
-    from exporter.snapshot.resources import FreeCards, PoolCapacity
+    from exporter.snapshot.resources import FreeCards
     from exporter.transport.http import Transport
 
 Decoded = TypeVar("Decoded")
@@ -80,6 +81,8 @@ class Client:
             scrapes are served meanwhile: a page of 500 workloads takes 2 ms, a list of 10,000 pools half a
             second.
         timeout: seconds for one request, body included.
+        accelerator_names: what accelerators are called in requests, by their names in capacities and nodes,
+            where they differ.
     """
 
     endpoint: str
@@ -90,6 +93,7 @@ class Client:
     memory: ApiMemory
     context: Context
     timeout: float
+    accelerator_names: Mapping[str, str] = field(default_factory=dict)
 
     async def listing(self, pool: str) -> Listing:
         """Every workload of a pool.
@@ -122,17 +126,25 @@ class Client:
         return replace(listing, limited=labels.limited, clock_ahead=ahead)
 
     async def pools(self, workspace_id: str) -> ListedPools:
-        """Every pool of a workspace, by ID.
+        """Every pool of a workspace, by ID, and the logical pools that are a share of one.
+
+        One request, and another one for each pool that has shares: the list does not have these otherwise.
 
         Raises:
             PollError: it could not be read.
         """
+        listed = await self._pools({"workspaceId": workspace_id})
+        for parent in listed.parents:
+            listed = listed.with_shares(await self._pools({"workspaceId": workspace_id, "parent": parent}))
+        return listed
+
+    async def _pools(self, query: Mapping[str, str]) -> ListedPools:
         path = pools_path(self.project_id)
-        answer = await self._get("pools", path, {"workspaceId": workspace_id})
+        answer = await self._get("pools", path, query)
         return await self._decoded(partial(decode_pools, answer.body, where=self._where(path)))
 
-    async def capacities(self) -> Mapping[str, PoolCapacity]:
-        """Total and allocated resources of every pool of the project, by ID; one request for all.
+    async def runtime_metrics(self) -> RuntimeMetrics:
+        """Resources, and the cloud's count of workloads, of every pool of the project; one request for all.
 
         Raises:
             NotFound: this region does not have the endpoint.
@@ -140,10 +152,15 @@ class Client:
         """
         path = runtime_path(self.project_id)
         answer = await self._get("runtime", path, {})
-        decode = partial(decode_capacities, answer.body, where=self._where(path))
-        capacities = await self._decoded(decode)
-        self._count_unparsable(capacities.unparsable)
-        return capacities.pools
+        decode = partial(
+            decode_runtime_metrics,
+            answer.body,
+            where=self._where(path),
+            accelerators=self.accelerator_names,
+        )
+        metrics = await self._decoded(decode)
+        self._count_unparsable(metrics.unparsable)
+        return metrics
 
     async def free_cards(self, pool: str) -> FreeCards:
         """The free cards of a pool, node by node.
@@ -161,12 +178,18 @@ class Client:
             query = {"limit": str(NODES_LIMIT), **({"continue": cursor} if cursor else {})}
             return (await self._get("nodes", path, query)).body
 
-        cards = await read_free_cards(fetch, worker=self.context.worker, where=self._where(path))
+        cards = await read_free_cards(
+            fetch,
+            pool=pool,
+            worker=self.context.worker,
+            where=self._where(path),
+            accelerators=self.accelerator_names,
+        )
         self._count_unparsable(cards.unparsable)
         return cards.free
 
-    async def statistics(self, pool: str) -> Mapping[tuple[str, str], int]:
-        """The cloud's own count of a pool's workloads, by (type, status).
+    async def statistics(self, pool: str) -> Mapping[tuple[str, str], int] | None:
+        """The cloud's own count of a pool's workloads, by (type, status); None if the answer has none.
 
         Without retries, because a listing waits for it.
 

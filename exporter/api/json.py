@@ -92,7 +92,7 @@ def decode_list(body: bytes, *, what: str, kind: str, where: str) -> ListPage:
     return ListPage({item.metadata.name: item for item in named}, cursor)
 
 
-def decode(body: bytes, shape: type[Shape], *, what: str, where: str) -> Shape:
+def decode(body: bytes, shape: type[Shape], *, what: str, where: str, strict: bool = True) -> Shape:
     """Decode an answer in its documented shape.
 
     Args:
@@ -100,15 +100,16 @@ def decode(body: bytes, shape: type[Shape], *, what: str, where: str) -> Shape:
         shape: a msgspec.Struct.
         what: what the answer should be, for the error.
         where: the request, for the error.
+        strict: whether a number in quotes is another shape.
 
     Raises:
         BadResponse: it has another shape, or too many values.
     """
     try:
-        return msgspec.json.decode(bounded(body, where), type=shape)
+        return msgspec.json.decode(bounded(body, where), type=shape, strict=strict)
     except DECODE_ERRORS as error:
         try:
-            return msgspec.json.decode(without_surrogates(body), type=shape)
+            return msgspec.json.decode(without_surrogates(body), type=shape, strict=strict)
         except (*DECODE_ERRORS, ValueError):
             raise BadResponse(
                 f"the answer is not {what} in JSON: {error}",

@@ -76,9 +76,15 @@ class LabelValues(dict[str, str]):
         return shown
 
 
-def accelerator_labels() -> LabelValues:
-    """The accelerators of one pool."""
-    return LabelValues(ACCELERATORS)
+def accelerator_labels(names: Mapping[str, str] | None = None) -> LabelValues:
+    """The accelerators of one pool.
+
+    Args:
+        names: what some of them are called in requests, by the name that the pool's capacity has for them.
+    """
+    labels = LabelValues(ACCELERATORS)
+    labels.update(names or {})
+    return labels
 
 
 def _of_types() -> LabelValues:

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exporter.api.json import decode_list, json_object
 from exporter.api.label_limits import LabelValues, label
 from exporter.api.quantities import parse_quantity
-from exporter.api.schema import DISPLAY_NAME_LABEL, POOL_LIST, QUEUE_STRATEGY_ANNOTATION, WireItem
+from exporter.api.schema import (
+    DISPLAY_NAME_LABEL,
+    POOL_LIST,
+    QUEUE_STRATEGY_ANNOTATION,
+    SUBPOOLS_ANNOTATION,
+    WireItem,
+)
 from exporter.snapshot.pool import NODE_STATES, PoolDescription
 
 if TYPE_CHECKING:
@@ -26,10 +32,16 @@ class ListedPools(NamedTuple):
         pools: by ID.
         whole: False if the answer has a cursor (`metadata.continue`): there are more pools. No documentation
             of this list mentions a cursor, so it is not known how to ask for the rest.
+        parents: the IDs of the pools of which others are a share.
     """
 
     pools: dict[str, PoolDescription]
     whole: bool = True
+    parents: tuple[str, ...] = ()
+
+    def with_shares(self, shares: ListedPools) -> ListedPools:
+        """The same with the logical pools of one of `parents`."""
+        return ListedPools({**shares.pools, **self.pools}, self.whole and shares.whole, self.parents)
 
 
 def decode_pools(body: bytes, *, where: str) -> ListedPools:
@@ -44,7 +56,13 @@ def decode_pools(body: bytes, *, where: str) -> ListedPools:
     """
     page = decode_list(body, what="pools", kind=POOL_LIST, where=where)
     pools = {pool: _description(pool, item) for pool, item in page.items.items()}
-    return ListedPools(pools, whole=not page.next)
+    parents = tuple(pool for pool, item in page.items.items() if _has_shares(item))
+    return ListedPools(pools, whole=not page.next, parents=parents)
+
+
+def _has_shares(item: WireItem) -> bool:
+    count = json_object(item.metadata.annotations).get(SUBPOOLS_ANNOTATION)
+    return isinstance(count, str | int | float) and bool(parse_quantity(count, ""))
 
 
 def _description(pool: str, item: WireItem) -> PoolDescription:
@@ -54,6 +72,7 @@ def _description(pool: str, item: WireItem) -> PoolDescription:
         phase=_text(status, "phase"),
         type=_text(json_object(item.spec), "type"),
         queue_strategy=_text(json_object(item.metadata.annotations), QUEUE_STRATEGY_ANNOTATION),
+        parent=_text(status, "parent"),
         nodes=_nodes(status),
     )
 

@@ -59,6 +59,10 @@ _UNITS_BY_RESOURCE = {
     },
 }
 
+_NO_CARDS = re.compile(r"ephemeral-storage|pods|hugepages-.*|attachable-volumes-.*|.*-(memory|core)")
+"""Resources of Kubernetes and of device plugins that are no cards. ModelArts is not known to send any; as
+cards they would be absurd numbers. Every other key is an accelerator."""
+
 _UNPARSABLE = "?"
 """Stands for true, an object or an array in place of a quantity."""
 
@@ -139,7 +143,7 @@ def parse_amounts(table: Any) -> ParsedAmounts:
     found: dict[str, float] = {}
     unparsable: list[str] = []
     for key, value in ((key, value) for part in parts for key, value in part.items()):
-        if value is None:
+        if value is None or _NO_CARDS.fullmatch(key):
             continue
         resource = RENAMED_ACCELERATORS.get(key, key)
         amount = parse_quantity(value if type(value) in _PLAIN else _UNPARSABLE, resource)

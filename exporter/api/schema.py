@@ -32,6 +32,7 @@ RENAMED_ACCELERATORS = {
 
 DISPLAY_NAME_LABEL = "os.modelarts/name"
 QUEUE_STRATEGY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"
+SUBPOOLS_ANNOTATION = "os.modelarts.pool/subpools.count"
 PLACEMENT_ANNOTATION = "os.modelarts/npu-topology-placement"
 """16 characters, one for each card of a node: 1 if it is occupied, else 0. The rightmost is card 1."""
 
@@ -42,6 +43,10 @@ POOL_NOT_FOUND = "ModelArts.50015001"
 """The error code of a 404 for an unknown pool. Other 404s are about the endpoint."""
 
 NULL = msgspec.Raw(b"null")
+
+
+Extra = Any
+"""A field that is worth less than the workload: whatever it holds, the workload is not rejected."""
 
 
 class WireWorkload(msgspec.Struct, rename="camel", gc=False):
@@ -61,14 +66,14 @@ class WireWorkload(msgspec.Struct, rename="camel", gc=False):
     flavor: str = ""
     priority: str = ""
     user_name: str = ""
-    gvk: str = ""
+    gvk: Extra = ""
     namespace: msgspec.Raw = NULL
     create_time: float | None = None
     pending_duration: float | None = None
     pending_position: float | None = None
     running_duration: float | None = None
-    host_ips: str = ""
-    nodes: list[msgspec.Raw] | None = None
+    host_ips: Extra = ""
+    nodes: Extra = None
     resource_requirement: msgspec.Raw = NULL
 
 
@@ -154,19 +159,20 @@ class WireCounts(msgspec.Struct):
     """How many workloads of one type there are, by status."""
 
     type: str
-    status: dict[str, Count | None]
+    status: dict[str, Count | None] | None = None
 
 
 class WireStatistics(msgspec.Struct):
     """The counts of all types."""
 
-    items: list[WireCounts] | None
+    items: list[WireCounts] | None = None
 
 
 class WireStatisticsAnswer(msgspec.Struct):
-    """`GET /v2/{project_id}/statistics/pools/{pool}/workloads`."""
+    """`GET /v2/{project_id}/statistics/pools/{pool}/workloads`. One page calls the field `statics`."""
 
-    statistics: WireStatistics
+    statistics: WireStatistics | None = None
+    statics: WireStatistics | None = None
 
 
 def workloads_path(project_id: str, pool: str) -> str:

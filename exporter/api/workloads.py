@@ -196,7 +196,7 @@ def _from_wire(
         flavor=texts[wire.flavor],
         priority=labels.priorities[wire.priority],
         user=texts[wire.user_name],
-        gvk=texts[wire.gvk],
+        gvk=texts[wire.gvk if isinstance(wire.gvk, str) else ""],
         created=created,
         pending=pending,
         position=_whole(position, _MAX_POSITION) if position is not None else None,
@@ -204,7 +204,7 @@ def _from_wire(
         cpu_cores=requested.cpu_cores,
         memory_bytes=requested.memory_bytes,
         accelerators=requested.accelerators,
-        nodes=_nodes(wire) if wire.host_ips or wire.nodes else None,
+        nodes=_nodes(wire.host_ips, wire.nodes) if wire.host_ips or wire.nodes else None,
         sized=sized,
     )
 
@@ -223,10 +223,24 @@ def _duration(seconds: float | None, longest: float) -> float | None:
     return seconds + 0.0 if seconds is not None and 0 <= seconds <= longest else None
 
 
-def _nodes(wire: WireWorkload) -> int:
-    """The number of nodes that it runs on."""
-    hosts = {host.strip() for host in wire.host_ips.split(",")} - {""}
-    return len(hosts) or len(wire.nodes or ())
+def _nodes(host_ips: Any, nodes: Any) -> int | None:
+    """The number of nodes that it runs on; None if neither field tells.
+
+    `hostIps` is text in the reference, and a list would be understood too. `nodes` is one object in one
+    reference, and an array in the others.
+    """
+    match host_ips:
+        case str():
+            host_ips = host_ips.split(",")
+        case list():
+            pass
+        case _:
+            host_ips = ()
+    hosts = {host.strip() for host in host_ips if isinstance(host, str)} - {""}
+    if isinstance(nodes, dict):
+        nodes = [nodes]
+    of_nodes = sum(isinstance(node, dict) for node in nodes) if isinstance(nodes, list) else 0
+    return len(hosts) or of_nodes or None
 
 
 def _to_documented_types(loose: msgspec.Struct) -> WireWorkload:

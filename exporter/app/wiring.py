@@ -20,12 +20,13 @@ from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.memory import ProjectAt
 from exporter.polling.project import NO_LONGER_WATCHED, ProjectPoller
-from exporter.polling.publish import publish
+from exporter.polling.publish import Publisher
 from exporter.polling.schedule import IntervalMonitor
 from exporter.polling.selection import Discovery, Selection, ShardFilter
 from exporter.settings.alerts import DEFAULTS
 from exporter.snapshot.pool import PoolState
 from exporter.transport.http import HttpTransport
+from exporter.waiting.strategies import Strategies, StrategyRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from exporter.app.process import Process
     from exporter.polling.memory import ProjectMemory
     from exporter.settings.alerts import Alerts
-    from exporter.settings.model import Settings, Workloads
+    from exporter.settings.model import Queue, Settings, Workloads
     from exporter.settings.project import Project
     from exporter.snapshot.pool import PoolKey
 
@@ -59,6 +60,7 @@ class Pollers:
         self._settings = settings
         self._process = process
         self._max_pause = max_pause
+        self._publisher = Publisher(process.context, build_strategies(settings.queue))
         self._transports = AsyncExitStack()
         self._memories: set[ProjectAt] = set()
         self.shard = ShardFilter(settings.shard.index, settings.shard.total)
@@ -142,7 +144,7 @@ class Pollers:
                 self._process.tracker.forget(key)
         # Last, because this waits for the worker, and new pollers may start during the wait.
         for key in without_capacity:
-            await publish(self._process.context, key, PoolState.without_capacity)
+            await self._publisher.publish(key, PoolState.without_capacity)
 
     def forget_absent(self) -> None:
         """Forget the counters of pools that nobody has watched for an hour. To be called once a minute."""
@@ -180,6 +182,7 @@ class Pollers:
             workspace_id=discover.workspace_id if discover else "0",
             client=client,
             context=process.context.with_own_rng(),
+            publisher=self._publisher,
             tracker=process.tracker,
             memory=memory,
             interval=poll.interval,
@@ -232,6 +235,7 @@ class Pollers:
             memory=memory.api,
             context=process.context,
             timeout=poll.timeout,
+            accelerator_names=self._settings.capacity.accelerator_names,
         )
 
     def _capacity(self, project: Project, client: Client, memory: ProjectMemory) -> CapacityPoller | None:
@@ -243,6 +247,7 @@ class Pollers:
             project_id=project.project_id,
             client=client,
             context=process.context.with_own_rng(),
+            publisher=self._publisher,
             memory=memory,
             interval=capacity.interval,
             nodes=capacity.read == "nodes",
@@ -293,3 +298,10 @@ def build_thresholds(alerts: Alerts) -> Thresholds:
         Rule(None, pending_after.by_type_and_priority()) for pending_after in (alerts.pending_after, DEFAULTS)
     ]
     return Thresholds((*exceptions, *everywhere))
+
+
+def build_strategies(queue: Queue) -> Strategies:
+    """What the pools' queue strategies mean."""
+    return Strategies(
+        tuple(StrategyRule(strategy.means, strategy.match, strategy.pool) for strategy in queue.strategies)
+    )

@@ -9,7 +9,7 @@ from exporter.cli.output import write_output
 from exporter.cli.run import run
 from exporter.common.logging import logging_in_background
 from exporter.settings.load import load
-from exporter.simulator.demo import demo_cloud
+from exporter.simulator.demo import FIFO, demo_cloud
 from exporter.simulator.server import serve
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ async def demo(flags: Mapping[str, object], process: Process) -> int:
             "workloads.series": "active",
             "workloads.user_metrics": True,
             "workloads.estimates": True,
+            "queue.strategies": [
+                {"match": f"^{FIFO}$", "means": "fifo"},
+                {"match": ".", "means": "passing"},
+            ],
             "projects": [project],
         }
         reread = partial(load, None, {}, {**settings, **flags})
@@ -66,6 +70,6 @@ async def demo(flags: Mapping[str, object], process: Process) -> int:
 def _welcome(urls: tuple[str, ...]) -> None:
     for url in urls:
         write_output(
-            f"\n  A simulated ModelArts with three pools is being watched.\n\n"
+            f"\n  A simulated ModelArts with four pools is being watched.\n\n"
             f"    status page   {url}/\n    metrics       {url}/metrics\n\n  Ctrl-C ends it.\n\n"
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from exporter.lifecycle.counting import add
+from exporter.lifecycle.overtaking import Shapes, newly_overtaken
 from exporter.lifecycle.queue_stats import (
     QueueHead,
     Starts,
@@ -18,6 +19,7 @@ from exporter.lifecycle.queue_stats import (
 )
 from exporter.lifecycle.transitions import Changes, Times, WorkloadRecord, compare
 from exporter.snapshot.counters import Throughput
+from exporter.snapshot.workload import WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +52,9 @@ class PoolHistory:
         head: the head of the queue; None if no position is known.
         starts: how fast the queue moves, by type.
         transient: workloads in a transient status, and since when.
+        overtaken: the uids of waiting workloads that others have overtaken; None until two listings have been
+            compared.
+        shapes: how workloads are spread over nodes.
         read_at_monotonic: `read_at` by the monotonic clock; None if that is not known.
     """
 
@@ -62,18 +67,28 @@ class PoolHistory:
     starts: Mapping[str, Starts] = field(default_factory=dict)
     # Not in state files: monotonic moments mean nothing to the next process.
     transient: TransientSince = field(default_factory=dict, compare=False)
+    overtaken: frozenset[str] | None = field(default=None, compare=False)
+    shapes: Shapes = field(default_factory=Shapes, compare=False)
     read_at_monotonic: float | None = field(default=None, compare=False)
     _first_look: bool = field(default=False, compare=False)
     _first_look_ever: bool = field(default=False, compare=False)
 
-    def update(self, listing: Listing, now: float, monotonic: float | None = None) -> Changes:
+    def update(
+        self,
+        listing: Listing,
+        now: float,
+        monotonic: float | None = None,
+        node_cards: Mapping[str, float] | None = None,
+    ) -> Changes:
         """Go on to the next listing; returns what has changed.
 
         Args:
             listing: what was read.
             now: when, in Unix seconds.
             monotonic: when, by the monotonic clock; the same as `now` if not given.
+            node_cards: the most cards that a node of the pool has, by accelerator, as far as known.
         """
+        self.shapes.node_cards = node_cards or {}
         monotonic = now if monotonic is None else monotonic
         self._first_look = self.read_at_monotonic is None
         self._first_look_ever = self.new_after == _NOT_LISTED_YET
@@ -81,6 +96,7 @@ class PoolHistory:
         self.first_listed = now if self.new_after == _NOT_LISTED_YET else min(self.first_listed, now)
         times = Times(now, self.read_at, new_after=self.new_after, first_listed=self.first_listed)
         changes = compare(self.workloads, listing, times)
+        self.overtaken = self._overtaken(listing, changes)
         self.workloads.update(changes.changed)
         if len(self.workloads) > MAX_WORKLOADS:
             missing = {uid for uid, record in self.workloads.items() if record.missing_since is not None}
@@ -94,12 +110,36 @@ class PoolHistory:
         self.transient = update_transient(self.transient, listing.workloads, monotonic)
         head = update_head(self.head, listing, now)
         self.head = head if head and head.uid in self.workloads else None
-        self.starts = update_starts(self.starts, changes.started_types, now)
+        self.starts = update_starts(self.starts, (workload.type for workload in changes.started), now)
         if listing.complete:
             self.new_after = ALL_ARE_NEW
         elif self.new_after == _NOT_LISTED_YET:
             self.new_after = now
         return changes._replace(changed={**shifted, **changes.changed}) if shifted else changes
+
+    def _overtaken(self, listing: Listing, changes: Changes) -> frozenset[str] | None:
+        """`overtaken` after this listing, from what is remembered of the one before."""
+        if changes.changed:
+            self.shapes.learn(workload for workload in listing.workloads if workload.uid in changes.changed)
+        if self.read_at_monotonic is None:
+            return None
+        first_starts = (workload for workload in changes.started if not self.workloads[workload.uid].ran)
+        new = newly_overtaken(listing.workloads, first_starts, self._waited, self.shapes)
+        before = self.overtaken or frozenset()
+        if not before:
+            return frozenset(new)
+        listed = {workload.uid: workload.waiting for workload in listing.workloads}
+        return frozenset(new | {uid for uid in before if listed.get(uid, not listing.complete)})
+
+    def _waited(self, uid: str) -> bool:
+        """Whether the workload waited in the listing before, and has not run before."""
+        record = self.workloads.get(uid)
+        return (
+            record is not None
+            and record.status in WAITING
+            and record.missing_since is None
+            and not record.ran
+        )
 
     def _follow_clock(self, now: float, monotonic: float) -> Mapping[str, WorkloadRecord]:
         """If somebody has set the clock, shift all remembered times by the same amount.
@@ -144,5 +184,11 @@ class PoolHistory:
             workloads = add_start_estimates(
                 workloads, self.starts, first_listed=self.first_listed, now=self.read_at
             )
-        head_since = self.head.since if self.head and not self._first_look_ever else None
-        return replace(listing, workloads=workloads, head_since=head_since)
+        head, since = self.head or (None, None)
+        return replace(
+            listing,
+            workloads=workloads,
+            head=head,
+            head_since=None if self._first_look_ever else since,
+            overtaken=self.overtaken,
+        )

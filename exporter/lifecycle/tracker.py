@@ -12,12 +12,13 @@ import structlog
 from exporter.lifecycle.pool_history import PoolHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from concurrent.futures import Future
     from pathlib import Path
 
     from exporter.context import Context
     from exporter.lifecycle.persistence import Persistence
+    from exporter.lifecycle.transitions import Changes
     from exporter.snapshot.counters import Throughput
     from exporter.snapshot.pool import Listing, PoolKey
 
@@ -107,6 +108,7 @@ class Tracker:
         *,
         monotonic: float | None = None,
         estimates: bool = False,
+        node_cards: Mapping[str, float] | None = None,
     ) -> RecordResult:
         """Compare a listing with those before it, and count what happened.
 
@@ -119,9 +121,13 @@ class Tracker:
             now: when, in Unix seconds.
             monotonic: when, by the monotonic clock; the same as `now` if not given.
             estimates: whether to add the estimated starts of waiting workloads.
+            node_cards: the most cards that a node of the pool has, by accelerator, as far as known.
         """
         self._absent_since.pop(key, None)  # somebody watches it
-        work = partial(self._record, key, listing, now, monotonic, estimates=estimates)
+        update = partial(
+            PoolHistory.update, listing=listing, now=now, monotonic=monotonic, node_cards=node_cards
+        )
+        work = partial(self._record, key, listing, update, estimates=estimates)
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
     def forget_absent(self, absent: Iterable[PoolKey]) -> None:
@@ -152,10 +158,10 @@ class Tracker:
             self._persistence.keep_share(share)
 
     def _record(
-        self, key: PoolKey, listing: Listing, now: float, monotonic: float | None, *, estimates: bool
+        self, key: PoolKey, listing: Listing, update: Callable[[PoolHistory], Changes], *, estimates: bool
     ) -> RecordResult:
         history = self._pools.setdefault(key, PoolHistory())
-        changes = history.update(listing, now, monotonic)
+        changes = update(history)
         if self._persistence is not None:
             self._persistence.save(key, history, changes)
         return RecordResult(history.annotate(listing, estimates=estimates), history.throughput)

@@ -149,13 +149,13 @@ class Changes(NamedTuple):
         events: what happened.
         changed: the new records of workloads that are new or have changed, by uid.
         forgotten: uids of the workloads to forget.
-        started_types: the types of the workloads that were seen to wait, and have started.
+        started: the workloads that were seen to wait, and have started.
     """
 
     events: tuple[Event, ...]
     changed: Mapping[str, WorkloadRecord]
     forgotten: tuple[str, ...]
-    started_types: tuple[str, ...]
+    started: tuple[Workload, ...]
 
 
 class Times(NamedTuple):
@@ -187,7 +187,7 @@ def compare(records: Mapping[str, WorkloadRecord], listing: Listing, times: Time
     events: list[Event] = []
     changed: dict[str, WorkloadRecord] = {}
     known = records.get
-    started_types: list[str] = []
+    started: list[Workload] = []
     returning = 0
     waiting = Stage.WAITING
     for workload in listing.workloads:
@@ -211,7 +211,7 @@ def compare(records: Mapping[str, WorkloadRecord], listing: Listing, times: Time
         happened = tuple(_events(before, workload, times))
         events += happened
         if before is not None and any(isinstance(event, Started) for event in happened):
-            started_types.append(workload.type)
+            started.append(workload)
     new = len(changed) - returning
     forgotten: tuple[str, ...] = ()
     if len(records) + new > len(listing.workloads):
@@ -220,7 +220,7 @@ def compare(records: Mapping[str, WorkloadRecord], listing: Listing, times: Time
             forgotten = tuple(_note_missing(records, unlisted, times, changed, events))
         else:
             forgotten = tuple(_note_not_shown(records, unlisted, times, changed))
-    return Changes(tuple(events), changed, forgotten, tuple(started_types))
+    return Changes(tuple(events), changed, forgotten, tuple(started))
 
 
 def _existed_before(workload: Workload, times: Times) -> bool:

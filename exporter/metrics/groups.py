@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporter.metrics.families.capacity import CAPACITY, DESCRIPTION, FITTING, FREE_CARDS
+from exporter.metrics.families.capacity import CAPACITY, CLOUD_COUNT, DESCRIPTION, FREE_CARDS
 from exporter.metrics.families.counters import THROUGHPUT
-from exporter.metrics.families.listing import LISTING
+from exporter.metrics.families.listing import LISTING, WAIT_RATIO
 from exporter.metrics.families.pool import SETTINGS, STATE
+from exporter.metrics.families.waiting import WAITING
 from exporter.metrics.families.workload import WORKLOADS
 
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ POOL_GROUPS: tuple[Group[Any], ...] = (
     THROUGHPUT,
     DESCRIPTION,
     CAPACITY,
+    CLOUD_COUNT,
     FREE_CARDS,
     LISTING,
-    FITTING,
+    WAIT_RATIO,
+    WAITING,
 )
 
 GROUPS: tuple[Group[Any] | WorkloadGroup, ...] = (*POOL_GROUPS, WORKLOADS)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from exporter.metrics.families.base import FOREVER, POOL_LABELS, PoolData, Source
 from exporter.metrics.families.workload import WORKLOADS
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from exporter.metrics.families.base import Group, PoolFamily
-    from exporter.snapshot.pool import PoolState
+    from exporter.metrics.thresholds import PendingThresholds
+    from exporter.snapshot.pool import Expiring, PoolState
+    from exporter.snapshot.waiting import Waiting
+    from exporter.snapshot.workload import Workload
 
 Chunks = dict[str, tuple[Chunk, ...]]
 """By section key; a section without samples is missing."""
@@ -97,17 +103,22 @@ def render_pool(
         previous: the result for an earlier state. Text whose source has not changed is taken from it.
         thresholds: how long workloads may wait.
     """
-    labels = _format_labels(state.key)
-    if previous is not None and previous.state.listing is state.listing and previous.detail == detail:
-        summary, blocks = previous.summary, previous.blocks
-        workload_chunks = previous.workload_part.chunks
-    elif state.listing is None:
-        summary, blocks, workload_chunks = None, (), {}
+    labels, limits = _format_labels(state.key), thresholds.of(state.key.pool, state.name)
+    same_listing = (
+        previous is not None and previous.state.listing is state.listing and previous.detail == detail
+    )
+    summary: Summary | None
+    if previous is not None and same_listing:
+        summary = previous.summary
     else:
-        summary = summarise(state.listing, detail)
-        blocks = render_blocks(labels, summary.selected, previous.blocks if previous else ())
+        summary = summarise(state.listing, detail) if state.listing else None
+    selected = _with_reasons(summary.selected, state.waiting, limits) if summary else ()
+    if previous is not None and selected == tuple(chain(*(block.workloads for block in previous.blocks))):
+        blocks, workload_chunks = previous.blocks, previous.workload_part.chunks
+    else:
+        blocks = render_blocks(labels, selected, previous.blocks if previous else ()) if selected else ()
         workload_chunks = _joined(blocks)
-    data = PoolData(state, thresholds.of(state.key.pool, state.name), summary)
+    data = PoolData(state, limits, summary)
     old_parts = previous.parts if previous else {}
     return RenderedPool(
         state=state,
@@ -116,6 +127,25 @@ def render_pool(
         parts={group.name: _part(group, labels, data, old_parts.get(group.name)) for group in POOL_GROUPS},
         workload_part=Part(blocks, state.fresh_until, workload_chunks, {}) if summary else _NOTHING,
         blocks=blocks,
+    )
+
+
+def _with_reasons(
+    workloads: Sequence[Workload], waiting: Expiring[Waiting] | None, limits: PendingThresholds
+) -> tuple[Workload, ...]:
+    """The workloads, those that wait with the reason and their limit, and without a start that cannot be."""
+    reasons = waiting.value.reasons if waiting else {}
+    never = waiting.value.never if waiting else frozenset[str]()
+    return tuple(
+        replace(
+            workload,
+            reason=reasons.get(workload.uid, ""),
+            wait_limit=limits.limit(workload.type, workload.priority),
+            estimated_start=None if workload.uid in never else workload.estimated_start,
+        )
+        if workload.waiting
+        else workload
+        for workload in workloads
     )
 
 

@@ -45,6 +45,12 @@ class PendingThresholds:
 
     seconds: Mapping[tuple[str, str], float]
 
+    def limit(self, kind: str, priority: str) -> float | None:
+        """Seconds that a workload of this type and priority may wait; None without any threshold."""
+        return self.seconds.get(
+            (kind if kind in TYPES else OTHER, priority if priority in PRIORITIES else OTHER)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from exporter.common.errors import ConnectionFailed, NotFound, PollError, RequestTimeout
-from exporter.polling.publish import publish
 from exporter.polling.schedule import Schedule, lifetime
 from exporter.snapshot.pool import Expiring
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from exporter.api.client import Client
     from exporter.context import Context
     from exporter.polling.memory import ProjectMemory, Readings
+    from exporter.polling.publish import Publisher
     from exporter.snapshot.pool import PoolKey
 
 log = structlog.get_logger(__name__)
@@ -52,6 +52,7 @@ class CapacityPoller:
         project_id: the project.
         client: asks the cloud.
         context: clock, worker, self metrics, snapshot store and random generator.
+        publisher: publishes the pools' states.
         memory: what is known of the project from before, also by an earlier configuration.
         interval: seconds between two requests.
         nodes: whether to read the pools' nodes too, one request per pool.
@@ -62,6 +63,7 @@ class CapacityPoller:
     project_id: str
     client: Client
     context: Context
+    publisher: Publisher
     memory: ProjectMemory
     interval: float
     nodes: bool
@@ -117,14 +119,18 @@ class CapacityPoller:
         now = self.context.clock.monotonic()
         self.memory.capacities.asked_at.update({key.pool: now for key in self._watched()})
         try:
-            capacities = await self.memory.api.runtime.ask(self.client.capacities)
+            metrics = await self.memory.api.runtime.ask(self.client.runtime_metrics)
         except PollError as error:
             return error
         fresh_until = self._fresh_until()
         for key in self._watched():
-            if capacity := capacities.get(key.pool):
-                change = partial(replace, capacity=Expiring(capacity, fresh_until))
-                await publish(self.context, key, change)
+            found: dict[str, Any] = {}
+            if capacity := metrics.capacities.get(key.pool):
+                found["capacity"] = Expiring(capacity, fresh_until)
+            if counted := metrics.counted.get(key.pool):
+                found["cloud_count"] = Expiring(counted, fresh_until)
+            if found:
+                await self.publisher.publish(key, partial(replace, **found))
         return None
 
     async def _read_nodes(self, keys: list[PoolKey]) -> PollError | None:
@@ -159,7 +165,7 @@ class CapacityPoller:
         except PollError as error:
             return error
         change = partial(replace, free_cards=Expiring(free_cards, self._fresh_until()))
-        await publish(self.context, key, change)
+        await self.publisher.publish(key, change)
         return None
 
     def _fresh_until(self) -> float:

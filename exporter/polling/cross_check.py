@@ -74,7 +74,7 @@ class CheckedReader:
     Attributes:
         key: the pool.
         listing: reads the listing.
-        counts: reads the cloud's count.
+        counts: reads the cloud's count; returns None if the answer has none.
         previous: returns the listing before; None if there is none.
         when: which listings are checked.
         worker: compares off the event loop, because 10,000 workloads take 20 ms.
@@ -83,7 +83,7 @@ class CheckedReader:
 
     key: PoolKey
     listing: Callable[[], Awaitable[Listing]]
-    counts: Callable[[], Awaitable[Mapping[tuple[str, str], int]]]
+    counts: Callable[[], Awaitable[Mapping[tuple[str, str], int] | None]]
     previous: Callable[[], Listing | None]
     when: When
     worker: Executor

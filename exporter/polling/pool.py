@@ -12,8 +12,8 @@ from exporter.common.clock import wall_and_monotonic
 from exporter.common.errors import NotFound, PollError
 from exporter.common.suggest import similar
 from exporter.common.text import escape_unprintable
-from exporter.polling.publish import publish
 from exporter.snapshot.pool import PoolState
+from exporter.waiting.room import cards_per_node
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from exporter.common.errors import Outcome
     from exporter.context import Context
     from exporter.lifecycle.tracker import Tracker
+    from exporter.polling.publish import Publisher
     from exporter.polling.schedule import IntervalMonitor, Schedule
     from exporter.snapshot.counters import Throughput
     from exporter.snapshot.pool import Listing, PoolKey
@@ -41,6 +42,7 @@ class PoolPoller:
         read: reads its listing, or raises a PollError.
         names: returns the display names of the project's pools by ID, as far as known.
         context: clock, worker, self metrics, snapshot store and random generator.
+        publisher: publishes the pools' states.
         tracker: compares its listings.
         stale_after: seconds that a listing may be shown after the last success.
         estimates: whether to estimate when waiting workloads start.
@@ -51,6 +53,7 @@ class PoolPoller:
     read: Callable[[], Awaitable[Listing]]
     names: Callable[[], Mapping[str, str]]
     context: Context
+    publisher: Publisher
     tracker: Tracker
     stale_after: float
     estimates: bool
@@ -89,11 +92,16 @@ class PoolPoller:
         if listing is not None:
             wall, monotonic = wall_and_monotonic(self.context.clock)
             listing, throughput = await self.tracker.record(
-                self.key, listing, wall - listing.clock_ahead, monotonic=monotonic, estimates=self.estimates
+                self.key,
+                listing,
+                wall - listing.clock_ahead,
+                monotonic=monotonic,
+                estimates=self.estimates,
+                node_cards=cards_per_node(last, monotonic),
             )
         self.context.self_metrics.poll_duration.observe(self.context.clock.monotonic() - started)
         change = partial(self._new_state, started, outcome, explanation, listing, throughput)
-        state = await publish(self.context, self.key, change)
+        state = await self.publisher.publish(self.key, change)
         log.debug(
             "pool was polled", **self.key._asdict(), outcome=outcome, seconds=round(state.duration or 0, 3)
         )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.common.errors import IncompleteList, PollError
-from exporter.polling.publish import publish
 from exporter.snapshot.pool import Expiring
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from exporter.api.pools import ListedPools
     from exporter.context import Context
     from exporter.polling.memory import KnownPools
+    from exporter.polling.publish import Publisher
     from exporter.snapshot.pool import PoolDescription, PoolKey
 
 log = structlog.get_logger(__name__)
@@ -43,6 +43,7 @@ class PoolList:
         workspace_id: the workspace whose pools are listed.
         client: asks the cloud.
         context: clock, self metrics and snapshot store.
+        publisher: publishes the pools' states.
         interval: seconds between two polls of a pool.
         discovers: whether the list decides which pools are watched.
         known: the list, as it outlives a configuration.
@@ -53,6 +54,7 @@ class PoolList:
     workspace_id: str
     client: Client
     context: Context
+    publisher: Publisher
     interval: float
     discovers: bool
     known: KnownPools
@@ -136,7 +138,7 @@ class PoolList:
                 continue
             if state.description is None or state.description.value is not listed:
                 description = Expiring(listed, fresh_until)
-                await publish(self.context, key, partial(replace, name=listed.name, description=description))
+                await self.publisher.publish(key, partial(replace, name=listed.name, description=description))
 
     def show_outcome(self) -> None:
         """Set the metric to how the last request ended, if there was one: a new configuration may need it."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from exporter.polling.capacity import CapacityPoller
     from exporter.polling.cross_check import CrossCheck
     from exporter.polling.memory import ProjectMemory
+    from exporter.polling.publish import Publisher
     from exporter.polling.schedule import IntervalMonitor
     from exporter.polling.selection import Selection
     from exporter.snapshot.pool import Listing, PoolState
@@ -73,6 +74,7 @@ class ProjectPoller:
         workspace_id: the workspace whose pools are listed.
         client: asks the cloud.
         context: clock, worker, self metrics, snapshot store and random generator.
+        publisher: publishes the pools' states.
         tracker: compares the pools' listings.
         memory: what is known of the project from before, also by an earlier configuration.
         interval: seconds between two polls of a pool.
@@ -91,6 +93,7 @@ class ProjectPoller:
     workspace_id: str
     client: Client
     context: Context
+    publisher: Publisher
     tracker: Tracker
     memory: ProjectMemory
     interval: float
@@ -114,6 +117,7 @@ class ProjectPoller:
             workspace_id=self.workspace_id,
             client=self.client,
             context=self.context,
+            publisher=self.publisher,
             interval=self.interval,
             discovers=self.selection.discovers,
             known=self.memory.lists.get(self.workspace_id, KnownPools()),
@@ -284,6 +288,7 @@ class ProjectPoller:
             read=self._reader(key),
             names=lambda: self._pool_list.names,
             context=self.context,
+            publisher=self.publisher,
             tracker=self.tracker,
             stale_after=self.stale_after,
             estimates=self.estimates,

@@ -39,6 +39,7 @@ _KINDS: dict[type, str] = {
     ListenAddress: "address",
     ByPriority: "durations by priority",
     tuple: "list",
+    dict: "mapping",
     BaseModel: "mapping",
 }
 
@@ -135,6 +136,8 @@ def _default(path: str, field: FieldInfo) -> str:
     default = field.default
     match default:
         case None | () | BaseModel():
+            return ""
+        case dict() if not default:
             return ""
         case bool():
             text = str(default).lower()

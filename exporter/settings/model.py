@@ -6,14 +6,21 @@ A setting is one field: its type, default, flag, and a description, from which d
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from exporter.common.text import quote_or_hide
 from exporter.common.validation import Section
 from exporter.settings.alerts import Alerts
-from exporter.settings.project import Project  # noqa: TC001  (pydantic reads the annotations)
+from exporter.settings.project import Pattern, Project  # noqa: TC001  (pydantic reads the annotations)
 from exporter.settings.shard import Shard
 from exporter.settings.types import (
     DatabaseFile,
@@ -108,6 +115,43 @@ class Capacity(Section):
     )
     interval: PositiveDuration = Field(
         default=60.0, description="How often. The cloud averages over a minute, so shorter gains nothing."
+    )
+    accelerator_names: dict[str, str] = Field(
+        default={},
+        description="What workloads call an accelerator in their requests, by the name that capacities "
+        "and nodes have for it, where the two differ: `{tnt004: nvidia.com/gpu}`.",
+    )
+
+
+class QueueStrategy(Section):
+    """What the queue strategy of some pools means. `match`, `pool` or both decide which pools."""
+
+    means: Literal["fifo", "passing"] = Field(
+        description="`fifo`: no workload passes one that cannot start. `passing`: others may pass it."
+    )
+    match: Pattern | None = Field(
+        default=None,
+        description="Applies to pools in whose strategy it is found. That is the label `queue_strategy` of "
+        "`modelarts_pool_info`, as the cloud spells it.",
+    )
+    pool: Pattern | None = Field(
+        default=None, description="Applies to pools in whose ID or display name it is found."
+    )
+
+    @model_validator(mode="after")
+    def _for_some_pools(self) -> Self:
+        if self.match is None and self.pool is None:
+            raise ValueError("needs match, pool or both, to say which pools it is about")
+        return self
+
+
+class Queue(Section):
+    """How the queues of the pools work. The cloud does not document the words that it has for it."""
+
+    strategies: tuple[QueueStrategy, ...] = Field(
+        default=(),
+        description="What the pools' queue strategies mean; the first that applies to a pool counts. Without "
+        "one, nothing is said about a queue that is held up by its first workload.",
     )
 
 
@@ -207,6 +251,7 @@ class Settings(Section):
     poll: Poll = Poll()
     workloads: Workloads = Workloads()
     capacity: Capacity = Capacity()
+    queue: Queue = Queue()
     alerts: Alerts = Alerts()
     state: State = State()
     projects: Annotated[tuple[Project, ...], AfterValidator(_at_least_one)] = Field(

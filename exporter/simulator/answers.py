@@ -24,6 +24,9 @@ PENDING_AT_HEAD = 5
 _COUNTED = ("Pending", "Queue", "Running")
 """The statuses that the documented example of the statistics counts. The others are only in the total."""
 
+_WAITING = {"Queue", "Pending"}
+_FINISHED = {"Completed", "Terminated", "Failed"}
+
 _MIB = 2**20
 _GB = 10**9
 
@@ -71,8 +74,13 @@ def workload_object(
     return item
 
 
-def pool_object(profile: Profile) -> dict[str, object]:
-    """An item of the list of pools."""
+def pool_object(profile: Profile, shares: int = 0) -> dict[str, object]:
+    """An item of the list of pools.
+
+    Args:
+        profile: of the pool.
+        shares: how many logical pools are a share of it.
+    """
     labels = {"os.modelarts/name": profile.name} if profile.name else {}
     flavor = {"flavor": profile.flavor, "count": profile.nodes, "maxCount": profile.nodes}
     nothing: list[object] = []
@@ -83,11 +91,19 @@ def pool_object(profile: Profile) -> dict[str, object]:
             "name": profile.id,
             "creationTimestamp": "2024-06-13T02:11:58Z",
             "labels": {**labels, "os.modelarts/workspace.id": profile.workspace},
-            "annotations": {"os.modelarts.pool/scheduler.queue.strategy": "priority"},
+            "annotations": {
+                "os.modelarts.pool/scheduler.queue.strategy": profile.strategy,
+                **({"os.modelarts.pool/subpools.count": str(shares)} if shares else {}),
+            },
         },
-        "spec": {"type": "Dedicate", "scope": ["Train", "Infer", "Notebook"], "resources": [flavor]},
+        "spec": {
+            "type": "Logical" if profile.parent else "Dedicate",
+            "scope": ["Train", "Infer", "Notebook"],
+            "resources": [flavor],
+        },
         "status": {
             "phase": profile.phase,
+            **({"parent": profile.parent, "root": profile.parent} if profile.parent else {}),
             "resources": {
                 "creating": nothing,
                 "available": [{**flavor, "nodePool": f"{profile.flavor}-default", "azs": nothing}],
@@ -120,13 +136,16 @@ def node_object(profile: Profile, index: int, free: NodeResources) -> dict[str, 
     }
 
 
-def runtime_object(profile: Profile, free: Sequence[NodeResources], now: float) -> dict[str, object]:
+def runtime_object(
+    profile: Profile, free: Sequence[NodeResources], now: float, workloads: Iterable[object] = ()
+) -> dict[str, object]:
     """An item of the runtime metrics. Numbers and strings are mixed, as in the documented example.
 
     Args:
         profile: of the pool.
         free: what is free, node by node.
         now: Unix seconds.
+        workloads: as the listing has them.
     """
     node = profile.node_capacity
     timestamp = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -147,8 +166,18 @@ def runtime_object(profile: Profile, free: Sequence[NodeResources], now: float) 
         "table": {
             "capacity": {"value": capacity, "maxValue": capacity, "timestamp": timestamp, "window": "1m"},
             "allocated": {"value": allocated, "timestamp": timestamp, "window": "1m"},
+            "workload": {**_workload_counts(workloads), "timestamp": timestamp, "window": "1m"},
         },
     }
+
+
+def _workload_counts(workloads: Iterable[object]) -> dict[str, dict[str, int]]:
+    """Those that wait, and those that have their resources, by type."""
+    counts: dict[str, Counter[str]] = {"queue": Counter(), "allocated": Counter()}
+    for item in workloads:
+        if isinstance(item, dict) and item.get("status") not in _FINISHED:
+            counts["queue" if item.get("status") in _WAITING else "allocated"][str(item.get("type"))] += 1
+    return {state: {**by_type, "sum": by_type.total()} for state, by_type in counts.items()}
 
 
 def statistics_object(workloads: Iterable[object]) -> dict[str, object]:
@@ -227,7 +256,9 @@ def _resource_requirement(submission: Submission, accelerator: str, nodes: int) 
         "memory": format_memory(nodes * request.memory, formats.memory),
     }
     if request.cards:
-        requirement[accelerator] = format_cards(nodes * request.cards, formats.cards)
+        requirement[submission.accelerator or accelerator] = format_cards(
+            nodes * request.cards, formats.cards
+        )
     return requirement
 
 

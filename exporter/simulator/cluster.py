@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from exporter.simulator.pools import Item, Profile, WorkloadQuery
 
 JobEventKind = Literal["created", "started", "requeued", "finished", "vanished"]
+Strategy = Literal["fifo", "passing"]
 _Due = Literal["arrive", "cancel", "evict", "retry", "end", "vanish"]
 
 
@@ -47,22 +48,32 @@ class JobEvent(NamedTuple):
 class Cluster:
     """A pool's nodes, its queue, and the jobs that the API lists.
 
-    The queue is served by priority, then age. A job gets all its nodes at once or none (gang scheduling). A
-    smaller job behind it may start first (backfill), which is why large jobs wait long.
+    The queue is served by priority, then age. A job gets all its nodes at once or none (gang scheduling).
+    What happens behind a job that cannot start depends on the strategy. passing: smaller jobs may start first
+    (backfill), which is why large jobs wait long. fifo: no job starts, even if cards are idle. An evicted job
+    that is not considered yet holds nobody up.
 
     Args:
         nodes: what there is to allocate.
         submissions: what arrives, by ascending creation time; may be endless.
         retention: seconds for which a finished job stays listed.
         log_size: number of job events that are kept.
+        strategy: fifo or passing.
     """
 
     def __init__(
-        self, nodes: Nodes, submissions: Iterable[Submission], *, retention: float, log_size: int = 10_000
+        self,
+        nodes: Nodes,
+        submissions: Iterable[Submission],
+        *,
+        retention: float,
+        log_size: int = 10_000,
+        strategy: Strategy = "passing",
     ) -> None:
         self._nodes = nodes
         self._submissions = iter(submissions)
         self._retention = retention
+        self._strategy = strategy
         self._jobs: dict[str, Job] = {}
         self._queue: list[tuple[int, float, str]] = []
         # A heap of (moment, sequence number that keeps equal moments in order, what is due, for which job).
@@ -127,20 +138,37 @@ class Cluster:
         self._jobs[submission.uid] = Job(submission)
         self._record(submission.created, "created", submission.uid)
         # Nothing became free, so no other waiting job can start.
-        if self._start(submission.uid, submission.created):
+        if not self._held_up(submission, submission.created) and self._start(
+            submission.uid, submission.created
+        ):
             return
         insort(self._queue, submission.queue_key)
         if isfinite(submission.patience):
             self._schedule(submission.created + submission.patience, "cancel", submission)
+
+    def _held_up(self, submission: Submission, at: float) -> bool:
+        """Whether a job that cannot start is ahead of this one, and may not be passed."""
+        if self._strategy == "passing":
+            return False
+        ahead = self._queue[: bisect_left(self._queue, submission.queue_key)]
+        return any(self._considered(uid, at) for _, _, uid in ahead)
+
+    def _considered(self, uid: str, at: float) -> bool:
+        """Whether the scheduler considers a waiting job at this moment."""
+        backoff_until = self._jobs[uid].backoff_until
+        return backoff_until is None or backoff_until <= at
 
     def _cancel(self, submission: Submission, at: float) -> None:
         job = self._jobs.get(submission.uid)
         if job is not None and job.waiting:
             del self._queue[bisect_left(self._queue, submission.queue_key)]
             self._finish(submission.uid, at)
+            self._serve_queue(at)  # it may have held others up
 
     def _start(self, uid: str, at: float) -> bool:
         job = self._jobs[uid]
+        if job.submission.accelerator:
+            return False
         allocations = self._nodes.allocate(job.submission.request)
         if allocations is None:
             return False
@@ -166,17 +194,20 @@ class Cluster:
         # Free resources only shrink in this loop. A request that did not fit once will not fit later in it.
         unfit: set[ResourceRequest] = set()
         waiting: list[tuple[int, float, str]] = []
-        for key in self._queue:
+        for index, key in enumerate(self._queue):
             uid = key[2]
-            job = self._jobs[uid]
-            if job.backoff_until is not None and job.backoff_until > at:
+            if not self._considered(uid, at):
                 waiting.append(key)
                 continue
-            request = job.submission.request
-            if request not in unfit and self._start(uid, at):
+            submission = self._jobs[uid].submission
+            if submission.request not in unfit and self._start(uid, at):
                 continue
-            unfit.add(request)
+            if not submission.accelerator:
+                unfit.add(submission.request)
             waiting.append(key)
+            if self._strategy == "fifo":
+                waiting += self._queue[index + 1 :]
+                break
         self._queue = waiting
 
     def _finish(self, uid: str, at: float) -> None:

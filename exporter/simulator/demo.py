@@ -1,4 +1,7 @@
-"""The cloud of `modelarts-exporter demo`: three busy pools with a history, and the numbers that make them.
+"""The cloud of `modelarts-exporter demo`: three busy pools with a history, and one that could not be created.
+
+Something waits there for every reason that the exporter knows. The queue of the GPU pool is fifo: no job
+passes one that cannot start. In the other pools smaller jobs may.
 
 The numbers are chosen so that each queue grows during the simulated day and drains in the night, while jobs
 of many nodes wait through both. `test_sim_demo.py` checks that.
@@ -6,16 +9,16 @@ of many nodes wait through both. `test_sim_demo.py` checks that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from heapq import merge
 from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from exporter.simulator.cluster import Cluster, ClusterPool
+from exporter.simulator.cluster import Cluster, ClusterPool, Strategy
 from exporter.simulator.demand import HOUR, DayCycle, Demand, JobClass, JobSize, submissions
 from exporter.simulator.iam import User
-from exporter.simulator.jobs import GIB, Phase, ResourceRequest, Submission
+from exporter.simulator.jobs import GIB, Eviction, Phase, ResourceRequest, Submission
 from exporter.simulator.nodes import Nodes
 from exporter.simulator.pools import Profile
 from exporter.simulator.server import Simulator
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 REGION: Final = "cn-north-4"
 PROJECT: Final = "0d3f8a61c92b4e57a1f6c8e25b7d9042"
+
+FIFO: Final = "simulator-fifo"
+"""The word for the queue strategy of the GPU pool."""
 
 _HISTORY = 36 * HOUR
 _RETENTION = 3 * HOUR
@@ -61,7 +67,7 @@ class DemoCloud:
     pools: tuple[ClusterPool, ...]
 
 
-def demo_cloud(clock: Clock, seed: int = 4, speed: float = 15.0) -> DemoCloud:
+def demo_cloud(clock: Clock, seed: int = 9, speed: float = 15.0) -> DemoCloud:
     """Make the demo's cloud, with a day and a half of history.
 
     Args:
@@ -70,10 +76,11 @@ def demo_cloud(clock: Clock, seed: int = 4, speed: float = 15.0) -> DemoCloud:
         speed: how many times faster than in reality users submit, jobs run and days pass.
     """
     now = clock.wall()
-    pools = tuple(
+    busy = (
         _cluster_pool(pool, clock, Random(f"{seed}/{pool.profile.id}"), speed)  # noqa: S311  (no secret)
         for pool in (TRAINING, INFERENCE, GPU)
     )
+    pools = (*busy, _failed_pool(clock))
     for pool in pools:
         pool.cluster.advance(now)
     return DemoCloud(Simulator(clock, {PROJECT: pools}, users=[_USER]), REGION, PROJECT, _USER, pools)
@@ -83,28 +90,63 @@ def _cluster_pool(pool: DemoPool, clock: Clock, rng: Random, speed: float) -> Cl
     now, profile = clock.wall(), pool.profile
     cycle = DayCycle(noon=now - _STARTS_AFTER_NOON / speed, speed=speed)
     arrivals = submissions(pool.demand, cycle, rng, now - _HISTORY)
-    if pool is TRAINING:
-        arrivals = merge(arrivals, [_stuck_job(profile, now)], key=lambda submission: submission.created)
+    stuck = _stuck_jobs(pool, now)
+    arrivals = merge(arrivals, stuck, key=lambda submission: submission.created)
     nodes = Nodes(profile.nodes, profile.node_capacity)
-    return ClusterPool(profile, Cluster(nodes, arrivals, retention=_RETENTION), clock)
+    strategy: Strategy = "fifo" if profile.strategy == FIFO else "passing"
+    return ClusterPool(profile, Cluster(nodes, arrivals, retention=_RETENTION, strategy=strategy), clock)
 
 
-def _stuck_job(profile: Profile, now: float) -> Submission:
-    """A job of more nodes than its pool has: it waits forever, at the head of the queue."""
-    job_uuid = "5f0c1d52-7e0b-4c9a-9a51-3f8f3c1d0b77"
+def _failed_pool(clock: Clock) -> ClusterPool:
+    """A pool whose creation failed: it has no nodes, and a job that was submitted to it nevertheless."""
+    profile = Profile(
+        id="pool-new-cluster-5b1f0e7d2c8a4963b0d4e6f1a2c3b4d5",
+        name="new cluster",
+        phase="CreationFailed",
+        nodes=0,
+    )
     node = profile.node_capacity
+    job = _stuck_job(
+        "2b7d9f60-93ab-4f0e-8f57-1c5f6a0b9e21", "first-run", ResourceRequest(1, 8, node.cpu, node.memory)
+    )
+    waiting = replace(job, created=round(clock.wall() - 5 * HOUR, 3))
+    return ClusterPool(profile, Cluster(Nodes(0, node), [waiting], retention=_RETENTION), clock)
+
+
+def _stuck_jobs(pool: DemoPool, now: float) -> list[Submission]:
+    """Jobs that wait for long, each for a reason of its own."""
+    profile, node = pool.profile, pool.profile.node_capacity
+    if pool is TRAINING:
+        request = ResourceRequest(profile.nodes + 4, profile.cards, node.cpu, node.memory)
+        job = _stuck_job("c3a9f2d4-41be-4d0e-8c36-9d2b6f1e7a58", "pretrain-moe-too-large", request)
+        return [replace(job, created=round(now - _STUCK_SINCE, 3))]
+    if pool is INFERENCE:
+        request = ResourceRequest(1, 1, 4_000, 16 * GIB)
+        other_cards = _stuck_job("8e41d0b7-5c2f-4a8e-9b3d-7f60c1e2a945", "ocr-on-the-wrong-cards", request)
+        held = _stuck_job("41f7c0de-2a6b-4e19-8d57-0b9c3e8a7d24", "held-after-eviction", request)
+        return [
+            # It ran, and lost its resources. Nothing that the API shows keeps it from starting again.
+            replace(held, created=round(now - 9 * HOUR, 3), eviction=Eviction(60.0, 30 * HOUR)),
+            replace(other_cards, created=round(now - 7 * HOUR, 3), accelerator="nvidia.com/gpu"),
+        ]
+    # It needs the whole pool, and services run there for days. Until its user gives up, nothing starts.
+    request = ResourceRequest(profile.nodes, profile.cards, node.cpu, node.memory)
+    job = _stuck_job("a05e9d3c-7b14-4f82-96c1-e2d84b7f3a60", "whole-pool-benchmark", request)
+    return [replace(job, created=round(now - 600, 3), patience=1.5 * HOUR)]
+
+
+def _stuck_job(uid: str, name: str, request: ResourceRequest) -> Submission:
     return Submission(
-        uid="c3a9f2d4-41be-4d0e-8c36-9d2b6f1e7a58",
-        job_uuid=job_uuid,
-        name=f"modelarts-job-{job_uuid}",
-        job_name="pretrain-moe-too-large",
+        uid=uid,
+        job_uuid=uid[::-1],
+        name=f"modelarts-job-{uid[::-1]}",
+        job_name=name,
         type="train",
         user="li.wei",
         priority=3,
-        created=round(now - _STUCK_SINCE, 3),
-        request=ResourceRequest(profile.nodes + 4, profile.cards, node.cpu, node.memory),
+        created=0.0,
+        request=request,
         phases=(Phase("Running", 24 * HOUR),),
-        flavor=profile.flavor,
         gvk="batch.volcano.sh/v1alpha1, Kind=Job",
     )
 
@@ -235,6 +277,7 @@ GPU: Final = DemoPool(
     Profile(
         id="pool-gpu-research-94e7c35af01d4b62a8c9e61f0d27b5a3",
         name="GPU 研究",
+        strategy=FIFO,
         flavor="modelarts.bm.gpu.8v100",
         accelerator="nvidia.com/gpu",
         nodes=8,
@@ -244,7 +287,7 @@ GPU: Final = DemoPool(
     Demand(
         classes=(
             _train(
-                per_day=100,
+                per_day=64,
                 sizes={JobSize(1, 1): 4, JobSize(1, 2): 3, JobSize(1, 4): 2, JobSize(1, 8): 1},
                 median_hours=2,
                 sigma=0.9,
@@ -254,7 +297,7 @@ GPU: Final = DemoPool(
                 memory=80_000_000_000,
             ),
             _train(
-                per_day=3,
+                per_day=2,
                 sizes={JobSize(2, 8): 2, JobSize(4, 8): 1},
                 median_hours=5,
                 sigma=0.6,
@@ -264,7 +307,7 @@ GPU: Final = DemoPool(
                 memory=90 * GIB,
             ),
             _x_infer(
-                per_day=1,
+                per_day=0.6,
                 sizes={JobSize(1, 8): 1, JobSize(2, 4): 1},
                 median_hours=16,
                 sigma=0.5,
@@ -274,7 +317,7 @@ GPU: Final = DemoPool(
                 memory=64 * GIB,
             ),
             _infer(
-                per_day=0.6,
+                per_day=0.3,
                 sizes={JobSize(1, 1): 3, JobSize(1, 2): 1},
                 median_hours=72,
                 sigma=0.6,
@@ -284,7 +327,7 @@ GPU: Final = DemoPool(
                 memory=64 * GIB,
             ),
             _notebook(
-                per_day=22,
+                per_day=14,
                 sizes={JobSize(1, 1): 1},
                 median_hours=5,
                 sigma=0.8,

@@ -101,6 +101,8 @@ class Submission:
         gvk: the Kubernetes group, version and kind.
         formats: how the API writes its quantities.
         position: how the API reports its queue position.
+        accelerator: the resource name of its cards if the pool has none of that kind, so that it never
+            starts; "" for the pool's own.
     """
 
     uid: str
@@ -120,6 +122,7 @@ class Submission:
     gvk: str = ""
     formats: QuantityFormats = field(default_factory=QuantityFormats)
     position: PositionFormat = "number"
+    accelerator: str = ""
 
     @property
     def queue_key(self) -> tuple[int, float, str]:

@@ -61,14 +61,20 @@ class PoolEndpoints:
     async def runtime(self, request: web.Request) -> web.Response:
         """Capacity and allocation of every pool of the project."""
         now = self._clock.wall()
-        items = [runtime_object(pool.profile, pool.free_by_node(), now) for pool in self._pools(request)]
+        items = [
+            runtime_object(pool.profile, pool.free_by_node(), now, pool.select(WorkloadQuery()))
+            for pool in self._pools(request)
+        ]
         return _answer({"kind": "PoolMetricsList", "apiVersion": "v1", "items": items})
 
     async def pools(self, request: web.Request) -> web.Response:
-        """The pools of one workspace."""
-        workspace = request.query.get("workspaceId", "0")
+        """The pools of one workspace; with `parent` those that are a share of that pool."""
+        query = request.query.get("workspaceId", "0"), request.query.get("parent", "")
+        profiles = [pool.profile for pool in self._pools(request)]
         items = [
-            pool_object(pool.profile) for pool in self._pools(request) if pool.profile.workspace == workspace
+            pool_object(profile, sum(other.parent == profile.id for other in profiles))
+            for profile in profiles
+            if (profile.workspace, profile.parent) == query
         ]
         return _answer({"kind": "PoolList", "apiVersion": "v2", "items": items})
 

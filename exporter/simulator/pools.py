@@ -31,7 +31,10 @@ class Profile:
         id: 36 to 63 characters; `metadata.name`, and `pool_name` in the API's paths.
         name: the display name; empty for none.
         workspace: the ID of its workspace.
-        phase: Creating, Running, Abnormal, Deleting or Error.
+        phase: Creating, Running, Abnormal, Deleting, Error, CreationFailed, ScalingFailed or Waiting.
+        strategy: the word for its queue strategy. No documentation lists the real ones, so these are the
+            simulator's own.
+        parent: the ID of the pool that it is a share of; "" for a pool with nodes of its own.
         flavor: the specification of its nodes.
         accelerator: the resource name of its cards.
         nodes: number of nodes.
@@ -44,6 +47,8 @@ class Profile:
     name: str = ""
     workspace: str = "0"
     phase: str = "Running"
+    strategy: str = "simulator-passing"
+    parent: str = ""
     flavor: str = "modelarts.bm.npu.arm.8snt9b"
     accelerator: str = "huawei.com/ascend-1980"
     nodes: int = 4

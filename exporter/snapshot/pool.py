@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from exporter.common.errors import Outcome
     from exporter.snapshot.counters import Throughput
     from exporter.snapshot.resources import FreeCards, PoolCapacity
+    from exporter.snapshot.waiting import Waiting
     from exporter.snapshot.workload import Workload
 
 
@@ -22,8 +22,23 @@ class PoolKey(NamedTuple):
     pool: str
 
 
-PHASES = ("Creating", "Running", "Abnormal", "Deleting", "Error")
-"""The documented phases of a pool; others may occur."""
+PHASES = (
+    "Creating",
+    "Running",
+    "Abnormal",
+    "Deleting",
+    "Error",
+    "CreationFailed",
+    "ScalingFailed",
+    "Waiting",
+)
+"""The documented phases of a pool; others may occur. Waiting: it is not paid for, or not approved."""
+
+LOGICAL = "Logical"
+"""The type of a pool that is a share of another one."""
+
+UNWELL_PHASES = frozenset({"Creating", "Deleting", "Error", "CreationFailed", "Waiting"})
+"""Those in which no workload can start. In Abnormal and ScalingFailed, nodes may still take workloads."""
 
 NODE_STATES = ("creating", "available", "abnormal", "deleting")
 """The states by which the API counts a pool's nodes."""
@@ -38,6 +53,7 @@ class PoolDescription:
         phase: one of `PHASES`, or another.
         type: Dedicate (a pool with nodes of its own) or Logical (a share of one), or another.
         queue_strategy: the scheduling strategy of its queue.
+        parent: the ID of the pool that a logical pool is a share of.
         nodes: number of nodes by (flavor, state), 0 included; empty if not known.
     """
 
@@ -45,6 +61,7 @@ class PoolDescription:
     phase: str = ""
     type: str = ""
     queue_strategy: str = ""
+    parent: str = ""
     nodes: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
@@ -71,8 +88,11 @@ class Listing:
         rejected: number of items that are not used, by reason.
         unparsable: number of quantities whose format is not known, by resource.
         limited: number of label values that are not shown as the API gave them, by reason.
+        head: the uid of the workload that is first in the queue; None if no position is known.
         head_since: since when the same workload has been first in the queue, in Unix time, as far as listings
             show; None if no position is known.
+        overtaken: the uids of waiting workloads that others of lower priority have overtaken, as far as
+            listings show; None if this is the first one.
         clock_ahead: seconds by which this machine's clock is ahead of the cloud's, if that is more than a
             minute; the cloud's clock is used then. 0 if they agree, or the cloud does not say.
     """
@@ -84,25 +104,15 @@ class Listing:
     rejected: Mapping[Rejection, int] = field(default_factory=dict)
     unparsable: Mapping[str, int] = field(default_factory=dict)
     limited: Mapping[Limit, int] = field(default_factory=dict)
+    head: str | None = None
     head_since: float | None = None
+    overtaken: frozenset[str] | None = None
     clock_ahead: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Fitting:
-    """The waiting workloads that fit into the free capacity, each on its own.
-
-    Attributes:
-        workloads: how many, by type; documented types are there with 0 too.
-        since: by uid, the monotonic moment since which the workload has fitted in every snapshot.
-        longest: the longest of these times so far, in seconds; 0 if none fits, None if there is only one
-            snapshot.
-    """
-
-    workloads: Mapping[str, int]
-    since: Mapping[str, float]
-    longest: float | None
-
+CountedWorkloads = Mapping[tuple[str, str], int]
+"""The cloud's own count of a pool's workloads by (type, state), where state is queue or allocated: those
+that wait and those that have their resources. A state that the cloud does not count is missing."""
 
 T = TypeVar("T")
 
@@ -118,6 +128,10 @@ class Expiring(Generic[T]):
 
     value: T
     fresh_until: float
+
+    def at(self, now: float) -> T | None:
+        """The value at this monotonic moment; None if it is stale."""
+        return self.value if now < self.fresh_until else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +152,9 @@ class PoolState:
         polls: number of polls since the start, by outcome.
         description: from the project's list of pools; None if it was not in it.
         capacity: its capacity and allocation; None if the cloud does not say.
+        cloud_count: the cloud's own count of its workloads; None if the cloud does not say.
         free_cards: its free cards by node; None if not asked for, or the cloud does not say.
-        fitting: the waiting workloads that fit; None if listing, capacity or free amounts are not known.
+        waiting: why its waiting workloads wait; None if the listing is not known.
         throughput: its throughput since it was first listed; None before that.
     """
 
@@ -156,8 +171,9 @@ class PoolState:
     polls: Mapping[Outcome, int] = field(default_factory=dict)
     description: Expiring[PoolDescription] | None = None
     capacity: Expiring[PoolCapacity] | None = None
+    cloud_count: Expiring[CountedWorkloads] | None = None
     free_cards: Expiring[FreeCards] | None = None
-    fitting: Expiring[Fitting] | None = None
+    waiting: Expiring[Waiting] | None = None
     throughput: Throughput | None = None
 
     @property
@@ -165,10 +181,18 @@ class PoolState:
         """Whether the last poll succeeded. An incomplete listing was read too, so it counts as success."""
         return self.outcome in {"ok", "incomplete"}
 
+    @property
+    def whole_capacity(self) -> Expiring[PoolCapacity] | None:
+        """Its capacity; of a logical pool with what it may borrow."""
+        logical = self.description is not None and self.description.value.type == LOGICAL
+        if self.capacity is None or not logical:
+            return self.capacity
+        return Expiring(self.capacity.value.with_borrowed(), self.capacity.fresh_until)
+
     def counted(self, outcome: Outcome) -> Mapping[Outcome, int]:
         """`polls` with one more of this outcome."""
         return {**self.polls, outcome: self.polls.get(outcome, 0) + 1}
 
     def without_capacity(self) -> PoolState:
         """The same without capacities, for when they are no longer read."""
-        return replace(self, capacity=None, free_cards=None, fitting=None)
+        return replace(self, capacity=None, cloud_count=None, free_cards=None)

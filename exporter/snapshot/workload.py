@@ -83,6 +83,9 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         in_status: how long it has been in its status at least, in seconds; for `TRANSIENT` ones only. As
             observed by the exporter; the API does not say. None at the exporter's first look at the pool.
         estimated_start: seconds until it starts, estimated from the pool's history.
+        reason: why it waits, one of `exporter.snapshot.waiting.REASONS`; "" if it does not, or as long as the
+            capacity has not been looked at.
+        wait_limit: seconds that it may wait, as configured.
     """
 
     uid: str
@@ -106,6 +109,8 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sized: bool = True
     in_status: float | None = None
     estimated_start: float | None = None
+    reason: str = ""
+    wait_limit: float | None = None
 
     @property
     def waiting(self) -> bool:

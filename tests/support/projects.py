@@ -14,10 +14,12 @@ from exporter.common.errors import Forbidden, PollError
 from exporter.lifecycle.tracker import Tracker
 from exporter.polling.memory import ProjectMemory
 from exporter.polling.project import ProjectPoller
+from exporter.polling.publish import Publisher
 from exporter.polling.schedule import IntervalMonitor
 from exporter.polling.selection import Discovery, Selection
 from exporter.snapshot.pool import Listing, PoolDescription
 from exporter.snapshot.store import SnapshotStore
+from exporter.waiting.strategies import Strategies
 from support.fakes import FakeClock, fake_context
 
 if TYPE_CHECKING:
@@ -122,6 +124,7 @@ def project(
         workspace_id="0",
         client=client,
         context=context,
+        publisher=Publisher(context, Strategies()),
         tracker=before.tracker if before else Tracker(context),
         memory=before.memory if before else ProjectMemory(ApiMemory(cloud.clock)),
         interval=INTERVAL,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from exporter.snapshot.pool import Expiring, Fitting, PoolDescription
+from exporter.snapshot.pool import CountedWorkloads, Expiring, PoolDescription
 from exporter.snapshot.resources import Amounts, FreeCards, PoolCapacity
+from exporter.snapshot.waiting import Waiting
 
 CARD = "huawei.com/ascend-1980"
 CAPACITY = PoolCapacity(
@@ -20,6 +21,19 @@ ENTRY = PoolDescription(
     nodes={("8snt9b", "available"): 4.0, ("8snt9b", "abnormal"): 0.0},
 )
 
+WAITING = Waiting(
+    reasons={"u1": "no_room", "u9": "unexplained"},
+    workloads={("train", "no_room"): 1, ("infer", "unexplained"): 1, ("infer", "unknown"): 0},
+    accelerators={(CARD, "no_room"): 64.0, (CARD, "unknown"): 0.0},
+    head={CARD: 64.0},
+    idle={CARD: 24.0},
+    short={CARD: 40.0},
+    fitting={"train": 2, "infer": 0},
+    fits_since={"u1": 40.0, "u9": 90.0},
+    longest_fitting=60.0,
+    overtaken={("train", "3"): 1},
+)
+
 
 class Supply(TypedDict):
     """Fields of a PoolState."""
@@ -27,7 +41,8 @@ class Supply(TypedDict):
     description: Expiring[PoolDescription]
     capacity: Expiring[PoolCapacity]
     free_cards: Expiring[FreeCards]
-    fitting: Expiring[Fitting]
+    cloud_count: Expiring[CountedWorkloads]
+    waiting: Expiring[Waiting]
 
 
 def supply(fresh_until: float) -> Supply:
@@ -35,6 +50,9 @@ def supply(fresh_until: float) -> Supply:
     return {
         "description": Expiring(ENTRY, fresh_until),
         "capacity": Expiring(CAPACITY, fresh_until),
-        "free_cards": Expiring(FreeCards({CARD: 24.0}, {CARD: 7.0}), fresh_until),
-        "fitting": Expiring(Fitting({"train": 2, "infer": 0}, {"u1": 40.0, "u9": 90.0}, 60.0), fresh_until),
+        "cloud_count": Expiring({("train", "queue"): 12, ("train", "allocated"): 3}, fresh_until),
+        "free_cards": Expiring(
+            FreeCards({CARD: 24.0}, {CARD: 7.0}, unschedulable={"tainted": 2, "draining": 0}), fresh_until
+        ),
+        "waiting": Expiring(WAITING, fresh_until),
     }

@@ -15,6 +15,7 @@ from support.running import running_demo, running_prometheus
 from support.waiting import until
 
 from exporter.self_metrics import PREFIX
+from exporter.snapshot.waiting import REASONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,18 @@ CONTRACT = {
     "modelarts_pool_allocated_accelerators",
     "modelarts_pool_free_accelerators",
     "modelarts_pool_free_accelerators_max_per_node",
+    "modelarts_pool_unschedulable_nodes",
+    "modelarts_pool_counted_workloads",
+    "modelarts_pool_waiting_workloads",
+    "modelarts_pool_waiting_accelerators",
+    "modelarts_pool_queue_head_requested_accelerators",
+    "modelarts_pool_idle_accelerators",
+    "modelarts_pool_short_accelerators",
+    "modelarts_pool_overtaken_workloads",
+    "modelarts_pool_longest_wait_ratio",
+    "modelarts_workload_waiting_seconds",
+    "modelarts_workload_wait_ratio",
+    "modelarts_workload_waiting_reason",
     "modelarts_pool_listing_complete",
     "modelarts_pool_workloads",
     "modelarts_pool_requested_cpu_cores",
@@ -98,6 +111,7 @@ async def test_the_demo_serves_every_family_and_promtool_has_no_finding() -> Non
             "pool_oldest_fitting_seconds",
             "pool_free_accelerators",
             "pool_queue_head_since_timestamp_seconds",
+            "pool_overtaken_workloads",
         )
         _, text = await until(
             lambda: demo.get("/metrics"),
@@ -106,6 +120,8 @@ async def test_the_demo_serves_every_family_and_promtool_has_no_finding() -> Non
         assert promtool_findings(text) == ""
         names = {line.split("{")[0].split(" ")[0] for line in text.decode().splitlines() if line[:1] != "#"}
         assert names >= CONTRACT
+        reasons = re.findall(rb'modelarts_pool_waiting_workloads\{.*reason="(\w+)"\} [1-9]', text)
+        assert {reason.decode() for reason in reasons} == set(REASONS)
         waits = re.findall(rb"modelarts_workload_pending_duration_seconds\{.*\} (\d+)", text)
         assert max(map(int, waits)) > 24 * 3600
         status, page = await demo.get("/")

@@ -1,11 +1,12 @@
-"""Families of what a pool has: phase and nodes, capacity and allocation, free cards, workloads that fit."""
+"""Families of what a pool has: phase and nodes, capacity and allocation, free cards."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from exporter.metrics.families.base import Family, Group, LabelledFamily
-from exporter.snapshot.pool import PHASES, Fitting, PoolDescription
+from exporter.snapshot.pool import PHASES, CountedWorkloads, PoolDescription
+from exporter.snapshot.resources import NO_AMOUNTS
 
 if TYPE_CHECKING:
     from exporter.snapshot.resources import FreeCards, PoolCapacity
@@ -46,8 +47,9 @@ CAPACITY: Group[PoolCapacity] = Group(
     title="Capacity and allocation",
     text="""\
 Read once in `capacity.interval`, unless `capacity.read` is `none`. Some regions do not offer it. The cloud
-averages the values over a minute.""",
-    source=lambda pool: pool.state.capacity,
+averages the values over a minute. The capacity of a logical pool is its limit: what it has and what it may
+borrow.""",
+    source=lambda pool: pool.state.whole_capacity,
     families=(
         Family(
             "modelarts_pool_capacity_cpu_cores",
@@ -82,6 +84,41 @@ averages the values over a minute.""",
             ("accelerator",),
             lambda capacity: (((name,), cards) for name, cards in capacity.allocated.accelerators),
         ),
+        LabelledFamily(
+            "modelarts_pool_guaranteed_accelerators",
+            "Cards that a logical pool has for itself. Workloads that use more are stopped when the owner of "
+            "the rest wants it back. Absent for other pools.",
+            ("accelerator",),
+            lambda capacity: (((name,), cards) for name, cards in capacity.guaranteed.accelerators),
+        ),
+        LabelledFamily(
+            "modelarts_pool_limit_accelerators",
+            "Cards that a logical pool has at most, with those that it may borrow. Absent for other pools.",
+            ("accelerator",),
+            lambda capacity: (
+                ((name,), cards)
+                for name, cards in capacity.total.accelerators
+                if capacity.guaranteed != NO_AMOUNTS
+            ),
+        ),
+    ),
+)
+
+CLOUD_COUNT: Group[CountedWorkloads] = Group(
+    name="cloud_count",
+    title="The cloud's own count",
+    text="""\
+From the same request as the capacities; also shown while the pool's listing fails. Some regions do not
+offer it.""",
+    source=lambda pool: pool.state.cloud_count,
+    families=(
+        LabelledFamily(
+            "modelarts_pool_counted_workloads",
+            "Workloads as the cloud counts them: queue for those that wait, allocated for those that have "
+            "their resources. Documented types are there with 0 too.",
+            ("type", "state"),
+            lambda counts: counts.items(),
+        ),
     ),
 )
 
@@ -106,31 +143,14 @@ Read node by node, once in `capacity.interval`, if `capacity.read` is `nodes`.""
             ("accelerator",),
             lambda cards: (((name,), count) for name, count in cards.most_on_a_node.items()),
         ),
-    ),
-)
-
-FITTING: Group[Fitting] = Group(
-    name="fitting",
-    title="Workloads that would fit",
-    text="Shown while both listing and capacity are known.",
-    source=lambda pool: pool.state.fitting,
-    families=(
         LabelledFamily(
-            "modelarts_pool_fitting_workloads",
-            "Workloads in status Queue or Pending whose whole request is no more than capacity minus "
-            "allocated, "
-            "each on its own. The capacity may be capacity.interval and a minute older than the queue, so a "
-            "workload may seem to fit for that long: alert on modelarts_pool_oldest_fitting_seconds.",
-            ("type",),
-            lambda fitting: (((kind,), count) for kind, count in fitting.workloads.items()),
-        ),
-        Family(
-            "modelarts_pool_oldest_fitting_seconds",
-            "For how long one and the same waiting workload has fitted in every reading of queue and "
-            "capacity; "
-            "the longest such time, 0 where none fits. Begins anew with the exporter; absent at the first "
-            "reading, if some fit.",
-            lambda fitting: fitting.longest,
+            "modelarts_pool_unschedulable_nodes",
+            "Nodes whose cards no workload can get, and which count as not free. abnormal: in a phase "
+            "other than Available; draining: being emptied; tainted: with a taint that keeps workloads "
+            "away; reserved: a spare, or bound to a logical pool or to a job that has its whole cabinet. "
+            "With capacity.read: nodes.",
+            ("why",),
+            lambda cards: (((why,), count) for why, count in cards.unschedulable.items()),
         ),
     ),
 )

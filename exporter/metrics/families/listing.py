@@ -9,7 +9,10 @@ from exporter.snapshot.counters import AGE_BUCKETS
 from exporter.snapshot.pool import Expiring
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from exporter.metrics.summary import Summary
+    from exporter.metrics.thresholds import PendingThresholds
 
 LISTING: Group[Summary] = Group(
     name="listing",
@@ -116,3 +119,33 @@ LISTING: Group[Summary] = Group(
         ),
     ),
 )
+
+WAIT_RATIO: Group[Mapping[tuple[str, str], float]] = Group(
+    name="wait_ratio",
+    title="Waits against their limits",
+    text="Shown while the listing is younger than `poll.stale_after`.",
+    source=lambda pool: (
+        Expiring(_wait_ratios(pool.summary.longest, pool.thresholds), pool.state.fresh_until)
+        if pool.summary
+        else None
+    ),
+    families=(
+        LabelledFamily(
+            "modelarts_pool_longest_wait_ratio",
+            "The longest wait so far over what alerts.pending_after allows; over 1 is too long; 0 where none "
+            "waits.",
+            ("type", "priority"),
+            lambda ratios: ratios.items(),
+        ),
+    ),
+)
+
+
+def _wait_ratios(
+    longest: Mapping[tuple[str, str], float], thresholds: PendingThresholds
+) -> dict[tuple[str, str], float]:
+    return {
+        (kind, priority): seconds / limit
+        for (kind, priority), seconds in longest.items()
+        if (limit := thresholds.limit(kind, priority))
+    }

@@ -6,20 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.common.errors import OUTCOMES
-from exporter.metrics.families.base import FOREVER, Family, Group, LabelledFamily
+from exporter.metrics.families.base import FOREVER, Family, Group, InfoFamily, LabelledFamily
 from exporter.snapshot.pool import Expiring, PoolState
 
 if TYPE_CHECKING:
     from exporter.metrics.thresholds import PendingThresholds
 
 
-def _type_and_strategy(state: PoolState) -> tuple[str, str]:
-    """A pool's type and queue strategy. They do not expire: like the name, they hardly ever change."""
-    return (
-        (state.description.value.type, state.description.value.queue_strategy)
-        if state.description
-        else ("", "")
-    )
+def _description(state: PoolState) -> tuple[str, str, str]:
+    """A pool's type, queue strategy and parent. They do not expire: they hardly ever change."""
+    if state.description is None:
+        return "", "", ""
+    description = state.description.value
+    return description.type, description.queue_strategy, description.parent
 
 
 def _not_up(state: PoolState) -> PoolState:
@@ -43,12 +42,12 @@ STATE: Group[PoolState] = Group(
             "When the pool was last listed with success, in Unix time; absent before the first time.",
             lambda state: state.succeeded_at,
         ),
-        LabelledFamily(
+        InfoFamily(
             "modelarts_pool_info",
-            "1; pool_name is the pool's display name. The other labels are empty where the API says nothing. "
-            "Absent while the name is not known.",
-            ("pool_name", "pool_type", "queue_strategy"),
-            lambda state: () if state.name is None else (((state.name, *_type_and_strategy(state)), 1),),
+            "1; pool_name is the pool's display name, or its ID while no name is known; parent is the ID "
+            "of the pool that a logical pool is a share of. Labels are empty where the API says nothing.",
+            ("pool_name", "pool_type", "queue_strategy", "parent"),
+            lambda state: (state.name or state.key.pool, *_description(state)),
         ),
         LabelledFamily(
             "modelarts_exporter_polls_total",

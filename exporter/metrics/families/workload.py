@@ -38,6 +38,27 @@ listing is younger than `poll.stale_after`.""",
             lambda workload: workload.pending,
         ),
         Family(
+            "modelarts_workload_waiting_seconds",
+            "How long the workload has waited so far. Absent unless it waits (status Queue or Pending).",
+            lambda workload: workload.pending if workload.waiting else None,
+        ),
+        Family(
+            "modelarts_workload_wait_ratio",
+            "How long the workload has waited so far over what alerts.pending_after allows it; over 1 is too "
+            "long. Absent unless it waits.",
+            lambda workload: (
+                workload.pending / workload.wait_limit
+                if workload.waiting and workload.pending is not None and workload.wait_limit
+                else None
+            ),
+        ),
+        LabelledFamily(
+            "modelarts_workload_waiting_reason",
+            "1 for the reason why the workload waits; other reasons have no series.",
+            ("reason",),
+            lambda workload: (((workload.reason,), 1),) if workload.reason else (),
+        ),
+        Family(
             "modelarts_workload_pending_position",
             "The workload's place in the queue as the API gives it; whether the first is 0 or 1 is not "
             "known. "
@@ -50,7 +71,8 @@ listing is younger than `poll.stale_after`.""",
             "those of "
             "its type, over the rate at which they have started lately; a poor guess where jobs differ in "
             "size. "
-            "Absent without some three starts of its type within hours.",
+            "Absent without some three starts of its type within hours, and for a workload that cannot start "
+            "as things are or waits behind such a one.",
             lambda workload: workload.estimated_start,
         ),
         Family(

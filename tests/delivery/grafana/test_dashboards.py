@@ -31,6 +31,24 @@ BOARDS: dict[str, dict[str, Any]] = {
 }
 FOR_OTHERS = {
     "modelarts_exporter_log_lines_dropped_total": "the log itself says how many lines it lost",
+    **dict.fromkeys(
+        (
+            "modelarts_pool_waiting_workloads",
+            "modelarts_pool_waiting_accelerators",
+            "modelarts_pool_queue_head_requested_accelerators",
+            "modelarts_pool_idle_accelerators",
+            "modelarts_pool_short_accelerators",
+            "modelarts_pool_longest_wait_ratio",
+            "modelarts_pool_guaranteed_accelerators",
+            "modelarts_pool_limit_accelerators",
+            "modelarts_pool_counted_workloads",
+            "modelarts_pool_unschedulable_nodes",
+            "modelarts_workload_waiting_seconds",
+            "modelarts_workload_wait_ratio",
+            "modelarts_workload_waiting_reason",
+        ),
+        "why workloads wait; docs/why-waiting.md reads them, the boards do not yet",
+    ),
     "modelarts_pool_label_values_limited": "tells what is not shown as the API gave it; a warning tells too",
     "modelarts_workload_requested_cpu_cores": "cards are what is short; for who looks into a job without any",
     "modelarts_workload_requested_memory_bytes": "likewise",

@@ -90,7 +90,8 @@ def entries(draw: st.DrawFn) -> PoolDescription:
     """Any entry of the list of pools."""
     flavors = draw(st.lists(texts, max_size=2, unique=True))
     nodes = {(flavor, state): float(draw(st.integers(0, 9))) for flavor in flavors for state in NODE_STATES}
-    return PoolDescription(draw(texts), draw(texts), draw(texts), draw(texts), nodes)
+    name, phase, kind, strategy, parent = (draw(texts) for _ in range(5))
+    return PoolDescription(name, phase, kind, strategy, parent, nodes)
 
 
 def _dated(values: st.SearchStrategy[_Value]) -> st.SearchStrategy[Expiring[_Value] | None]:

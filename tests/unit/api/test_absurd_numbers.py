@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fakes import NoThread
 
-from exporter.api.capacity import decode_capacities
+from exporter.api.capacity import decode_runtime_metrics
 from exporter.api.nodes import read_free_cards
 from exporter.api.pools import decode_pools
 from exporter.api.statistics import decode_statistics
@@ -52,7 +52,7 @@ async def pools(body: bytes) -> Iterator[float | None]:
 
 
 async def runtime(body: bytes) -> Iterator[float | None]:
-    capacities = decode_capacities(body, where="GET x").pools.values()
+    capacities = decode_runtime_metrics(body, where="GET x").capacities.values()
     return iter([amount for one in capacities for amount in (*one.total.known.values(), *one.free.values())])
 
 
@@ -60,12 +60,12 @@ async def nodes(body: bytes) -> Iterator[float | None]:
     async def fetch(_: str) -> bytes:
         return body
 
-    free = (await read_free_cards(fetch, worker=NoThread(), where="GET x")).free
+    free = (await read_free_cards(fetch, pool="pool-a", worker=NoThread(), where="GET x")).free
     return iter((*free.total.values(), *free.most_on_a_node.values()))
 
 
 async def statistics(body: bytes) -> Iterator[float | None]:
-    return iter(decode_statistics(body, where="GET x").values())
+    return iter((decode_statistics(body, where="GET x") or {}).values())
 
 
 def node(name: str) -> dict[str, Any]:
@@ -133,6 +133,6 @@ def test_an_absurd_amount_is_counted_as_unparsable(number: str) -> None:
     """And what else is told of the pool is there."""
     table = f'{{"capacity": {{"value": {{"cpu": {number}, "memory": "8Gi"}}}}}}'
     body = f'{{"items": [{{"metadata": {{"name": "p"}}, "table": {table}}}]}}'
-    answer = decode_capacities(body.encode(), where="GET x")
+    answer = decode_runtime_metrics(body.encode(), where="GET x")
     assert answer.unparsable == {"cpu": 1}
-    assert answer.pools["p"].total.known == {"memory": 8 * 2.0**30}
+    assert answer.capacities["p"].total.known == {"memory": 8 * 2.0**30}

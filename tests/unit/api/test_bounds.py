@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.fakes import NoThread
 
-from exporter.api.capacity import decode_capacities
+from exporter.api.capacity import decode_runtime_metrics
 from exporter.api.errors import error_for
 from exporter.api.json import MAX_ITEMS, MAX_VALUES
 from exporter.api.nodes import MAX_NODES, read_free_cards
@@ -29,7 +29,7 @@ DEEP = 200_000
 DECODERS: dict[str, Callable[[bytes], Any]] = {
     "listing": lambda body: decode_page(body, where="GET x", now=0.0),
     "pools": lambda body: decode_pools(body, where="GET x"),
-    "runtime": lambda body: decode_capacities(body, where="GET x"),
+    "runtime": lambda body: decode_runtime_metrics(body, where="GET x"),
     "statistics": lambda body: decode_statistics(body, where="GET x"),
 }
 
@@ -118,14 +118,14 @@ async def test_nodes_without_end_are_a_bad_response() -> None:
         return json.dumps({"items": nodes, "metadata": {"continue": "more"}}).encode()
 
     with pytest.raises(BadResponse, match="does not end"):
-        await read_free_cards(fetch, worker=NoThread(), where="GET x")
+        await read_free_cards(fetch, pool="pool-a", worker=NoThread(), where="GET x")
     assert next(numbers) <= MAX_NODES + 5001
 
     async def far(_: str) -> bytes:
         return json.dumps({"items": [], "metadata": {"continue": "c" * 5000}}).encode()
 
     with pytest.raises(BadResponse, match="cursor of 5,000"):
-        await read_free_cards(far, worker=NoThread(), where="GET x")
+        await read_free_cards(far, pool="pool-a", worker=NoThread(), where="GET x")
 
 
 @pytest.mark.parametrize("body", [b"[" * DEEP, b'{"error_code": "a", "error_msg": "' + b"x" * 2**20 + b'"}'])

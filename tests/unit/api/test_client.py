@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import cloud_faults
-from support.cloud import POOL, cloud_of, jobs
+from support.cloud import POOL, PROJECT, cloud_of, jobs
 from support.fakes import LateWorker
-from support.fixed_pool import ListingRules
+from support.fixed_pool import FixedPool, ListingRules
 
 from exporter.api.client import ATTEMPTS
+from exporter.api.pools import ListedPools
 from exporter.api.schema import PAGE_LIMIT
 from exporter.common.errors import (
     BadResponse,
@@ -26,6 +27,7 @@ from exporter.common.errors import (
     Throttled,
     Unauthorized,
 )
+from exporter.simulator.pools import Profile
 from exporter.transport.http import MAX_BODY
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
     from support.cloud_faults import CloudFault
     from support.fakes import FakeClock
-    from support.fixed_pool import FixedPool
 
     from exporter.api.client import Client
 
@@ -192,7 +193,7 @@ async def test_a_404_of_the_list_of_pools_is_not_about_a_pool(clock: FakeClock) 
     body = b'{"error_code": "ModelArts.50004000", "error_msg": "Not found."}'
     async with cloud_of(clock) as cloud:
         cloud_faults.plant(cloud.simulator, cloud_faults.Answer(404, body))
-        for about_project in (cloud.client.pools("0"), cloud.client.capacities()):
+        for about_project in (cloud.client.pools("0"), cloud.client.runtime_metrics()):
             with pytest.raises(NotFound, match=r"check region, project_id and discover\.workspace_id"):
                 await about_project
         about_pools: tuple[Awaitable[object], ...] = (
@@ -228,10 +229,22 @@ async def test_the_projects_pools_have_display_names(clock: FakeClock) -> None:
         assert {pool: entry.name for pool, entry in (await cloud.client.pools("0")).pools.items()} == {
             POOL: "Training"
         }
-        assert await cloud.client.pools("another workspace") == ({}, True)
+        assert await cloud.client.pools("another workspace") == ListedPools({})
         cloud_faults.plant(cloud.simulator, cloud_faults.Edited({"items": None}), endpoint="pools")
         with pytest.raises(BadResponse, match="is not a list of pools in JSON"):
             await cloud.client.pools("0")
+
+
+async def test_shares_of_a_pool_are_found(clock: FakeClock) -> None:
+    """The list has them only if it is asked for them by their parent; a pool without shares costs nothing."""
+    async with cloud_of(clock) as cloud:
+        profile = Profile("pool-share-0123456789abcdef0123456789abcdef", name="Team B", parent=POOL)
+        cloud.simulator.projects[PROJECT] = [*cloud.simulator.projects[PROJECT], FixedPool(profile, [])]
+        listed = await cloud.client.pools("0")
+        assert listed.pools.keys() == {POOL, profile.id}
+        share = listed.pools[profile.id]
+        assert (share.name, share.type, share.parent) == ("Team B", "Logical", POOL)
+        assert cloud.requests("pools") == 2
 
 
 async def test_requests_of_a_project_are_paced(clock: FakeClock) -> None:
@@ -247,7 +260,7 @@ async def test_requests_of_a_project_are_paced(clock: FakeClock) -> None:
     [
         lambda client: client.listing(POOL),
         lambda client: client.pools("0"),
-        lambda client: client.capacities(),
+        lambda client: client.runtime_metrics(),
         lambda client: client.free_cards(POOL),
         lambda client: client.statistics(POOL),
     ],

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fakes import NoThread
 
-from exporter.api.capacity import decode_capacities
+from exporter.api.capacity import decode_runtime_metrics
 from exporter.api.label_limits import MAX_LABEL_BYTES, MAX_VALUES_PER_LABEL, ListingLabels, label
 from exporter.api.nodes import read_free_cards
 from exporter.api.pools import decode_pools
@@ -102,7 +102,7 @@ async def test_what_a_pool_has_is_bounded_too() -> None:
     """Accelerators of capacities and nodes, flavors of nodes: a few by name, the rest together."""
     table = {"value": dict.fromkeys(ODD, 2)}
     pool = {"metadata": {"name": "p"}, "table": {"capacity": table, "allocated": table}}
-    capacity = decode_capacities(json.dumps({"items": [pool]}).encode(), where="GET x").pools["p"]
+    capacity = decode_runtime_metrics(json.dumps({"items": [pool]}).encode(), where="GET x").capacities["p"]
     assert len(capacity.total.accelerators) == MAX_VALUES_PER_LABEL + 1
     assert sum(cards for _, cards in capacity.total.accelerators) == 2 * len(ODD)
     assert set(capacity.free.values()) == {0.0}
@@ -112,7 +112,7 @@ async def test_what_a_pool_has_is_bounded_too() -> None:
     async def fetch(_: str) -> bytes:
         return json.dumps({"items": [node]}).encode()
 
-    free = (await read_free_cards(fetch, worker=NoThread(), where="GET x")).free
+    free = (await read_free_cards(fetch, pool="pool-a", worker=NoThread(), where="GET x")).free
     assert len(free.total) == MAX_VALUES_PER_LABEL + 1
     assert sum(free.total.values()) == 2 * len(ODD)
     assert set(free.most_on_a_node.values()) == {2.0}

@@ -11,7 +11,7 @@ from support.cloud import KEY, POOL, cloud_of, jobs
 from support.cloud_faults import Answer, clear, plant
 from support.fakes import NoThread
 
-from exporter.api.capacity import decode_capacities
+from exporter.api.capacity import decode_runtime_metrics
 from exporter.api.mix_up import NamedPools
 from exporter.api.nodes import read_free_cards
 from exporter.api.pools import decode_pools
@@ -154,9 +154,9 @@ async def test_a_list_of_another_kind_is_not_the_one_that_was_asked_for(kind: ob
                 case "PoolList":
                     decode_pools(body, where="GET x")
                 case "NodeList":
-                    await read_free_cards(fetch, worker=NoThread(), where="GET x")
+                    await read_free_cards(fetch, pool="pool-a", worker=NoThread(), where="GET x")
                 case "PoolMetricsList":
-                    decode_capacities(body, where="GET x")
+                    decode_runtime_metrics(body, where="GET x")
         except BadResponse as error:
             return error.what
         return ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.api.pools import decode_pools
+from exporter.api.pools import ListedPools, decode_pools
 from exporter.common.errors import BadResponse
 from exporter.snapshot.pool import PoolDescription
 
@@ -33,7 +33,7 @@ def test_everything_that_is_told_of_a_pool() -> None:
         status={"phase": "Running", "resources": {"available": [{"flavor": "f", "count": 3, "azs": []}]}},
     )
     counts = {("f", "creating"): 0.0, ("f", "available"): 3.0, ("f", "abnormal"): 0.0, ("f", "deleting"): 0.0}
-    assert entry == PoolDescription("Team A", "Running", "Dedicate", "priority", counts)
+    assert entry == PoolDescription("Team A", "Running", "Dedicate", "priority", nodes=counts)
 
 
 def test_a_pool_of_which_nothing_is_told() -> None:
@@ -74,7 +74,7 @@ def test_a_list_none_of_whose_items_has_a_name_is_no_empty_list() -> None:
         decode_pools(json.dumps({"items": nameless}).encode(), where="GET x")
     some = json.dumps({"items": [*nameless, {"metadata": {"name": "pool-a"}}]}).encode()
     assert decode_pools(some, where="GET x").pools.keys() == {"pool-a"}
-    assert decode_pools(b'{"items": []}', where="GET x") == ({}, True)
+    assert decode_pools(b'{"items": []}', where="GET x") == ListedPools({})
 
 
 def test_half_a_character_in_a_name_costs_nobody_his_place() -> None:
@@ -82,3 +82,22 @@ def test_half_a_character_in_a_name_costs_nobody_his_place() -> None:
     items = rb'[{"metadata": {"name": "pool-a", "labels": {"os.modelarts/name": "x\ud800y"}}},'
     pools = decode_pools(b'{"items": %s {"metadata": {"name": "pool-b"}}]}' % items, where="GET x").pools
     assert {pool: entry.name for pool, entry in pools.items()} == {"pool-a": r"x\ud800y", "pool-b": "pool-b"}
+
+
+@pytest.mark.parametrize(
+    ("count", "parents"),
+    [("2", ("pool-a",)), (1, ("pool-a",)), ("0", ()), (None, ()), ("many", ()), ([1], ())],
+)
+def test_which_pools_have_shares(count: object, parents: tuple[str, ...]) -> None:
+    """An annotation has their number."""
+    annotations = {"os.modelarts.pool/subpools.count": count}
+    item = {"metadata": {"name": "pool-a", "annotations": annotations}}
+    assert decode_pools(json.dumps({"items": [item]}).encode(), where="GET x").parents == parents
+
+
+def test_a_list_that_ignores_the_parent_changes_nothing() -> None:
+    """What the list itself says of a pool counts, and a pool is a share only if it says so."""
+    pools = ListedPools({"a": PoolDescription("A")}, parents=("a",))
+    assert pools.with_shares(ListedPools({"a": PoolDescription("?")}, whole=False)) == ListedPools(
+        {"a": PoolDescription("A")}, whole=False, parents=("a",)
+    )

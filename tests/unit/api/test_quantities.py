@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.api.quantities import parse_quantity
+from exporter.api.quantities import parse_amounts, parse_quantity
 
 GI = 2**30
 
@@ -86,3 +86,24 @@ def test_no_text_crashes(text: str) -> None:
     """Whatever the API sends, the answer is a finite amount of at least 0, or unknown."""
     amount = parse_quantity(text, "memory")
     assert amount is None or 0 <= amount < float("inf")
+
+
+@pytest.mark.parametrize(
+    ("resource", "is_card"),
+    [
+        ("ephemeral-storage", False),
+        ("pods", False),
+        ("hugepages-2Mi", False),
+        ("attachable-volumes-csi", False),
+        ("example.com/npu-memory", False),
+        ("example.com/npu-core", False),
+        ("nvidia.com/t4", True),
+        ("tnt004", True),
+        ("huawei.com/Ascend910B", True),
+        ("example.com/core", True),
+    ],
+)
+def test_what_is_no_card_is_none(resource: str, is_card: bool) -> None:
+    """Other resources of Kubernetes are left out; every key that is not known to be one is a card."""
+    amounts = parse_amounts({"cpu": 1, resource: "4"}).amounts
+    assert amounts.accelerators == (((resource, 4.0),) if is_card else ())

@@ -27,6 +27,21 @@ def test_the_documented_example() -> None:
     assert decode_statistics(json.dumps(EXAMPLE).encode(), where="GET x") == {("train", "Queue"): 234}
 
 
+def test_the_other_documented_form() -> None:
+    """One page calls the field `statics`, and quotes the counts."""
+    body = b'{"statics": {"items": [{"type": "infer", "status": {"Running": "7", "Queue": "0"}}]}}'
+    assert decode_statistics(body, where="GET x") == {("infer", "Running"): 7}
+
+
+@pytest.mark.parametrize(
+    "statistics",
+    ["{}", '{"items": null}', '{"items": [{"type": "train"}]}', '{"items": [{"type": "a", "status": null}]}'],
+)
+def test_an_answer_without_counts_is_no_count(statistics: str) -> None:
+    """It is not 0, and no error either: the listing is not checked then."""
+    assert decode_statistics(f'{{"statistics": {statistics}}}'.encode(), where="GET x") is None
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b'{"statistics": 7}', b'{"statistics": {"items": [1]}}'], ids=str
 )

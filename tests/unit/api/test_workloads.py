@@ -147,6 +147,29 @@ def test_nodes_are_counted_once() -> None:
     assert workload(nodes=[{"hostIp": "10.0.0.1"}]).nodes == 1
 
 
+@pytest.mark.parametrize(
+    ("fields", "nodes"),
+    [
+        ({"nodes": {"hostIp": "10.0.0.1"}}, 1),  # one reference has an object instead of an array
+        ({"nodes": "10.0.0.1"}, None),
+        ({"nodes": [7, "10.0.0.1", {"hostIp": "10.0.0.2"}]}, 1),
+        ({"nodes": [], "hostIps": ""}, None),
+        ({"hostIps": ["10.0.0.1", "10.0.0.2", 7]}, 2),
+        ({"hostIps": {"a": 1}}, None),
+        ({"hostIps": 7, "nodes": [{"hostIp": "10.0.0.1"}]}, 1),
+        ({"hostIp": {"a": [1]}}, None),
+        ({"gvk": {"kind": "Job"}, "hostIps": "10.0.0.1"}, 1),
+        ({"gvk": 7}, None),
+    ],
+)
+def test_an_odd_extra_costs_that_field_and_never_the_workload(
+    fields: dict[str, object], nodes: int | None
+) -> None:
+    """Nothing that is read from nodes, hosts or gvk is worth losing a workload over."""
+    one = workload(status="Running", jobName="a", **fields)
+    assert (one.nodes, one.gvk, one.job_name) == (nodes, "", "a")
+
+
 def test_type_and_status_are_open_sets_and_may_be_missing() -> None:
     """An unknown status is kept and counts as active; a missing one is `unknown`."""
     assert workload(status="Suspended", type="warmUpTask").active

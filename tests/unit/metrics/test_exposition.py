@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,7 +27,7 @@ from exporter.metrics.summary import Detail
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.self_metrics import SelfMetrics
 from exporter.snapshot.counters import Throughput
-from exporter.snapshot.pool import Listing, PoolKey, PoolState
+from exporter.snapshot.pool import Expiring, Listing, PoolDescription, PoolKey, PoolState
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import STATUSES, TYPES, Workload
 
@@ -111,7 +112,9 @@ def pool_samples(families: Iterable[object]) -> set[tuple[str, tuple[tuple[str, 
 
 async def test_both_formats_hold_the_same_samples(scraped: Scraped, clock: FakeClock) -> None:
     """Text 0.0.4 and OpenMetrics 1.0.0 are read by prometheus_client's parsers to the same pool samples."""
-    await scraped.show(pool("a", full("u1"), full("u2"), clock=clock), pool("b", full("u3"), clock=clock))
+    share = pool("b", full("u3"), clock=clock)
+    share = replace(share, description=Expiring(PoolDescription("B", type="Logical"), share.fresh_until))
+    await scraped.show(pool("a", full("u1"), full("u2"), clock=clock), share)
     text = pool_samples(text_families((await scraped.scrape()).decode()))
     openmetrics = pool_samples(read_openmetrics(await scraped.scrape(openmetrics=True)))
     assert text == openmetrics

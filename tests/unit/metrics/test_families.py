@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from support.shown import IDENTITY, JOB, KEY, PASSED, RUNNING, WAITING, exposition, state
+from support.supply import CARD as NPU
 
 from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Detail, SeriesOf
@@ -24,7 +25,7 @@ from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload
         f"modelarts_pool_last_success_timestamp_seconds{{{IDENTITY}}} 1700000100",
         (
             f'modelarts_pool_info{{{IDENTITY},pool_name="Team A",pool_type="Dedicate",'
-            'queue_strategy="priority"} 1'
+            'queue_strategy="priority",parent=""} 1'
         ),
         f'modelarts_exporter_polls_total{{{IDENTITY},outcome="ok"}} 3',
         f'modelarts_exporter_polls_total{{{IDENTITY},outcome="throttled"}} 0',
@@ -37,11 +38,22 @@ from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload
         f"modelarts_pool_allocated_cpu_cores{{{IDENTITY}}} 5.5",
         f"modelarts_pool_allocated_memory_bytes{{{IDENTITY}}} 16303259648",
         f'modelarts_pool_allocated_accelerators{{{IDENTITY},accelerator="huawei.com/ascend-1980"}} 8',
-        f'modelarts_pool_free_accelerators{{{IDENTITY},accelerator="huawei.com/ascend-1980"}} 24',
+        f'modelarts_pool_free_accelerators{{{IDENTITY},accelerator="{NPU}"}} 24',
         f'modelarts_pool_free_accelerators_max_per_node{{{IDENTITY},accelerator="huawei.com/ascend-1980"}} 7',
         f'modelarts_pool_fitting_workloads{{{IDENTITY},type="train"}} 2',
         f'modelarts_pool_fitting_workloads{{{IDENTITY},type="infer"}} 0',
         f"modelarts_pool_oldest_fitting_seconds{{{IDENTITY}}} 60",
+        f'modelarts_pool_waiting_workloads{{{IDENTITY},type="train",reason="no_room"}} 1',
+        f'modelarts_pool_waiting_workloads{{{IDENTITY},type="infer",reason="unknown"}} 0',
+        f'modelarts_pool_waiting_accelerators{{{IDENTITY},accelerator="{NPU}",reason="no_room"}} 64',
+        f'modelarts_pool_queue_head_requested_accelerators{{{IDENTITY},accelerator="{NPU}"}} 64',
+        f'modelarts_pool_idle_accelerators{{{IDENTITY},accelerator="{NPU}"}} 24',
+        f'modelarts_pool_short_accelerators{{{IDENTITY},accelerator="{NPU}"}} 40',
+        f'modelarts_pool_overtaken_workloads{{{IDENTITY},type="train",priority="3"}} 1',
+        f'modelarts_pool_counted_workloads{{{IDENTITY},type="train",state="queue"}} 12',
+        f'modelarts_pool_unschedulable_nodes{{{IDENTITY},why="tainted"}} 2',
+        f'modelarts_pool_unschedulable_nodes{{{IDENTITY},why="draining"}} 0',
+        f'modelarts_pool_longest_wait_ratio{{{IDENTITY},type="train",priority="3"}} 0',
         f'modelarts_pool_workloads_created_total{{{IDENTITY},type="train"}} 1',
         f'modelarts_pool_workloads_created_total{{{IDENTITY},type="infer"}} 0',
         f'modelarts_pool_workloads_started_total{{{IDENTITY},type="train",priority="2"}} 2',
@@ -108,6 +120,15 @@ def test_a_pool_with_a_waiting_and_a_running_workload(line: str) -> None:
         ),
         ({"status": "Queue"}, f'modelarts_workload_status{{{JOB},status="Queue"}} 1'),
         ({"pending": 3600.0}, f"modelarts_workload_pending_duration_seconds{{{JOB}}} 3600"),
+        (
+            {"pending": 3600.0, "status": "Pending"},
+            f"modelarts_workload_waiting_seconds{{{JOB}}} 3600",
+        ),
+        (
+            {"pending": 3600.0, "status": "Queue", "priority": "3"},
+            f"modelarts_workload_wait_ratio{{{JOB}}} 1",
+        ),
+        ({"status": "Queue"}, f'modelarts_workload_waiting_reason{{{JOB},reason="no_room"}} 1'),
         ({"position": 4}, f"modelarts_workload_pending_position{{{JOB}}} 4"),
         ({"estimated_start": 900.0}, f"modelarts_workload_estimated_start_seconds{{{JOB}}} 900"),
         ({"running": 7200.0}, f"modelarts_workload_running_duration_seconds{{{JOB}}} 7200"),
@@ -285,7 +306,7 @@ def test_a_pool_never_read_is_down_and_nothing_else() -> None:
     assert f"modelarts_pool_up{{{IDENTITY}}} 0\n" in text
     assert "modelarts_pool_workloads" not in text
     assert "modelarts_pool_last_success_timestamp_seconds" not in text
-    assert "modelarts_pool_info" not in text
+    assert 'pool_name="pool-a",pool_type="",queue_strategy="",parent=""} 1' in text
     assert f'modelarts_pool_pending_threshold_seconds{{{IDENTITY},type="train",priority="3"}} 3600\n' in text
 
 

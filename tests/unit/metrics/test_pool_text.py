@@ -33,7 +33,7 @@ def shown(known: PoolState, *, now: float = 0.0) -> str:
 
 def test_each_part_gets_old_by_itself() -> None:
     """A capacity that is too old goes, the listing stays; what is left is shown until its own end."""
-    known = replace(pool(), capacity=Expiring(CAPACITY, 50.0), fitting=None)
+    known = replace(pool(), capacity=Expiring(CAPACITY, 50.0), waiting=None)
     assert "modelarts_pool_capacity_cpu_cores{" in shown(known, now=49.0)
     text = shown(known, now=50.0)
     assert "modelarts_pool_capacity" not in text
@@ -56,7 +56,7 @@ def test_a_new_capacity_renders_its_own_text_and_no_other() -> None:
     held = replace(CAPACITY, allocated=Amounts(6.0))
     second = render_pool(replace(first.state, capacity=Expiring(held, 200.0)), ALL, first)
     assert second.workload_part.chunks is first.workload_part.chunks
-    for kept in ("listing", "description", "free_cards", "fitting"):
+    for kept in ("listing", "description", "free_cards", "waiting"):
         assert second.parts[kept].chunks is first.parts[kept].chunks
     allocated = second.parts["capacity"].chunks["modelarts_pool_allocated_cpu_cores"]
     assert allocated[0].plain.endswith(b" 6\n")
@@ -69,7 +69,7 @@ def test_a_phase_nobody_has_documented_is_shown_beside_the_others() -> None:
     """The state set is open; a pool without a phase has none of it."""
     phases = shown(PoolState(KEY, description=Expiring(PoolDescription("n", phase="Frozen"), 50.0)))
     assert f'modelarts_pool_phase{{{IDENTITY},phase="Frozen"}} 1\n' in phases
-    assert phases.count("\nmodelarts_pool_phase{") == 6
+    assert phases.count("\nmodelarts_pool_phase{") == 9
     assert "modelarts_pool_phase" not in shown(
         PoolState(KEY, description=Expiring(PoolDescription("n"), 50.0))
     )

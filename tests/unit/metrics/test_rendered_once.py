@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from support.shown import ALL, KEY, PASSED, RUNNING, THRESHOLDS, WAITING, state
+from support.shown import ALL, PASSED, RUNNING, THRESHOLDS, WAITING, state
 
 from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Detail
 from exporter.metrics.thresholds import Rule, Thresholds
 from exporter.snapshot.counters import Throughput
-from exporter.snapshot.pool import PoolState
 
 
 def test_the_listing_is_rendered_once_however_often_its_state_changes() -> None:
     """A failed poll keeps the listing; its text is taken over, not made again."""
     first = render_pool(state(WAITING), ALL)
-    failed = PoolState(KEY, outcome="timeout", listing=first.state.listing, fresh_until=100.0)
+    failed = replace(first.state, outcome="timeout")
     second = render_pool(failed, ALL, first)
     assert second.workload_part.chunks is first.workload_part.chunks
     assert second.parts["listing"].chunks is first.parts["listing"].chunks
@@ -38,6 +37,12 @@ def test_thresholds_are_rendered_only_when_they_change() -> None:
     assert b'priority="3"} 60\n' in second.chunks(0.0)[key][0].plain
     assert second.parts["listing"].chunks is first.parts["listing"].chunks
     assert second.workload_part.chunks is first.workload_part.chunks
+    stricter = Thresholds((Rule(None, {("train", "default"): 60.0}), *THRESHOLDS.rules))
+    before, after = (
+        first.workload_part.chunks,
+        render_pool(first.state, ALL, first, stricter).workload_part.chunks,
+    )
+    assert {name for name in after if after[name] != before[name]} == {"modelarts_workload_wait_ratio"}
     renamed = render_pool(replace(second.state, name="Team B"), ALL, second, changed)
     assert b'priority="3"} 3600\n' in renamed.chunks(1e9)[key][0].plain
 

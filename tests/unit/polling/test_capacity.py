@@ -13,16 +13,19 @@ from support.cloud import POOL, PROJECT, REGION, cloud_of, jobs
 from support.fakes import LateWorker, fake_context
 from support.fixed_pool import FixedPool
 
+from exporter.api.capacity import RuntimeMetrics
 from exporter.api.nodes import MAX_ANSWERS
 from exporter.api.optional_endpoint import HOUR
 from exporter.common.errors import RequestTimeout
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.memory import ProjectMemory
+from exporter.polling.publish import Publisher
 from exporter.simulator.pools import Profile
 from exporter.snapshot.pool import Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, FreeCards, PoolCapacity
 from exporter.snapshot.store import SnapshotStore
 from exporter.snapshot.workload import Workload
+from exporter.waiting.strategies import Strategies
 
 if TYPE_CHECKING:
     from support.cloud import Cloud
@@ -36,11 +39,13 @@ def poller(cloud: Cloud, clock: FakeClock, *, watched: bool = True, nodes: bool 
     store = SnapshotStore()
     if watched:
         store.publish(PoolState(KEY))
+    context = fake_context(clock, store=store, self_metrics=cloud.self_metrics)
     return CapacityPoller(
         region=REGION,
         project_id=PROJECT,
         client=cloud.client,
-        context=fake_context(clock, store=store, self_metrics=cloud.self_metrics),
+        context=context,
+        publisher=Publisher(context, Strategies()),
         memory=ProjectMemory(cloud.client.memory),
         interval=60.0,
         nodes=nodes,
@@ -80,6 +85,7 @@ async def test_a_listing_that_comes_while_the_capacity_is_looked_at_is_kept(cloc
         capacities = poller(cloud, clock)
         worker = LateWorker()
         capacities.context = replace(capacities.context, worker=worker)
+        capacities.publisher = Publisher(capacities.context, Strategies())
         poll = asyncio.ensure_future(capacities.poll())
         await worker.asked()
         state = PoolState(KEY, outcome="ok", listing=Listing((waiting,)), fresh_until=2_000.0)
@@ -90,8 +96,9 @@ async def test_a_listing_that_comes_while_the_capacity_is_looked_at_is_kept(cloc
         after = capacities.context.store.states[KEY]
         assert (after.outcome, after.listing) == ("ok", state.listing)
         assert after.capacity is not None
-        assert after.fitting is not None
-        assert after.fitting.value.workloads["train"] == 1
+        assert after.waiting is not None
+        assert after.waiting.value.fitting is not None
+        assert after.waiting.value.fitting["train"] == 1
 
 
 async def test_without_pools_nothing_is_asked(clock: FakeClock) -> None:
@@ -173,7 +180,8 @@ async def test_free_cards_node_by_node(clock: FakeClock) -> None:
         await capacities.poll()
         free_cards = capacities.context.store.states[KEY].free_cards
         assert free_cards is not None
-        assert free_cards.value == FreeCards({CARD: 1407.0}, {CARD: 7.0})
+        assert free_cards.value.total == {CARD: 1407.0}
+        assert free_cards.value.most_on_a_node == {CARD: 7.0}
         assert (cloud.requests("nodes"), cloud.requests("runtime"), capacity_up(cloud)) == (2, 1, 1.0)
 
 
@@ -238,11 +246,11 @@ async def test_nodes_that_do_not_answer_cost_no_capacity(clock: FakeClock) -> No
 
         asked = 0
 
-        async def capacities(self) -> dict[str, PoolCapacity]:
+        async def runtime_metrics(self) -> RuntimeMetrics:
             self.asked += 1
             if self.asked == 10:
                 raise Stop
-            return {POOL: PoolCapacity(Amounts(float(self.asked)), Amounts())}
+            return RuntimeMetrics({POOL: PoolCapacity(Amounts(float(self.asked)), Amounts())})
 
         async def free_cards(self, _: str) -> FreeCards:
             await asyncio.Event().wait()
@@ -269,8 +277,8 @@ async def test_a_round_of_nodes_ends_where_no_answer_comes(clock: FakeClock) -> 
 
         slow = True
 
-        async def capacities(self) -> dict[str, PoolCapacity]:
-            return {}
+        async def runtime_metrics(self) -> RuntimeMetrics:
+            return RuntimeMetrics({})
 
         async def free_cards(self, pool: str) -> FreeCards:
             asked.append(pool)

@@ -106,7 +106,7 @@ class Busy:
     async def listing(self) -> Listing:
         return await read_listing(self.fetch, limit=PAGE)
 
-    async def counts(self) -> Mapping[tuple[str, str], int]:
+    async def counts(self) -> Mapping[tuple[str, str], int] | None:
         body = msgspec.json.encode(statistics_object(self.pool.select(WorkloadQuery())))
         self.clock.advance(self.rng.uniform(0.05, 3.0))
         return decode_statistics(body, where="GET x")

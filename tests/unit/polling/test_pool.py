@@ -16,9 +16,11 @@ from exporter.lifecycle.tracker import Tracker
 from exporter.metrics.pool_text import render_pool
 from exporter.metrics.summary import Detail
 from exporter.polling.pool import PoolPoller, similar_pools
+from exporter.polling.publish import Publisher
 from exporter.snapshot.pool import Expiring, Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, PoolCapacity
 from exporter.snapshot.workload import Workload
+from exporter.waiting.strategies import Strategies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +54,7 @@ def poller(
         read=Cloud(*answers).read,
         names=lambda: names or {},
         context=(context := fake_context(clock)),
+        publisher=Publisher(context, Strategies()),
         tracker=Tracker(context),
         stale_after=300.0,
         estimates=False,
@@ -82,13 +85,15 @@ async def test_what_fits_follows_the_listing(clock: FakeClock) -> None:
     polls = poller(clock, Listing((waiting,)), TIMEOUT, Listing(()))
     capacity = PoolCapacity(Amounts(16.0), Amounts(8.0))
     polls.context.store.publish(PoolState(KEY, capacity=Expiring(capacity, clock.monotonic() + 300.0)))
-    first = (await polls.poll()).fitting
+    first = (await polls.poll()).waiting
     assert first is not None
-    assert first.value.workloads["train"] == 1
-    assert (await polls.poll()).fitting is first
-    last = (await polls.poll()).fitting
+    assert first.value.fitting is not None
+    assert first.value.fitting["train"] == 1
+    assert (await polls.poll()).waiting is first
+    last = (await polls.poll()).waiting
     assert last is not None
-    assert last.value.workloads["train"] == 0
+    assert last.value.fitting is not None
+    assert last.value.fitting["train"] == 0
 
 
 async def test_a_capacity_that_comes_while_listings_are_compared_is_kept(clock: FakeClock) -> None:
@@ -105,14 +110,15 @@ async def test_a_capacity_that_comes_while_listings_are_compared_is_kept(clock: 
     polls.register()
     state = await polls.poll()
     assert state.capacity is capacity
-    assert state.fitting is not None
+    assert state.waiting is not None
 
 
 async def test_what_fits_is_found_out_off_the_event_loop(clock: FakeClock) -> None:
     """A capacity that is published while the worker is at it meets the new listing all the same."""
     waiting = Workload(uid="u", type="train", status="Queue", cpu_cores=8.0)
     polls, worker = poller(clock, Listing((waiting,))), LateWorker()
-    polls = replace(polls, context=replace(polls.context, worker=worker))
+    context = replace(polls.context, worker=worker)
+    polls = replace(polls, context=context, publisher=Publisher(context, Strategies()))
     full, roomy = (Expiring(PoolCapacity(Amounts(16.0), Amounts(held)), 2_000.0) for held in (16.0, 8.0))
     polls.context.store.publish(PoolState(KEY, capacity=full))
     poll = asyncio.ensure_future(polls.poll())
@@ -124,8 +130,9 @@ async def test_what_fits_is_found_out_off_the_event_loop(clock: FakeClock) -> No
         await asyncio.sleep(0)
     state = polls.context.store.states[KEY]
     assert (state.outcome, state.polls, state.capacity) == ("ok", {"ok": 1}, roomy)
-    assert state.fitting is not None
-    assert state.fitting.value.workloads["train"] == 1
+    assert state.waiting is not None
+    assert state.waiting.value.fitting is not None
+    assert state.waiting.value.fitting["train"] == 1
 
 
 async def test_an_incomplete_listing_is_up_and_says_so(clock: FakeClock) -> None:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 from support.fakes import LateWorker, fake_context
 
-from exporter.polling.publish import publish
-from exporter.snapshot.pool import Expiring, Fitting, Listing, PoolKey, PoolState
+from exporter.polling.publish import Publisher
+from exporter.snapshot.pool import Expiring, Listing, PoolKey, PoolState
 from exporter.snapshot.resources import Amounts, PoolCapacity
 from exporter.snapshot.workload import Workload
+from exporter.waiting.analysis import with_waiting
+from exporter.waiting.strategies import Strategies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +39,7 @@ class Pool:
         self.worker = LateWorker()
         self.context = fake_context(clock, worker=self.worker)
         self.store = self.context.store
+        self.publisher = Publisher(self.context, Strategies())
         self.store.publish(PoolState(KEY, listing=NOBODY, fresh_until=UNTIL, capacity=FULL))
 
     @property
@@ -44,7 +47,7 @@ class Pool:
         return self.store.states[KEY]
 
     def publish(self, change: Callable[[PoolState], PoolState]) -> asyncio.Task[PoolState]:
-        return asyncio.ensure_future(publish(self.context, KEY, change))
+        return asyncio.ensure_future(self.publisher.publish(KEY, change))
 
     async def end(self, *tasks: asyncio.Task[PoolState]) -> None:
         """Let the worker work until all is published."""
@@ -53,8 +56,9 @@ class Pool:
             await asyncio.sleep(0)
 
     def fitting(self) -> int:
-        assert self.state.fitting is not None
-        return self.state.fitting.value.workloads["train"]
+        assert self.state.waiting is not None
+        assert self.state.waiting.value.fitting is not None
+        return self.state.waiting.value.fitting["train"]
 
 
 @pytest.mark.parametrize("changes", [(listed, sized), (sized, listed)], ids=["capacity last", "listing last"])
@@ -90,11 +94,11 @@ async def test_time_does_not_run_backwards_when_it_begins_again(clock: FakeClock
     late = pool.publish(listed)
     await pool.worker.asked()
     clock.advance(5.0)
-    fitting = Fitting({"train": 1}, {"u": clock.monotonic()}, 0.0)
-    pool.store.publish(replace(pool.state, capacity=ROOMY, fitting=Expiring(fitting, UNTIL)))
+    fits = with_waiting(replace(listed(pool.state), capacity=ROOMY), None, clock.monotonic())
+    pool.store.publish(replace(pool.state, capacity=ROOMY, waiting=fits.waiting))
     await pool.end(late)
-    assert pool.state.fitting is not None
-    assert pool.state.fitting.value.longest == 0.0
+    assert pool.state.waiting is not None
+    assert pool.state.waiting.value.longest_fitting == 0.0
 
 
 async def test_a_pool_that_is_forgotten_meanwhile_stays_so(clock: FakeClock) -> None:

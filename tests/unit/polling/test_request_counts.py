@@ -15,9 +15,11 @@ from exporter.lifecycle.tracker import Tracker
 from exporter.polling.capacity import CapacityPoller
 from exporter.polling.memory import ProjectMemory
 from exporter.polling.project import ProjectPoller
+from exporter.polling.publish import Publisher
 from exporter.polling.schedule import IntervalMonitor
 from exporter.polling.selection import Selection
 from exporter.simulator.pools import Profile
+from exporter.waiting.strategies import Strategies
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -45,6 +47,7 @@ async def project_of(
             "project_id": PROJECT,
             "client": cloud.client,
             "context": context,
+            "publisher": Publisher(context, Strategies()),
             "memory": ProjectMemory(cloud.client.memory),
             "interval": 60.0,
             "stale_after": 300.0,
