@@ -11,7 +11,7 @@ pagination         the pages of a listing -> one `Listing`, and whether it is co
 
 schema             paths, queries and fields on the wire
 json               decoding within limits
-workloads, pools, capacity, nodes, statistics
+workloads, pools, capacity, nodes, statistics, scheduled_events
                    one module for each kind of answer
 quantities         `8000m`, `64Gi` -> numbers
 label_limits       the cloud's texts -> label values, limited in length and number

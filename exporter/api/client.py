@@ -16,12 +16,15 @@ from exporter.api.label_limits import ListingLabels
 from exporter.api.nodes import read_free_cards
 from exporter.api.pagination import read_listing
 from exporter.api.pools import decode_pools
+from exporter.api.scheduled_events import read_scheduled_events
 from exporter.api.schema import (
+    EVENTS_LIMIT,
     LISTING_QUERY,
     NODES_LIMIT,
     nodes_path,
     pools_path,
     runtime_path,
+    scheduled_events_path,
     statistics_path,
     workloads_path,
 )
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from exporter.context import Context
     from exporter.credentials.authenticator import Authenticator
     from exporter.self_metrics import SelfMetrics
+    from exporter.snapshot.events import ScheduledEvents
     from exporter.snapshot.pool import Listing
     from exporter.snapshot.resources import FreeCards
     from exporter.transport.http import Transport
@@ -187,6 +191,26 @@ class Client:
         )
         self._count_unparsable(cards.unparsable)
         return cards.free
+
+    async def scheduled_events(self, pool: str) -> ScheduledEvents:
+        """What the cloud plans to do to the nodes of a pool.
+
+        Args:
+            pool: the pool's ID.
+
+        Raises:
+            NotFound: this region does not have the endpoint.
+            PollError: it could not be read.
+        """
+        path = scheduled_events_path(self.project_id)
+
+        async def fetch(offset: int) -> bytes:
+            query = {"poolName": pool, "limit": str(EVENTS_LIMIT), "offset": str(offset)}
+            return (await self._get("events", path, query)).body
+
+        return await read_scheduled_events(
+            fetch, pool=pool, worker=self.context.worker, where=self._where(path)
+        )
 
     async def statistics(self, pool: str) -> Mapping[tuple[str, str], int] | None:
         """The cloud's own count of a pool's workloads, by (type, status); None if the answer has none.

@@ -24,7 +24,7 @@ class ApiMemory:
         pace: pauses and limits.
         clock_skew: how far this machine's clock is off.
         named_pools: the pools whose answers have named them.
-        statistics, runtime, nodes: endpoints that are missing in some regions.
+        statistics, runtime, nodes, events: endpoints that are missing in some regions.
         refusal: the last 401; None after a request that was accepted.
     """
 
@@ -35,9 +35,11 @@ class ApiMemory:
     statistics: OptionalEndpoint = field(init=False)
     runtime: OptionalEndpoint = field(init=False)
     nodes: OptionalEndpoint = field(init=False)
+    events: OptionalEndpoint = field(init=False)
     refusal: Unauthorized | None = None
 
     def __post_init__(self) -> None:
         self.statistics = OptionalEndpoint(self.clock)
         self.runtime = OptionalEndpoint(self.clock)
         self.nodes = OptionalEndpoint(self.clock)
+        self.events = OptionalEndpoint(self.clock)

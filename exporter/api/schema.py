@@ -39,6 +39,9 @@ PLACEMENT_ANNOTATION = "os.modelarts/npu-topology-placement"
 NODES_LIMIT = 500
 """Nodes in one answer, at most."""
 
+EVENTS_LIMIT = 100
+"""Scheduled events in one answer, at most."""
+
 POOL_NOT_FOUND = "ModelArts.50015001"
 """The error code of a 404 for an unknown pool. Other 404s are about the endpoint."""
 
@@ -175,6 +178,12 @@ class WireStatisticsAnswer(msgspec.Struct):
     statics: WireStatistics | None = None
 
 
+class WireEvents(msgspec.Struct):
+    """`GET /v1/{project_id}/scheduled-events`."""
+
+    events: list[msgspec.Raw] | None
+
+
 def workloads_path(project_id: str, pool: str) -> str:
     """The listing of a pool."""
     return f"/v2/{project_id}/pools/{pool}/workloads"
@@ -198,3 +207,8 @@ def nodes_path(project_id: str, pool: str) -> str:
 def statistics_path(project_id: str, pool: str) -> str:
     """The cloud's own count of a pool's workloads."""
     return f"/v2/{project_id}/statistics/pools/{pool}/workloads"
+
+
+def scheduled_events_path(project_id: str) -> str:
+    """What is planned to be done to nodes."""
+    return f"/v1/{project_id}/scheduled-events"

@@ -251,6 +251,7 @@ class Pollers:
             memory=memory,
             interval=capacity.interval,
             nodes=capacity.read == "nodes",
+            events=capacity.events,
             stale_after=self._settings.poll.stale_after,
         )
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from exporter.app.status import share_view
 from exporter.app.wiring import Pollers
+from exporter.cli.accelerators import accelerator_remarks
 from exporter.cli.output import tell, write_output
 from exporter.common.text import escape_unprintable
 from exporter.metrics.summary import Detail, summarise
@@ -62,7 +63,7 @@ async def check(settings: Settings, process: Process) -> int:
         OutputFailed: the table cannot be written.
     """
     rows: list[_Row] = []
-    slow: list[str] = []
+    remarks: list[str] = []
     ok = True
     async with await Pollers.open(settings, process, max_pause=settings.poll.timeout) as pollers:
         for project in pollers.projects:
@@ -71,8 +72,10 @@ async def check(settings: Settings, process: Process) -> int:
             result = await project.once(lambda state: tell(f"  {state.key.pool}: {state.outcome}"))
             rows += _rows(project, result)
             ok = ok and result.ok
+            for state in result.states:
+                remarks += accelerator_remarks(state)
             if excess := project.monitor.overload(len(result.states)):
-                slow.append(f"project {project.project_id} cannot be read within poll.interval: {excess}")
+                remarks.append(f"project {project.project_id} cannot be read within poll.interval: {excess}")
     table = _Table()
     console = Console(file=table, highlight=False)
     if not console.is_terminal:
@@ -83,8 +86,8 @@ async def check(settings: Settings, process: Process) -> int:
             f"shard {share.index} of {share.total} (the first is 0); other shards watch {share.elsewhere}"
             " of the pools"
         )
-    for line in slow:
-        console.print(line, soft_wrap=True)
+    for line in remarks:
+        console.print(Text(line), soft_wrap=True)  # Text, for it may hold the cloud's words
     write_output(table.getvalue())
     return 0 if ok else 1
 

@@ -51,6 +51,7 @@ async def demo(flags: Mapping[str, object], process: Process) -> int:
             "poll.interval": _INTERVAL,
             "capacity.interval": _INTERVAL,
             "capacity.read": "nodes",
+            "capacity.events": True,
             "workloads.series": "active",
             "workloads.user_metrics": True,
             "workloads.estimates": True,

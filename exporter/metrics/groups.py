@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporter.metrics.families.capacity import CAPACITY, CLOUD_COUNT, DESCRIPTION, FREE_CARDS
+from exporter.metrics.families.capacity import CAPACITY, CLOUD_COUNT, DESCRIPTION, EVENTS, FREE_CARDS
 from exporter.metrics.families.counters import THROUGHPUT
 from exporter.metrics.families.listing import LISTING, WAIT_RATIO
 from exporter.metrics.families.pool import SETTINGS, STATE
@@ -26,6 +26,7 @@ POOL_GROUPS: tuple[Group[Any], ...] = (
     CAPACITY,
     CLOUD_COUNT,
     FREE_CARDS,
+    EVENTS,
     LISTING,
     WAIT_RATIO,
     WAITING,

@@ -1,4 +1,4 @@
-"""Polls the capacities of a project's pools, at an interval of their own."""
+"""Polls the capacities of a project's pools, and what is planned for them, at intervals of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import structlog
 
 from exporter.common.errors import ConnectionFailed, NotFound, PollError, RequestTimeout
 from exporter.polling.schedule import Schedule, lifetime
-from exporter.snapshot.pool import Expiring
+from exporter.snapshot.pool import CloudCount, Expiring
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+EVENT_INTERVALS = 5
+"""Scheduled events are rare, and known long before: once in so many intervals is enough."""
+
 
 @dataclass(slots=True)
 class _Reader:
@@ -33,11 +36,15 @@ class _Reader:
         name: what is read, for the log.
         read: reads it and updates these pools; returns the error if that failed.
         readings: when each pool was read.
+        interval: seconds between two readings.
+        setting: says whether it is read.
     """
 
     name: str
     read: Callable[[list[PoolKey]], Awaitable[PollError | None]]
     readings: Readings
+    interval: float
+    setting: str = "capacity.read"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +52,7 @@ class CapacityPoller:
     """Reads the total and allocated resources of a project's watched pools.
 
     After an error here, a pool only loses its capacity; it is still up. After an error or a slow answer of
-    the nodes endpoint, it only loses its free cards.
+    the nodes endpoint, it only loses its free cards, and likewise its scheduled events.
 
     Attributes:
         region: where the project is.
@@ -56,6 +63,7 @@ class CapacityPoller:
         memory: what is known of the project from before, also by an earlier configuration.
         interval: seconds between two requests.
         nodes: whether to read the pools' nodes too, one request per pool.
+        events: whether to read their scheduled events too, one request per pool in five intervals.
         stale_after: seconds that a capacity may be shown after the last success.
     """
 
@@ -68,12 +76,19 @@ class CapacityPoller:
     interval: float
     nodes: bool
     stale_after: float
+    events: bool = False
     _readers: tuple[_Reader, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._readers = (_Reader("capacities", self._read_capacities, self.memory.capacities),)
+        memory, interval = self.memory, self.interval
+        self._readers = (_Reader("capacities", self._read_capacities, memory.capacities, interval),)
         if self.nodes:
-            self._readers += (_Reader("nodes", self._read_nodes, self.memory.nodes),)
+            read = partial(self._read_each, memory.nodes, self._read_free_cards)
+            self._readers += (_Reader("nodes", read, memory.nodes, interval),)
+        if self.events:
+            read = partial(self._read_each, memory.events, self._read_events)
+            rarely = interval * EVENT_INTERVALS
+            self._readers += (_Reader("scheduled events", read, memory.events, rarely, "capacity.events"),)
 
     async def run(self) -> None:
         """Poll for ever."""
@@ -88,10 +103,10 @@ class CapacityPoller:
 
     async def _run(self, reader: _Reader) -> None:
         # A reload does not make a pool due.
-        if (wait := self.interval - self._since(reader)) > 0:
+        if (wait := reader.interval - self._since(reader)) > 0:
             await self.context.clock.sleep(wait)
-        await self._poll(reader, not_after=self.context.clock.monotonic() - self.interval / 2)
-        schedule = Schedule(self.context.clock.monotonic(), self.interval, 0.0, self.context.rng)
+        await self._poll(reader, not_after=self.context.clock.monotonic() - reader.interval / 2)
+        schedule = Schedule(self.context.clock.monotonic(), reader.interval, 0.0, self.context.rng)
         while True:
             await self.context.clock.sleep(schedule.wait(self.context.clock.monotonic()))
             await self._poll(reader)
@@ -128,36 +143,36 @@ class CapacityPoller:
             if capacity := metrics.capacities.get(key.pool):
                 found["capacity"] = Expiring(capacity, fresh_until)
             if counted := metrics.counted.get(key.pool):
-                found["cloud_count"] = Expiring(counted, fresh_until)
+                found["cloud_count"] = Expiring(CloudCount(counted, now), fresh_until)
             if found:
                 await self.publisher.publish(key, partial(replace, **found))
         return None
 
-    async def _read_nodes(self, keys: list[PoolKey]) -> PollError | None:
+    async def _read_each(
+        self,
+        readings: Readings,
+        read: Callable[[PoolKey], Awaitable[PollError | None]],
+        keys: list[PoolKey],
+    ) -> PollError | None:
         """Read one pool after the other, so that a listing that is due waits for one request, not for all.
 
         If a pool gets no answer, the rest are skipped: each could take as long. The next read begins with the
         pool after it, because it may be the only slow one.
         """
-        readings = self.memory.nodes
         slow = next((index for index, key in enumerate(keys, 1) if key.pool == readings.slow), 0)
         readings.slow = None
         error: PollError | None = None
         for key in (*keys[slow:], *keys[:slow]):
             readings.asked_at[key.pool] = self.context.clock.monotonic()
-            error = await self._read_free_cards(key) or error
+            error = await read(key) or error
             if isinstance(error, RequestTimeout | ConnectionFailed):
                 readings.slow = key.pool
                 break
         return error
 
     async def _read_free_cards(self, key: PoolKey) -> PollError | None:
-        """Read a pool's free cards; returns the error if that failed.
-
-        A pool whose listing fails is skipped: it already reports an error.
-        """
-        state = self.context.store.states.get(key)
-        if state is None or (state.outcome is not None and not state.up):
+        """Read a pool's free cards; returns the error if that failed."""
+        if self._fails(key):
             return None
         try:
             question = partial(self.client.free_cards, key.pool)
@@ -168,8 +183,26 @@ class CapacityPoller:
         await self.publisher.publish(key, change)
         return None
 
-    def _fresh_until(self) -> float:
-        return self.context.clock.monotonic() + lifetime(self.stale_after, self.interval)
+    async def _read_events(self, key: PoolKey) -> PollError | None:
+        """Read a pool's scheduled events; returns the error if that failed."""
+        if self._fails(key):
+            return None
+        try:
+            question = partial(self.client.scheduled_events, key.pool)
+            events = await self.memory.api.events.ask(question, key.pool)
+        except PollError as error:
+            return error
+        change = partial(replace, events=Expiring(events, self._fresh_until(EVENT_INTERVALS)))
+        await self.publisher.publish(key, change)
+        return None
+
+    def _fails(self, key: PoolKey) -> bool:
+        """Whether the pool's listing fails. Such a pool is skipped: it already reports an error."""
+        state = self.context.store.states.get(key)
+        return state is None or (state.outcome is not None and not state.up)
+
+    def _fresh_until(self, intervals: int = 1) -> float:
+        return self.context.clock.monotonic() + lifetime(self.stale_after, self.interval * intervals)
 
     def _report(self, reader: _Reader, error: PollError | None) -> None:
         """Log once when something cannot be read any more, and once when it can again."""
@@ -186,7 +219,7 @@ class CapacityPoller:
             case NotFound():
                 report.warning(
                     f"some of the pools' {reader.name} are not available here; what is missing is requested "
-                    "again once an hour; capacity.read sets what is read",
+                    f"again once an hour; {reader.setting} sets what is read",
                     reason=str(error),
                 )
             case _:

@@ -6,6 +6,7 @@ no discovered pool until the list of pools has been read again.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,14 +75,22 @@ class CheckRecord:
     """What comparing a pool's listings with the cloud's own count has shown.
 
     Attributes:
-        was_short: whether the last listing was shorter than the count.
-        failing: whether the last count failed.
-        skip: how many polls go without a check.
+        was_short: whether the last listing was shorter than the statistics.
+        failing: whether the last request for the statistics failed.
+        skip: how many polls go without that request.
+        changes: of the last polls that were compared, the monotonic moment of their end, and how much had
+            changed since the poll before.
+        doubted_at: when the last count was requested that was higher than the listing; None if the newest
+            count was not.
+        doubts: how many such counts there have been in a row.
     """
 
     was_short: bool = False
     failing: bool = False
     skip: int = 0
+    changes: deque[tuple[float, int]] = field(default_factory=deque)
+    doubted_at: float | None = None
+    doubts: int = 0
 
 
 @dataclass(slots=True)
@@ -91,7 +100,7 @@ class ProjectMemory:
     Attributes:
         api: what its answers have said about how to ask it.
         lists: by workspace, the last list of its pools.
-        capacities, nodes: when they were requested.
+        capacities, nodes, events: when they were requested.
         checks: by pool.
     """
 
@@ -99,17 +108,18 @@ class ProjectMemory:
     lists: dict[str, KnownPools] = field(default_factory=dict)
     capacities: Readings = field(default_factory=Readings)
     nodes: Readings = field(default_factory=Readings)
+    events: Readings = field(default_factory=Readings)
     checks: dict[str, CheckRecord] = field(default_factory=dict)
 
     def keep_pools(self, pools: Collection[str]) -> None:
         """Forget all other pools, but for the list."""
-        for by_pool in (self.capacities.asked_at, self.nodes.asked_at, self.checks):
+        for by_pool in (self.capacities.asked_at, self.nodes.asked_at, self.events.asked_at, self.checks):
             for pool in by_pool.keys() - pools:
                 del by_pool[pool]
 
     def forget_readings(self) -> None:
         """Capacities are not read any more. If they are again, they are due at once."""
-        self.capacities, self.nodes = Readings(), Readings()
+        self.capacities, self.nodes, self.events = Readings(), Readings(), Readings()
 
 
 class Memories:

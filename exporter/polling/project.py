@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from exporter.polling.publish import Publisher
     from exporter.polling.schedule import IntervalMonitor
     from exporter.polling.selection import Selection
-    from exporter.snapshot.pool import Listing, PoolState
+    from exporter.snapshot.pool import CloudCount, Listing, PoolState
 
 log = structlog.get_logger(__name__)
 
@@ -162,6 +162,8 @@ class ProjectPoller:
         states = await asyncio.gather(*map(poll, pollers))
         if self.capacity:
             await self.capacity.poll()
+        known = self.context.store.states
+        states = [known.get(state.key, state) for state in states]  # now with the capacities
         return ProjectResult(tuple(states), error if self.selection.discovers else None, self.elsewhere)
 
     @property
@@ -305,11 +307,17 @@ class ProjectPoller:
             state = self.context.store.states.get(key)
             return state.listing if state else None
 
+        def cloud_count() -> CloudCount | None:
+            state = self.context.store.states.get(key)
+            return state.cloud_count.value if state and state.cloud_count else None
+
         return CheckedReader(
             key=key,
             listing=listing,
             counts=partial(self.memory.api.statistics.ask, partial(self.client.statistics, key.pool)),
+            cloud_count=cloud_count,
             previous=previous,
+            clock=self.context.clock,
             when=self.cross_check,
             worker=self.context.worker,
             record=self.memory.checks.setdefault(key.pool, CheckRecord()),

@@ -63,8 +63,9 @@ class Poll(Section):
     )
     cross_check: Literal["off", "paged", "always"] = Field(
         default="paged",
-        description="Which listings are compared with the cloud's own count of the pool's workloads, at one "
-        "more request each. `paged`: listings of more than one page.",
+        description="Which listings are compared with the cloud's own count of the pool's workloads. The "
+        "runtime metrics have one of every pool, for free. Where they have none, the statistics are asked "
+        "for, at one request for each listing. `paged`: then only for listings of more than one page.",
     )
 
     @field_validator("stale_after")
@@ -116,11 +117,22 @@ class Capacity(Section):
     interval: PositiveDuration = Field(
         default=60.0, description="How often. The cloud averages over a minute, so shorter gains nothing."
     )
+    events: bool = Field(
+        default=False,
+        description="Also the pools' scheduled events, such as reboots of nodes: one request per pool in "
+        "five intervals. Not with `read: none`.",
+    )
     accelerator_names: dict[str, str] = Field(
         default={},
         description="What workloads call an accelerator in their requests, by the name that capacities "
         "and nodes have for it, where the two differ: `{tnt004: nvidia.com/gpu}`.",
     )
+
+    @model_validator(mode="after")
+    def _events_with_capacities(self) -> Self:
+        if self.events and self.read == "none":
+            raise ValueError("events are only read if read is pools or nodes")
+        return self
 
 
 class QueueStrategy(Section):

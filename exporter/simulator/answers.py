@@ -1,4 +1,4 @@
-"""Jobs, pools, nodes, allocation and statistics as JSON objects of the API.
+"""Jobs, pools, nodes, their events, allocation and statistics as JSON objects of the API.
 
 Key names and shapes follow the documented examples. Fields without a value are left out.
 """
@@ -26,6 +26,9 @@ _COUNTED = ("Pending", "Queue", "Running")
 
 _WAITING = {"Queue", "Pending"}
 _FINISHED = {"Completed", "Terminated", "Failed"}
+
+_ANNOUNCED = 3 * 86_400.0
+"""Seconds before its begin at which an event is published."""
 
 _MIB = 2**20
 _GB = 10**9
@@ -148,7 +151,7 @@ def runtime_object(
         workloads: as the listing has them.
     """
     node = profile.node_capacity
-    timestamp = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    timestamp = _utc(now)
     capacity = {
         "cpu": profile.cpu * len(free),
         "memory": format_memory(node.memory * len(free), "binary"),
@@ -178,6 +181,22 @@ def _workload_counts(workloads: Iterable[object]) -> dict[str, dict[str, int]]:
         if isinstance(item, dict) and item.get("status") not in _FINISHED:
             counts["queue" if item.get("status") in _WAITING else "allocated"][str(item.get("type"))] += 1
     return {state: {**by_type, "sum": by_type.total()} for state, by_type in counts.items()}
+
+
+def reboot_object(profile: Profile, begins: float) -> dict[str, object]:
+    """A scheduled event: one of the pool's nodes is restarted at this Unix time."""
+    return {
+        "id": "event-5f0c2b7e",
+        "catalog": "hardware",
+        "type": "node_reboot",
+        "state": "scheduled",
+        "instanceType": "standard",
+        "instanceId": "1f6c0b7a-88d4-4f0b-9a53-7c2de1f04b66",
+        "nodeName": "os-node-created-00003",
+        "poolName": profile.id,
+        "publishTime": _utc(begins - _ANNOUNCED),
+        "notBefore": _utc(begins),
+    }
 
 
 def statistics_object(workloads: Iterable[object]) -> dict[str, object]:
@@ -277,3 +296,7 @@ def _node_ip(index: int) -> str:
 def _topology(cards: int) -> str:
     """16 characters, the rightmost is card 1; 1 is occupied."""
     return f"{cards:016b}"
+
+
+def _utc(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

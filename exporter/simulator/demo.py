@@ -15,6 +15,7 @@ from heapq import merge
 from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from exporter.simulator.answers import reboot_object
 from exporter.simulator.cluster import Cluster, ClusterPool, Strategy
 from exporter.simulator.demand import HOUR, DayCycle, Demand, JobClass, JobSize, submissions
 from exporter.simulator.iam import User
@@ -35,6 +36,8 @@ FIFO: Final = "simulator-fifo"
 _HISTORY = 36 * HOUR
 _RETENTION = 3 * HOUR
 _STUCK_SINCE = 30 * HOUR
+_REBOOT_AFTER = 30 * HOUR
+"""Until a node is restarted: longer than the alert's day, so that a new demo is quiet about it."""
 _STARTS_AFTER_NOON = 3 * HOUR
 """The demo starts at three in the simulated afternoon: the queues are long, and get shorter in the night."""
 
@@ -83,6 +86,7 @@ def demo_cloud(clock: Clock, seed: int = 9, speed: float = 15.0) -> DemoCloud:
     pools = (*busy, _failed_pool(clock))
     for pool in pools:
         pool.cluster.advance(now)
+    pools[0].events = [reboot_object(pools[0].profile, now + _REBOOT_AFTER)]
     return DemoCloud(Simulator(clock, {PROJECT: pools}, users=[_USER]), REGION, PROJECT, _USER, pools)
 
 

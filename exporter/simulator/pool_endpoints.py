@@ -1,4 +1,4 @@
-"""The ModelArts API: the endpoints below /v2/{project}/."""
+"""The ModelArts API: the endpoints below /v2/{project}/ and /v1/{project}/."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from exporter.simulator.pools import Pool
 
 _NODES_PER_PAGE = 500
+_EVENTS_PER_PAGE = 100
 
 
 class PoolEndpoints:
@@ -41,6 +42,7 @@ class PoolEndpoints:
             web.get(f"{project}/pools/{{pool}}/nodes", self.nodes, name="nodes"),
             web.get(f"{project}/statistics/pools/{{pool}}/workloads", self.statistics, name="statistics"),
             web.get(f"{project}/metrics/runtime/pools", self.runtime, name="runtime"),
+            web.get("/v1/{project}/scheduled-events", self.events, name="events"),
         ]
 
     async def workloads(self, request: web.Request) -> web.Response:
@@ -91,6 +93,19 @@ class PoolEndpoints:
         remaining = len(free) - end
         metadata = {"continue": str(end), "remainingItemCount": remaining} if remaining else {}
         return _answer({"kind": "NodeList", "apiVersion": "v2", "metadata": metadata, "items": items})
+
+    async def events(self, request: web.Request) -> web.Response:
+        """One page of the scheduled events of the project's pools, or of one of them."""
+        query = request.query
+        try:
+            offset, limit = int(query.get("offset") or 0), int(query.get("limit") or _EVENTS_PER_PAGE)
+        except ValueError:
+            raise bad_request() from None
+        name = query.get("poolName", "")
+        events = [
+            event for pool in self._pools(request) if name in {"", pool.profile.id} for event in pool.events
+        ]
+        return _answer({"events": events[offset : offset + limit], "count": len(events)})
 
     def _pools(self, request: web.Request) -> Sequence[Pool]:
         project = request.match_info["project"]

@@ -142,10 +142,14 @@ class Pool(ABC):
 
     Args:
         profile: what it is.
+
+    Attributes:
+        events: its scheduled events, as the API lists them; may be set.
     """
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
+        self.events: Sequence[Item] = ()
 
     @abstractmethod
     def select(self, query: WorkloadQuery) -> Sequence[Item]:

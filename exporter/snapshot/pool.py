@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar, get_arg
 if TYPE_CHECKING:
     from exporter.common.errors import Outcome
     from exporter.snapshot.counters import Throughput
+    from exporter.snapshot.events import ScheduledEvents
     from exporter.snapshot.resources import FreeCards, PoolCapacity
     from exporter.snapshot.waiting import Waiting
     from exporter.snapshot.workload import Workload
@@ -114,6 +115,20 @@ CountedWorkloads = Mapping[tuple[str, str], int]
 """The cloud's own count of a pool's workloads by (type, state), where state is queue or allocated: those
 that wait and those that have their resources. A state that the cloud does not count is missing."""
 
+
+@dataclass(frozen=True, slots=True)
+class CloudCount:
+    """The cloud's own count of a pool's workloads.
+
+    Attributes:
+        workloads: how many there are.
+        asked_at: the monotonic moment before it was requested. It may describe an earlier moment.
+    """
+
+    workloads: CountedWorkloads
+    asked_at: float
+
+
 T = TypeVar("T")
 
 
@@ -154,6 +169,7 @@ class PoolState:
         capacity: its capacity and allocation; None if the cloud does not say.
         cloud_count: the cloud's own count of its workloads; None if the cloud does not say.
         free_cards: its free cards by node; None if not asked for, or the cloud does not say.
+        events: its scheduled events; None if not asked for, or the cloud does not say.
         waiting: why its waiting workloads wait; None if the listing is not known.
         throughput: its throughput since it was first listed; None before that.
     """
@@ -171,8 +187,9 @@ class PoolState:
     polls: Mapping[Outcome, int] = field(default_factory=dict)
     description: Expiring[PoolDescription] | None = None
     capacity: Expiring[PoolCapacity] | None = None
-    cloud_count: Expiring[CountedWorkloads] | None = None
+    cloud_count: Expiring[CloudCount] | None = None
     free_cards: Expiring[FreeCards] | None = None
+    events: Expiring[ScheduledEvents] | None = None
     waiting: Expiring[Waiting] | None = None
     throughput: Throughput | None = None
 
@@ -195,4 +212,4 @@ class PoolState:
 
     def without_capacity(self) -> PoolState:
         """The same without capacities, for when they are no longer read."""
-        return replace(self, capacity=None, cloud_count=None, free_cards=None)
+        return replace(self, capacity=None, cloud_count=None, free_cards=None, events=None)

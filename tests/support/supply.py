@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from exporter.snapshot.pool import CountedWorkloads, Expiring, PoolDescription
+from exporter.snapshot.events import ScheduledEvents
+from exporter.snapshot.pool import CloudCount, Expiring, PoolDescription
 from exporter.snapshot.resources import Amounts, FreeCards, PoolCapacity
 from exporter.snapshot.waiting import Waiting
 
@@ -41,7 +42,8 @@ class Supply(TypedDict):
     description: Expiring[PoolDescription]
     capacity: Expiring[PoolCapacity]
     free_cards: Expiring[FreeCards]
-    cloud_count: Expiring[CountedWorkloads]
+    cloud_count: Expiring[CloudCount]
+    events: Expiring[ScheduledEvents]
     waiting: Expiring[Waiting]
 
 
@@ -50,9 +52,12 @@ def supply(fresh_until: float) -> Supply:
     return {
         "description": Expiring(ENTRY, fresh_until),
         "capacity": Expiring(CAPACITY, fresh_until),
-        "cloud_count": Expiring({("train", "queue"): 12, ("train", "allocated"): 3}, fresh_until),
+        "cloud_count": Expiring(
+            CloudCount({("train", "queue"): 12, ("train", "allocated"): 3}, 0.0), fresh_until
+        ),
         "free_cards": Expiring(
             FreeCards({CARD: 24.0}, {CARD: 7.0}, unschedulable={"tainted": 2, "draining": 0}), fresh_until
         ),
+        "events": Expiring(ScheduledEvents({("node_reboot", "scheduled"): 2}, 1_700_090_000.0), fresh_until),
         "waiting": Expiring(WAITING, fresh_until),
     }

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.independent_cloud import LARGE, SK, WAITING, Cloud, command, serving
+from support.cloud import jobs
+from support.fixed_pool import FixedPool
+from support.independent_cloud import AK, LARGE, PROJECT, SK, WAITING, Cloud, command, serving
+
+from exporter.common.clock import SystemClock
+from exporter.simulator.iam import AccessKey
+from exporter.simulator.pools import Profile
+from exporter.simulator.server import Simulator, serve
 
 
 @pytest.mark.parametrize(
@@ -60,3 +67,21 @@ async def test_check_of_good_pools() -> None:
     [large] = [line for line in table.splitlines() if "pool-large" in line]
     waiting = sum(job.item["status"] in WAITING for job in cloud.jobs[LARGE])
     assert large.split()[:7] == [LARGE, "(the", "large", "one)", "ok", "1500", str(waiting)]
+
+
+async def test_check_tells_of_odd_accelerators() -> None:
+    """Once for each pool, below the table; the pools are well all the same, so exit 0."""
+    listed = jobs(3, resourceRequirement={"cpu": "1", "nvidia.com/gpu": "1"})
+    pools = [
+        FixedPool(Profile(f"pool-{name}-0123456789abcdef0123456789abcdef", accelerator=accelerator), listed)
+        for name, accelerator in (("odd", "tnt004"), ("plain", "nvidia.com/gpu"))
+    ]
+    simulator = Simulator(SystemClock(), {PROJECT: pools}, keys=[AccessKey(AK, SK)])
+    ids = ",".join(pool.profile.id for pool in pools)
+    async with serve(simulator) as endpoint:
+        status, table, errors = await command("check", endpoint=endpoint, pools=ids)
+    assert status == 0, errors
+    undocumented, apart = (line for line in table.splitlines() if line.startswith("pool-odd") and ":" in line)
+    assert undocumented.endswith("count as accelerators: tnt004")
+    assert "ask for nvidia.com/gpu, and the pool's capacity names tnt004" in apart
+    assert not any(line.startswith("pool-plain") and ":" in line for line in table.splitlines())

@@ -1,14 +1,15 @@
-"""Families of what a pool has: phase and nodes, capacity and allocation, free cards."""
+"""Families of what a pool has: phase and nodes, capacity and allocation, free cards, events."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from exporter.metrics.families.base import Family, Group, LabelledFamily
-from exporter.snapshot.pool import PHASES, CountedWorkloads, PoolDescription
+from exporter.snapshot.pool import PHASES, CloudCount, PoolDescription
 from exporter.snapshot.resources import NO_AMOUNTS
 
 if TYPE_CHECKING:
+    from exporter.snapshot.events import ScheduledEvents
     from exporter.snapshot.resources import FreeCards, PoolCapacity
 
 DESCRIPTION: Group[PoolDescription] = Group(
@@ -104,7 +105,7 @@ borrow.""",
     ),
 )
 
-CLOUD_COUNT: Group[CountedWorkloads] = Group(
+CLOUD_COUNT: Group[CloudCount] = Group(
     name="cloud_count",
     title="The cloud's own count",
     text="""\
@@ -117,7 +118,7 @@ offer it.""",
             "Workloads as the cloud counts them: queue for those that wait, allocated for those that have "
             "their resources. Documented types are there with 0 too.",
             ("type", "state"),
-            lambda counts: counts.items(),
+            lambda count: count.workloads.items(),
         ),
     ),
 )
@@ -151,6 +152,30 @@ Read node by node, once in `capacity.interval`, if `capacity.read` is `nodes`.""
             "With capacity.read: nodes.",
             ("why",),
             lambda cards: (((why,), count) for why, count in cards.unschedulable.items()),
+        ),
+    ),
+)
+
+EVENTS: Group[ScheduledEvents] = Group(
+    name="events",
+    title="Scheduled events",
+    text="""\
+Read once in five times `capacity.interval`, if `capacity.events` is true. Some regions do not offer it.""",
+    source=lambda pool: pool.state.events,
+    families=(
+        LabelledFamily(
+            "modelarts_pool_scheduled_events",
+            "What the cloud does to the pool's nodes: reboots, redeployments, repairs; inquiring waits for "
+            "consent, scheduled for its time. Documented types are there with 0 for inquiring, scheduled and "
+            "executing. With capacity.events: true.",
+            ("type", "state"),
+            lambda events: events.counts.items(),
+        ),
+        Family(
+            "modelarts_pool_next_scheduled_event_timestamp_seconds",
+            "When the first of the events that are inquiring or scheduled begins, in Unix time; absent if "
+            "there is none, or none has a time. With capacity.events: true.",
+            lambda events: events.next_start,
         ),
     ),
 )

@@ -54,8 +54,8 @@ FOR_OTHERS = {
     "modelarts_workload_requested_memory_bytes": "likewise",
 }
 """Metrics that no board and no rule uses -> why they are there."""
-TAKES_MINUTES = "modelarts_workload_estimated_start_seconds"
-"""It rests on starts that have been seen; its column is there as soon as it is."""
+TAKES_MINUTES = re.compile("modelarts_workload_estimated_start_|modelarts_pool_(wait|run)_seconds")
+"""These rest on starts and ends that have been seen. Of a histogram, a rate needs the second one."""
 
 every_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
 
@@ -196,7 +196,7 @@ async def test_a_real_prometheus_answers_every_panel(tmp_path: Path) -> None:
         for board in BOARDS.values()
         for panel in panels(board)
         for target in panel["targets"]
-        if TAKES_MINUTES not in target["expr"]
+        if not TAKES_MINUTES.search(target["expr"])
     }
     async with running_demo() as demo:
         await demo.ready()

@@ -1,4 +1,4 @@
-"""Target: lists of pools, their metrics and nodes, and statistics."""
+"""Target: lists of pools, their metrics, nodes and events, and statistics."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from support.fakes import NoThread
 from exporter.api.capacity import decode_runtime_metrics
 from exporter.api.nodes import read_free_cards
 from exporter.api.pools import decode_pools
+from exporter.api.scheduled_events import read_scheduled_events
 from exporter.api.statistics import decode_statistics
-from exporter.common.errors import BadResponse
+from exporter.common.errors import BadResponse, EndlessList
 from tools.fuzz import reference
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ FEW = 20
 
 def lists(data: bytes) -> None:
     """Understood, with finite amounts, or a BadResponse; each value is what the plain reference reads."""
-    for decode in (_catalogue, _capacities, _nodes, _statistics):
-        with suppress(BadResponse):
+    for decode in (_catalogue, _capacities, _nodes, _statistics, _events):
+        with suppress(BadResponse, EndlessList):
             decode(data)
 
 
@@ -101,6 +102,20 @@ def _statistics(data: bytes) -> None:
         given = {status: int(count) for status, count in item["status"].items() if count is not None}
         expected |= {(item["type"], status): count for status, count in given.items() if count}
     assert counts == expected
+
+
+def _events(data: bytes) -> None:
+    async def fetch(_: int) -> bytes:
+        return data
+
+    events = asyncio.run(read_scheduled_events(fetch, pool="pool", worker=NoThread(), where="events"))
+    _finite(events.counts.values())
+    _finite([] if events.next_start is None else [events.next_start])
+    try:
+        given = reference.parsed(data)["events"] or []
+    except (ValueError, ArithmeticError, RecursionError):
+        return
+    assert sum(events.counts.values()) <= len(given)
 
 
 def _items(data: bytes) -> dict[str, Any]:

@@ -53,6 +53,8 @@ from exporter.snapshot.workload import ACCELERATORS, STATUSES, TYPES, Workload
         f'modelarts_pool_counted_workloads{{{IDENTITY},type="train",state="queue"}} 12',
         f'modelarts_pool_unschedulable_nodes{{{IDENTITY},why="tainted"}} 2',
         f'modelarts_pool_unschedulable_nodes{{{IDENTITY},why="draining"}} 0',
+        f'modelarts_pool_scheduled_events{{{IDENTITY},type="node_reboot",state="scheduled"}} 2',
+        f"modelarts_pool_next_scheduled_event_timestamp_seconds{{{IDENTITY}}} 1700090000",
         f'modelarts_pool_longest_wait_ratio{{{IDENTITY},type="train",priority="3"}} 0',
         f'modelarts_pool_workloads_created_total{{{IDENTITY},type="train"}} 1',
         f'modelarts_pool_workloads_created_total{{{IDENTITY},type="infer"}} 0',

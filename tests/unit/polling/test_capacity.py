@@ -35,7 +35,9 @@ CARD = "huawei.com/ascend-1980"
 KEY = PoolKey(REGION, PROJECT, POOL)
 
 
-def poller(cloud: Cloud, clock: FakeClock, *, watched: bool = True, nodes: bool = False) -> CapacityPoller:
+def poller(
+    cloud: Cloud, clock: FakeClock, *, watched: bool = True, nodes: bool = False, events: bool = False
+) -> CapacityPoller:
     store = SnapshotStore()
     if watched:
         store.publish(PoolState(KEY))
@@ -49,6 +51,7 @@ def poller(cloud: Cloud, clock: FakeClock, *, watched: bool = True, nodes: bool 
         memory=ProjectMemory(cloud.client.memory),
         interval=60.0,
         nodes=nodes,
+        events=events,
         stale_after=300.0,
     )
 
@@ -302,6 +305,40 @@ async def test_a_round_of_nodes_ends_where_no_answer_comes(clock: FakeClock) -> 
             "some of the pools' nodes cannot be read",
             "the pools' nodes can be read again",
         ]
+
+
+async def test_scheduled_events_are_read_where_wanted(clock: FakeClock) -> None:
+    """One request more for each pool; they last for two of their intervals of five minutes."""
+    async with cloud_of(clock) as cloud:
+        await poller(cloud, clock).poll()
+        assert cloud.requests("events") == 0
+        cloud.pool.events = [{"id": "e1", "type": "node_reboot", "state": "scheduled"}]
+        capacities = poller(cloud, clock, events=True)
+        await capacities.poll()
+        events = capacities.context.store.states[KEY].events
+        assert events is not None
+        assert events.value.counts["node_reboot", "scheduled"] == 1
+        assert events.fresh_until == clock.monotonic() + 600.0
+        [request] = [one for one in cloud.simulator.requests if one.endpoint == "events"]
+        assert request.query == f"limit=100&offset=0&poolName={POOL}"
+        assert capacities.context.store.states[KEY].without_capacity().events is None
+
+
+async def test_a_region_without_scheduled_events_is_asked_once_an_hour(clock: FakeClock) -> None:
+    """404: it is said with the setting that asks, and the capacities stay."""
+    async with cloud_of(clock) as cloud:
+        cloud_faults.plant(cloud.simulator, cloud_faults.html(404), endpoint="events")
+        capacities = poller(cloud, clock, events=True)
+        with capture_logs() as logs:
+            await capacities.poll()
+            await capacities.poll()
+        [line] = logs
+        assert "scheduled events are not available here" in line["event"]
+        assert line["event"].endswith("capacity.events sets what is read")
+        assert (cloud.requests("events"), cloud.requests("runtime")) == (1, 2)
+        clock.advance(HOUR)
+        await capacities.poll()
+        assert cloud.requests("events") == 2
 
 
 async def test_it_asks_at_its_own_pace(clock: FakeClock) -> None:

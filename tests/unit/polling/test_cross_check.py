@@ -21,7 +21,7 @@ from exporter.api.pagination import read_listing
 from exporter.api.statistics import decode_statistics
 from exporter.api.workloads import decode_page
 from exporter.common.errors import Forbidden, PollError
-from exporter.polling.cross_check import POLLS_SKIPPED, CheckedReader, When, missing
+from exporter.polling.cross_check import POLLS_SKIPPED, CheckedReader, When, changes, missing
 from exporter.simulator.answers import statistics_object
 from exporter.simulator.cluster import Cluster, ClusterPool
 from exporter.simulator.jobs import Phase, ResourceRequest, Submission
@@ -87,6 +87,8 @@ class Busy:
             worker=NoThread(),
             listing=self.listing,
             counts=self.counts,
+            cloud_count=lambda: None,
+            clock=self.clock,
             previous=lambda: self.last,
             when="always",
         )
@@ -164,7 +166,8 @@ def test_what_is_missing(
     counts: dict[tuple[str, str], int], before: list[Workload], now: list[Workload], number: int
 ) -> None:
     """More is counted than is listed, has ended, or came; finished ones and types do not matter."""
-    assert missing(counts, Listing(tuple(before)), Listing(tuple(now))) == number
+    listing = Listing(tuple(now))
+    assert missing(counts, changes(Listing(tuple(before)), listing), listing) == number
 
 
 async def test_pages_cut_short_are_found_out_over_the_wire(clock: FakeClock) -> None:
@@ -182,6 +185,8 @@ async def test_pages_cut_short_are_found_out_over_the_wire(clock: FakeClock) -> 
             worker=NoThread(),
             listing=partial(cloud.client.listing, POOL),
             counts=partial(cloud.client.statistics, POOL),
+            cloud_count=lambda: None,
+            clock=clock,
             previous=lambda: last[-1] if last else None,
             when="always",
         )
@@ -213,6 +218,8 @@ async def test_when_it_is_asked(when: When, size: int, asked: int) -> None:
         worker=NoThread(),
         listing=read,
         counts=count,
+        cloud_count=lambda: None,
+        clock=FakeClock(),
         previous=lambda: last[-1] if last else None,
         when=when,
     )
@@ -240,7 +247,14 @@ async def test_a_count_that_cannot_be_had_costs_nothing() -> None:
         return answer
 
     reader = CheckedReader(
-        key=KEY, worker=NoThread(), listing=read, counts=count, previous=lambda: Listing(()), when="always"
+        key=KEY,
+        worker=NoThread(),
+        listing=read,
+        counts=count,
+        cloud_count=lambda: None,
+        clock=FakeClock(),
+        previous=lambda: Listing(()),
+        when="always",
     )
     complete = [(await reader.read()).complete for _ in range(4 + POLLS_SKIPPED)]
     assert (answers, complete) == ([], [*[True] * (3 + POLLS_SKIPPED), False])
@@ -255,6 +269,8 @@ async def test_a_count_that_does_not_come_is_left_alone_for_a_while(clock: FakeC
             worker=NoThread(),
             listing=partial(cloud.client.listing, POOL),
             counts=partial(cloud.client.statistics, POOL),
+            cloud_count=lambda: None,
+            clock=clock,
             previous=lambda: Listing(()),
             when="always",
         )

@@ -69,3 +69,30 @@ async def test_huaweis_client_reads_a_fixed_pool_to_the_last_item(
         workloads = await asyncio.to_thread(list_with_sdk, base, KEY.ak, KEY.sk, PROJECT, POOL)
     assert [workload.uid for workload in workloads] == [item["uid"] for item in items]
     assert len(simulator.requests) == 7
+
+
+def events_with_sdk(base: str, pool: str) -> list[Any]:
+    """The scheduled events of a pool, through Huawei's own client."""
+    sdk = import_module("huaweicloudsdkmodelarts.v1")
+    credentials = import_module("huaweicloudsdkcore.auth.credentials").BasicCredentials(
+        KEY.ak, KEY.sk, PROJECT
+    )
+    client = sdk.ModelArtsClient.new_builder().with_credentials(credentials).with_endpoint(base).build()
+    answer = client.list_scheduled_events(sdk.ListScheduledEventsRequest(pool_name=pool, offset=1, limit=2))
+    assert answer.count == 5
+    return list(answer.events)
+
+
+async def test_huaweis_client_reads_scheduled_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One page of one pool's events."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    pool, other = FixedPool(Profile(POOL)), FixedPool(Profile("pool-other"))
+    pool.events = [{"id": f"e{number}", "type": "node_reboot", "state": "scheduled"} for number in range(5)]
+    other.events = [{"id": "another"}]
+    simulator = Simulator(SystemClock(), {PROJECT: [pool, other]}, keys=[KEY])
+    async with serve(simulator) as base:
+        events = await asyncio.to_thread(events_with_sdk, base, POOL)
+    assert [(event.id, event.type, event.state) for event in events] == [
+        ("e1", "node_reboot", "scheduled"),
+        ("e2", "node_reboot", "scheduled"),
+    ]
