@@ -42,6 +42,7 @@ web) meet only in the snapshot store. Beside the way:
     self_metrics  what the exporter counts about itself
     common        helpers that import nothing of ours
     simulator     a simulated ModelArts, for the demo and the tests
+    recording     records the cloud's answers without names, and replays them
 
 `lint-imports` checks which folder may import which (pyproject.toml).
 """

@@ -29,7 +29,7 @@ from exporter.transport.http import HttpTransport
 from exporter.waiting.strategies import Strategies, StrategyRule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from exporter.app.process import Process
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from exporter.settings.model import Queue, Settings, Workloads
     from exporter.settings.project import Project
     from exporter.snapshot.pool import PoolKey
+    from exporter.transport.http import Transport
 
 
 log = structlog.get_logger(__name__)
@@ -56,7 +57,10 @@ class Pollers:
         shard: this exporter's share of the pools.
     """
 
-    def __init__(self, settings: Settings, process: Process, max_pause: float) -> None:
+    def __init__(
+        self, settings: Settings, process: Process, max_pause: float, tap: Callable[[Transport], Transport]
+    ) -> None:
+        self._tap = tap
         self._settings = settings
         self._process = process
         self._max_pause = max_pause
@@ -67,7 +71,13 @@ class Pollers:
         self.projects: tuple[ProjectPoller, ...] = ()
 
     @classmethod
-    async def open(cls, settings: Settings, process: Process, max_pause: float | None = None) -> Self:
+    async def open(
+        cls,
+        settings: Settings,
+        process: Process,
+        max_pause: float | None = None,
+        tap: Callable[[Transport], Transport] = lambda transport: transport,
+    ) -> Self:
         """Build the pollers, ready to run.
 
         Args:
@@ -75,11 +85,13 @@ class Pollers:
             process: what does not depend on it.
             max_pause: seconds that a request may wait when the cloud throttles; if it had to wait longer, it
                 fails. One poll interval if not given: a pool that waits longer would still count as up.
+            tap: called for each project in turn; its API uses the transport that this returns instead of its
+                own. Logins do not.
 
         Raises:
             ConfigurationError: something in the settings cannot be used.
         """
-        pollers = cls(settings, process, settings.poll.interval if max_pause is None else max_pause)
+        pollers = cls(settings, process, settings.poll.interval if max_pause is None else max_pause, tap)
         try:
             for index, project in enumerate(settings.projects):
                 pollers.projects += (pollers._project(project, f"projects[{index}]"),)
@@ -223,7 +235,7 @@ class Pollers:
                     project.region, project.project_id, credential.expires_at
                 ),
             ),
-            transport=transport,
+            transport=self._tap(transport),
             rate_limiter=RateLimiter(
                 project.project_id,
                 requests_per_second=poll.requests_per_second,

@@ -18,11 +18,11 @@ from exporter.settings.names import FLAGS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-Command = Literal["demo", "check", "once"]
+Command = Literal["demo", "check", "once", "record"]
 
 _COMMANDS: tuple[Command, ...] = get_args(Command)
 
-_USAGE = "modelarts-exporter [demo | check | once] [flags]"
+_USAGE = "modelarts-exporter [demo | check | once | record DIR] [flags]"
 
 _DESCRIPTION = """\
 Prometheus exporter for the workload queues of Huawei Cloud ModelArts dedicated
@@ -34,6 +34,10 @@ commands:
               do about what does not; exit 0 all well, 1 some pool failed
   once        poll every pool once and print the metrics, or write them to
               --output, for node_exporter's textfile collector
+  record DIR  poll every pool once and write the cloud's answers into the
+              folder DIR, with stand-ins for names, users, IDs and addresses,
+              and a report of what they tell about the API; see
+              docs/recording.md
 """
 
 _EPILOG = """\
@@ -42,6 +46,8 @@ examples:
   modelarts-exporter check --config.file=exporter.yml
   modelarts-exporter --config.file=exporter.yml --web.listen-address=:9100
   modelarts-exporter once --output=/var/lib/node_exporter/modelarts.prom
+  modelarts-exporter record ./recording --config.file=exporter.yml
+  modelarts-exporter demo --replay=./recording
 
 environment:
   One project needs no file:
@@ -61,7 +67,7 @@ described in docs/configuration.md, the metrics in docs/metrics.md.
 
 
 _QUOTED = re.compile(r"(?<=argument )'.*'(?= \()|(?<=argument )'.*'$")
-_OWN_FLAGS = ("--config.file", "--config.check", "--output", "--version", "--help")
+_OWN_FLAGS = ("--config.file", "--config.check", "--output", "--replay", "--version", "--help")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,8 @@ class Invocation:
         config_file: the path of the configuration; None if not given.
         config_check: only check the configuration.
         output: the file that `once` replaces; None for stdout.
+        folder: where `record` writes; None for other commands.
+        replay: the recording that `demo` runs on; None for the simulated cloud.
         flags: the settings that were given, by path: `web.listen_address`.
     """
 
@@ -80,6 +88,8 @@ class Invocation:
     config_file: Path | None = None
     config_check: bool = False
     output: Path | None = None
+    folder: Path | None = None
+    replay: Path | None = None
     flags: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -90,20 +100,27 @@ def parse(argv: Sequence[str]) -> Invocation:
         SystemExit: 0 after `--help` and `--version`, 2 for arguments that do not exist.
     """
     parser = _parser()
-    options, unknown = parser.parse_known_args(argv)
-    if unknown:
-        parser.error("; ".join(map(_unknown, unknown)))
+    # Intermixed: `record --log.level=debug DIR` has flags between its words.
+    options, unknown = parser.parse_known_intermixed_args(argv)
     given = vars(options)
-    command = given.pop("command")
+    command, *rest = given.pop("words", None) or [None]
     if command is not None and command not in _COMMANDS:
-        parser.error(_unknown(command))
-    if "output" in given and command != "once":
-        parser.error("--output is for once alone")
+        unknown, rest = [command, *unknown], []
+    folder = Path(rest.pop(0)) if command == "record" and rest else None
+    if unknown or rest:
+        parser.error("; ".join(map(_unknown, (*unknown, *rest))))
+    if command == "record" and folder is None:
+        parser.error("record needs the folder to write into: record DIR")
+    for flag, only in (("output", "once"), ("replay", "demo")):
+        if flag in given and command != only:
+            parser.error(f"--{flag} is for {only} alone")
     return Invocation(
         command=command,
         config_file=given.pop("config_file", None),
         config_check=given.pop("config_check", False),
         output=given.pop("output", None),
+        folder=folder,
+        replay=given.pop("replay", None),
         flags=given,
     )
 
@@ -157,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         add_help=False,
     )
-    parser.add_argument("command", nargs="?", default=None, help=argparse.SUPPRESS)
+    parser.add_argument("words", nargs="*", default=None, help=argparse.SUPPRESS)
     flags = parser.add_argument_group("flags")
     flags.add_argument(
         "--config.file", dest="config_file", type=Path, metavar="FILE", help="configuration, YAML"
@@ -173,6 +190,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="replace this file instead of printing the metrics; for once",
+    )
+    flags.add_argument(
+        "--replay",
+        type=Path,
+        metavar="DIR",
+        help="run on the answers that record wrote there; for demo",
     )
     _add_settings(flags)
     flags.add_argument(

@@ -48,9 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; those of the process if not given.
 
     Returns:
-        The exit status: 0 success; 1 some pool failed (check, once), the answer cannot be written, or another
-        process has the state file or the address, which may pass; 2 bad configuration; 141 nobody reads the
-        answer.
+        The exit status: 0 success; 1 some pool failed (check, once, record), the answer cannot be written, or
+        another process has the state file or the address, which may pass; 2 bad configuration; 141 nobody
+        reads the answer.
     """
     try:
         return _run(parse(sys.argv[1:] if argv is None else argv))
@@ -90,10 +90,12 @@ def _run(invocation: Invocation) -> int:
     if invocation.command == "demo":
         from exporter.cli.demo import demo  # noqa: PLC0415
 
-        return asyncio.run(demo(invocation.flags, process))
+        return asyncio.run(demo(invocation.flags, process, invocation.replay))
     if invocation.command or invocation.config_check:
         release_signals()  # the daemon does that itself
-    reread = partial(load, invocation.config_file, environment, invocation.flags)
+    # A recording has everything that there is, whatever is configured.
+    everything = {"capacity.read": "nodes", "capacity.events": True} if invocation.command == "record" else {}
+    reread = partial(load, invocation.config_file, environment, {**invocation.flags, **everything})
     settings = reread()
     if invocation.config_check:
         _warn_of_insecure_files(
@@ -118,6 +120,14 @@ def _run(invocation: Invocation) -> int:
             _warn_of_insecure_files(settings, invocation, process, WebConfig())
             with process.tracker.persist_in(settings.state.path, _share(settings)):
                 return asyncio.run(once(settings, process, invocation.output))
+        case "record":
+            from exporter.cli.record import record  # noqa: PLC0415
+
+            assert invocation.folder is not None  # noqa: S101  (`parse` has checked that)
+            level = settings.log.level if "log.level" in invocation.flags else "critical"
+            set_up_logging(level, settings.log.format)
+            _warn_of_insecure_files(settings, invocation, process, WebConfig())
+            return asyncio.run(record(settings, process, invocation.folder))
         case _:
             from exporter.cli.run import run  # noqa: PLC0415
 

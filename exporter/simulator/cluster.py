@@ -235,6 +235,10 @@ class ClusterPool(Pool):
         """See `Pool`."""
         return query.select(self.workloads())
 
+    def counted(self) -> Sequence[Item]:
+        """See `Pool`."""
+        return self.workloads()
+
     def free_by_node(self) -> Sequence[NodeResources]:
         """See `Pool`."""
         self.cluster.advance(self._clock.wall())

@@ -64,7 +64,7 @@ class PoolEndpoints:
         """Capacity and allocation of every pool of the project."""
         now = self._clock.wall()
         items = [
-            runtime_object(pool.profile, pool.free_by_node(), now, pool.select(WorkloadQuery()))
+            runtime_object(pool.profile, pool.free_by_node(), now, pool.counted())
             for pool in self._pools(request)
         ]
         return _answer({"kind": "PoolMetricsList", "apiVersion": "v1", "items": items})

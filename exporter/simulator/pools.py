@@ -159,6 +159,10 @@ class Pool(ABC):
     def free_by_node(self) -> Sequence[NodeResources]:
         """What is free on each node at this moment."""
 
+    def counted(self) -> Sequence[Item]:
+        """The workloads that the runtime metrics count at this moment. Not a listing."""
+        return self.select(WorkloadQuery())
+
     def page(self, query: WorkloadQuery) -> WorkloadPage:
         """The answer of the listing endpoint."""
         selected = self.select(query)

@@ -124,7 +124,7 @@ def runs_the_demo(container: Container, configuration: dict[str, Any]) -> None:
         assert demo.run(*check, f"{URL}/").returncode == 0  # the status page's template is in the image
         while "modelarts_pool_up{" not in (metrics := demo.run("python", "-c", SCRAPE).stdout):
             pass
-        assert re.findall(r"(?m)^modelarts_pool_up{.*} (.*)$", metrics) == ["1", "1", "1"]
+        assert re.findall(r"(?m)^modelarts_pool_up{.*} (.*)$", metrics) == ["1"] * 4
         demo.send(signal.SIGTERM)
         stopped = demo.end()
     assert (stopped.returncode, "Traceback" in stopped.stderr) == (0, False), stopped

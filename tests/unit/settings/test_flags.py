@@ -15,6 +15,22 @@ if TYPE_CHECKING:
     from exporter.settings.types import Flag
 
 
+@pytest.mark.parametrize("flags", [[], ["--log.level=debug"], ["--log.level", "debug"]])
+def test_record_names_its_folder_before_or_after_flags(flags: list[str]) -> None:
+    """Flags may stand anywhere, also between the command and its folder."""
+    settings = {"log.level": "debug"} if flags else {}
+    wanted = Invocation(command="record", folder=Path("DIR"), flags=settings)
+
+    assert parse(["record", "DIR", *flags]) == wanted
+    assert parse(["record", *flags, "DIR"]) == wanted
+    assert parse([*flags, "record", "DIR"]) == wanted
+
+
+def test_demo_of_a_recording() -> None:
+    """--replay names the folder, and is no setting."""
+    assert parse(["demo", "--replay=DIR"]) == Invocation(command="demo", replay=Path("DIR"))
+
+
 @pytest.mark.parametrize("command", ["demo", "check", "once"])
 @pytest.mark.parametrize("flags", [["--log.level=debug"], ["--log.level", "info", "--log.level", "debug"]])
 def test_command_stands_before_or_after_flags(command: Command, flags: list[str]) -> None:
@@ -58,6 +74,10 @@ def test_every_flag_of_a_setting_has_a_name_in_problems(capsys: pytest.CaptureFi
     ("argument", "said"),
     [
         ("chek", "unknown command chek; did you mean check?"),
+        ("recrod", "unknown command recrod; did you mean record?"),
+        ("--reply=x", "unknown flag --reply=...; did you mean --replay?"),
+        ("record", "record needs the folder to write into: record DIR; see modelarts-exporter --help"),
+        ("--replay=x", "--replay is for demo alone; see modelarts-exporter --help"),
         (
             "--web.listen-adress=:1",
             "unknown flag --web.listen-adress=...; did you mean --web.listen-address?",
