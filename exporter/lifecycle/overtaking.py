@@ -20,8 +20,6 @@ from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from exporter.snapshot.workload import PRIORITIES
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -108,16 +106,14 @@ def _overtakes(start: Workload, waiting: Workload, shapes: Shapes) -> bool:
     given = dict(start.accelerators)
     return (
         start.type == waiting.type
-        and _is_lower(start.priority, waiting.priority)
+        and start.rank is not None
+        and waiting.rank is not None
+        and start.rank < waiting.rank
         and _covers(start.cpu_cores, waiting.cpu_cores)
         and _covers(start.memory_bytes, waiting.memory_bytes)
         and all(given.get(name, 0.0) >= cards for name, cards in waiting.accelerators)
         and shapes.would_have_fitted(waiting, start)
     )
-
-
-def _is_lower(priority: str, other: str) -> bool:
-    return priority in PRIORITIES and other in PRIORITIES and int(priority) < int(other)
 
 
 def _covers(given: float | None, wanted: float | None) -> bool:

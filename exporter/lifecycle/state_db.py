@@ -22,7 +22,7 @@ from exporter.common.errors import InUse
 from exporter.common.files import FileVersion, file_version
 from exporter.lifecycle.codec import decode, encode
 from exporter.lifecycle.state_claim import Claim
-from exporter.lifecycle.state_file import Unusable, aside_path, connect, real_path, set_aside, translated
+from exporter.lifecycle.state_file import Unusable, aside_path, closed_on_error, connect, real_path, set_aside
 from exporter.lifecycle.transitions import Stage, WorkloadRecord
 from exporter.snapshot.pool import PoolKey
 
@@ -127,18 +127,12 @@ class StateDb:
     @classmethod
     def _open(cls, path: Path, claim: Claim, now: float) -> tuple[StateDb, Stored]:
         connection = connect(path)
-        try:
+        with closed_on_error(connection, path):
             file = cls(connection, path, claim)
             loaded, unreadable = file.load()
             if unreadable:
                 file.copy_aside(unreadable, aside_path(path, now))
             stored = file._take_over(loaded)
-        except BaseException as error:
-            connection.close()
-            clearer = translated(error, path)
-            if clearer is error:
-                raise
-            raise clearer from error
         file._versions = file._look()
         return file, stored
 

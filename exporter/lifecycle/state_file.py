@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exporter.common.errors import InUse, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 APPLICATION_ID = 0x4D41_5846  # "MAXF", in the file's header
 VERSION = 2
@@ -99,15 +103,22 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def _connect_with(path: Path, locking: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
-    try:
+    with closed_on_error(connection, path):
         _prepare(connection, locking)
+    return connection
+
+
+@contextmanager
+def closed_on_error(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """If the block fails, close the connection, and raise what the error means (`translated`)."""
+    try:
+        yield
     except BaseException as error:
         connection.close()
         clearer = translated(error, path)
         if clearer is error:
             raise
         raise clearer from error
-    return connection
 
 
 def _prepare(connection: sqlite3.Connection, locking: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from exporter.snapshot.pool import matches
 from exporter.snapshot.workload import OTHER, PRIORITIES, TYPES
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Rule:
 
     def applies_to(self, pool: str, name: str | None) -> bool:
         """Whether the rule applies to the pool with this ID and display name."""
-        return self.match is None or any(self.match.search(text) for text in (pool, name) if text)
+        return self.match is None or matches(self.match, pool, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from exporter.api.client import Client
+    from exporter.api.optional_endpoint import OptionalEndpoint
     from exporter.context import Context
     from exporter.polling.memory import ProjectMemory, Readings
     from exporter.polling.publish import Publisher
@@ -172,28 +173,31 @@ class CapacityPoller:
 
     async def _read_free_cards(self, key: PoolKey) -> PollError | None:
         """Read a pool's free cards; returns the error if that failed."""
-        if self._fails(key):
-            return None
-        try:
-            question = partial(self.client.free_cards, key.pool)
-            free_cards = await self.memory.api.nodes.ask(question, key.pool)
-        except PollError as error:
-            return error
-        change = partial(replace, free_cards=Expiring(free_cards, self._fresh_until()))
-        await self.publisher.publish(key, change)
-        return None
+        question = partial(self.client.free_cards, key.pool)
+        return await self._read_one(key, self.memory.api.nodes, question, "free_cards")
 
     async def _read_events(self, key: PoolKey) -> PollError | None:
         """Read a pool's scheduled events; returns the error if that failed."""
+        question = partial(self.client.scheduled_events, key.pool)
+        return await self._read_one(key, self.memory.api.events, question, "events", EVENT_INTERVALS)
+
+    async def _read_one(
+        self,
+        key: PoolKey,
+        endpoint: OptionalEndpoint,
+        question: Callable[[], Awaitable[object]],
+        attribute: Literal["free_cards", "events"],
+        intervals: int = 1,
+    ) -> PollError | None:
+        """Ask an optional endpoint about a pool, and publish the answer as an attribute of its state."""
         if self._fails(key):
             return None
         try:
-            question = partial(self.client.scheduled_events, key.pool)
-            events = await self.memory.api.events.ask(question, key.pool)
+            answer = await endpoint.ask(question, key.pool)
         except PollError as error:
             return error
-        change = partial(replace, events=Expiring(events, self._fresh_until(EVENT_INTERVALS)))
-        await self.publisher.publish(key, change)
+        found: dict[str, Any] = {attribute: Expiring(answer, self._fresh_until(intervals))}
+        await self.publisher.publish(key, partial(replace, **found))
         return None
 
     def _fails(self, key: PoolKey) -> bool:

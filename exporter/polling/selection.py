@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.snapshot.pool import matches
+
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterable, Mapping
@@ -32,13 +34,7 @@ class Discovery:
 
     def selects(self, pool: str, name: str) -> bool:
         """Whether to watch a pool."""
-        return _matches(self.include, pool, name) and not (
-            self.exclude and _matches(self.exclude, pool, name)
-        )
-
-
-def _matches(pattern: re.Pattern[str], *texts: str) -> bool:
-    return any(pattern.search(text) for text in texts)
+        return matches(self.include, pool, name) and not (self.exclude and matches(self.exclude, pool, name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,6 @@ findings    what the answers tell about each unknown of docs/unknowns.md
 pages       the same for listings: pages, totals, orders, positions
 replay      a server that gives the recorded answers, with their times shifted to now
 
-It is a room of its own beside the simulator: the exporter runs on either, and neither is on the way of the
-data. Only `cli` uses it.
+It is a room of its own above the simulator, whose server it uses: the exporter runs on either, and neither is
+on the way of the data. Only `cli` uses it.
 """

@@ -17,6 +17,7 @@ import msgspec
 from aiohttp import web
 
 from exporter.recording.harmless import KINDS
+from exporter.simulator.server import serve_application
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -47,20 +48,8 @@ async def serve(recording: Recording, clock: Clock) -> AsyncIterator[tuple[str, 
         urls = []
         for project in range(len(recording.index.projects)):
             answers = (answer for answer in recording.answers if answer.project == project)
-            urls.append(await servers.enter_async_context(_serving(_application(answers, shift))))
+            urls.append(await servers.enter_async_context(serve_application(_application(answers, shift))))
         yield tuple(urls)
-
-
-@asynccontextmanager
-async def _serving(application: web.Application) -> AsyncIterator[str]:
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        yield f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
 
 
 def _application(answers: Iterable[Answer], shift: int) -> web.Application:

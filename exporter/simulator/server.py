@@ -207,8 +207,17 @@ async def serve(simulator: Simulator, port: int = 0, tls: ssl.SSLContext | None 
     Yields:
         The base URL, without a slash at the end.
     """
+    async with serve_application(simulator.application(), port, tls) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serve_application(
+    application: web.Application, port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """Serve any application on loopback; arguments and result are those of `serve`."""
     # An interceptor that never answers ends when `stopping` is set. So a short timeout is enough.
-    runner = web.AppRunner(simulator.application(), access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls).start()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar, get_args
 
 if TYPE_CHECKING:
+    import re
+
     from exporter.common.errors import Outcome
     from exporter.snapshot.counters import Throughput
     from exporter.snapshot.events import ScheduledEvents
@@ -21,6 +23,11 @@ class PoolKey(NamedTuple):
     region: str
     project_id: str
     pool: str
+
+
+def matches(pattern: re.Pattern[str], pool: str, name: str | None) -> bool:
+    """Whether the pattern is found in a pool's ID or display name."""
+    return any(pattern.search(text) for text in (pool, name) if text)
 
 
 PHASES = (
@@ -64,6 +71,13 @@ class PoolDescription:
     queue_strategy: str = ""
     parent: str = ""
     nodes: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+    @property
+    def available_nodes(self) -> float | None:
+        """How many nodes take workloads; None if not known."""
+        if not self.nodes:
+            return None
+        return sum(number for (_, state), number in self.nodes.items() if state == "available")
 
 
 Rejection = Literal["not_an_object", "no_uid", "malformed", "repeated_uid"]
@@ -144,9 +158,10 @@ class Expiring(Generic[T]):
     value: T
     fresh_until: float
 
-    def at(self, now: float) -> T | None:
-        """The value at this monotonic moment; None if it is stale."""
-        return self.value if now < self.fresh_until else None
+
+def value_at(expiring: Expiring[T] | None, now: float) -> T | None:
+    """The value at this monotonic moment; None if it is not known or stale."""
+    return expiring.value if expiring is not None and now < expiring.fresh_until else None
 
 
 @dataclass(frozen=True, slots=True)

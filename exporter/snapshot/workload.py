@@ -113,6 +113,11 @@ class Workload(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     wait_limit: float | None = None
 
     @property
+    def rank(self) -> int | None:
+        """Its priority as a number, to compare; None for one that is not documented."""
+        return int(self.priority) if self.priority in PRIORITIES else None
+
+    @property
     def waiting(self) -> bool:
         """Whether it waits for its resources."""
         return self.status in WAITING

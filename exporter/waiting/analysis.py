@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from exporter.snapshot.pool import Expiring
+from exporter.snapshot.pool import Expiring, value_at
 from exporter.snapshot.waiting import FITS, REASONS, Waiting
 from exporter.snapshot.workload import CPU, MEMORY, OTHER, PRIORITIES, TYPES
 from exporter.waiting.reasons import Request, blocked_by, own_reason, reasons_of
@@ -35,7 +35,7 @@ def with_waiting(state: PoolState, meaning: Meaning | None, now: float) -> PoolS
     """
     if state.listing is None or now >= state.fresh_until:
         return replace(state, waiting=None)
-    before = state.waiting.at(now) if state.waiting else None
+    before = value_at(state.waiting, now)
     parts = (state.capacity, state.free_cards, state.description)
     ends = (part.fresh_until for part in parts if part and now < part.fresh_until)
     fresh_until = min((state.fresh_until, *ends))
@@ -48,8 +48,8 @@ def _waiting(
 ) -> Waiting:
     assert state.listing is not None  # noqa: S101  (the caller has checked)
     workloads = [workload for workload in state.listing.workloads if workload.waiting]
-    requests = [_request(workload) for workload in workloads]
-    by_request = {request: own_reason(Request(*request), room) for request in set(requests)}
+    requests = [Request._make(_request(workload)) for workload in workloads]
+    by_request = {request: own_reason(request, room) for request in set(requests)}
     own = {workload.uid: by_request[request] for workload, request in zip(workloads, requests, strict=True)}
     reasons = reasons_of(workloads, own, room, fifo=meaning == "fifo")
     never = {uid for uid, reason in own.items() if reason == "exceeds_pool"}
@@ -78,7 +78,7 @@ def _waiting(
         },
         fitting=None
         if not room.free
-        or any(reason == "unknown" and _sized(request) for request, reason in by_request.items())
+        or any(reason == "unknown" and request.complete for request, reason in by_request.items())
         else dict.fromkeys(TYPES, 0) | Counter(workload.type for workload in fits),
         fits_since=since,
         longest_fitting=now - min(since.values(), default=now) if continues or not since else None,
@@ -105,12 +105,6 @@ def _counts(workloads: Iterable[Workload], reasons: Mapping[str, Reason]) -> Map
             counts.setdefault((kind, other), 0)
         counts[kind, reason] = count
     return counts
-
-
-def _sized(request: tuple[Any, ...]) -> bool:
-    """Whether all of the request is known, and it asks for something."""
-    asked = Request(*request)
-    return asked.sized and bool(asked.wanted)
 
 
 def _cards(

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.snapshot.resources import Amounts
 from exporter.snapshot.waiting import CANNOT_START
-from exporter.snapshot.workload import PRIORITIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +35,11 @@ class Request(NamedTuple):
         known = Amounts(self.cpu_cores, self.memory_bytes, self.accelerators).known
         return {resource: amount for resource, amount in known.items() if amount > 0}
 
+    @property
+    def complete(self) -> bool:
+        """Whether all of it is known, and it asks for something."""
+        return self.sized and bool(self.wanted)
+
 
 def own_reason(request: Request, room: Room) -> Reason:
     """Why a workload with this request cannot start, whatever waits ahead of it.
@@ -48,7 +52,7 @@ def own_reason(request: Request, room: Room) -> Reason:
         return "exceeds_pool"
     if any(amount > room.free[resource] for resource, amount in wanted.items() if resource in room.free):
         return "no_room"
-    if not wanted or not request.sized or wanted.keys() - room.free.keys():
+    if not request.complete or wanted.keys() - room.free.keys():
         return "unknown"
     if room.cards is not None and _fragmented(request, room.cards):
         return "fragmented"
@@ -124,27 +128,20 @@ class _Oldest:
         self._created: dict[tuple[str, int], float] = {}
 
     def add(self, workload: Workload) -> None:
-        priority = _priority(workload)
-        if priority is not None and workload.created is not None:
-            key = workload.type, priority
+        if workload.rank is not None and workload.created is not None:
+            key = workload.type, workload.rank
             self._created[key] = min(self._created.get(key, workload.created), workload.created)
 
     def ahead_of(self, workload: Workload) -> bool:
         """Whether one of them is older than this workload, and its priority is not lower."""
-        priority, created = _priority(workload), workload.created
-        return (
-            priority is not None
-            and created is not None
-            and any(
-                oldest < created
-                for (kind, other), oldest in self._created.items()
-                if kind == workload.type and other >= priority
-            )
+        rank, created = workload.rank, workload.created
+        if rank is None or created is None:
+            return False
+        return any(
+            oldest < created
+            for (kind, other), oldest in self._created.items()
+            if kind == workload.type and other >= rank
         )
-
-
-def _priority(workload: Workload) -> int | None:
-    return int(workload.priority) if workload.priority in PRIORITIES else None
 
 
 def reasons_of(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
-from exporter.snapshot.pool import UNWELL_PHASES
+from exporter.snapshot.pool import UNWELL_PHASES, value_at
 from exporter.snapshot.workload import OTHER
 
 if TYPE_CHECKING:
@@ -35,11 +35,10 @@ class Room:
 
 def room_of(state: PoolState, now: float) -> Room:
     """What the pool has at this monotonic moment. What is stale is not known."""
-    description = state.description.at(now) if state.description else None
+    description = value_at(state.description, now)
     unwell = description is not None and nothing_starts(description)
-    whole = state.whole_capacity
-    capacity = whole.at(now) if whole else None
-    cards = state.free_cards.at(now) if state.free_cards else None
+    capacity = value_at(state.whole_capacity, now)
+    cards = value_at(state.free_cards, now)
     if capacity is None:
         return Room(unwell)
     free = dict(capacity.free)
@@ -59,10 +58,7 @@ def room_of(state: PoolState, now: float) -> Room:
 
 def nothing_starts(description: PoolDescription) -> bool:
     """Whether the pool's phase or its nodes are such that nothing can start."""
-    if description.phase in UNWELL_PHASES:
-        return True
-    available = [number for (_, status), number in description.nodes.items() if status == "available"]
-    return bool(available) and sum(available) == 0
+    return description.phase in UNWELL_PHASES or description.available_nodes == 0
 
 
 def cards_per_node(state: PoolState, now: float) -> Mapping[str, float]:
@@ -71,15 +67,15 @@ def cards_per_node(state: PoolState, now: float) -> Mapping[str, float]:
     From the nodes themselves, if they are read. Otherwise from the capacity, if the pool has nodes of one
     flavor: shared by the available ones, which is too much rather than too little.
     """
-    cards = state.free_cards.at(now) if state.free_cards else None
+    cards = value_at(state.free_cards, now)
     if cards is not None and cards.by_flavor:
         sizes: dict[str, float] = {}
         for (_, name), nodes in cards.by_flavor.items():
             sizes[name] = max(sizes.get(name, 0.0), nodes.size or inf)
         return sizes
-    description = state.description.at(now) if state.description else None
-    capacity = state.capacity.at(now) if state.capacity else None
+    description = value_at(state.description, now)
+    capacity = value_at(state.capacity, now)
     if capacity is None or description is None or len({flavor for flavor, _ in description.nodes}) != 1:
         return {}
-    available = sum(number for (_, status), number in description.nodes.items() if status == "available")
+    available = description.available_nodes
     return {name: total / available for name, total in capacity.total.accelerators} if available else {}

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from exporter.snapshot.pool import matches
+
 if TYPE_CHECKING:
     import re
 
@@ -37,9 +39,7 @@ class StrategyRule:
         strategy = state.description.value.queue_strategy if state.description else ""
         if self.match is not None and not (strategy and self.match.search(strategy)):
             return False
-        return self.pool is None or any(
-            self.pool.search(text) for text in (state.key.pool, state.name) if text
-        )
+        return self.pool is None or matches(self.pool, state.key.pool, state.name)
 
 
 @dataclass(frozen=True, slots=True)
